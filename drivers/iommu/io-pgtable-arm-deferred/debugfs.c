@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counters for people and tests: a number a file, and a list of what is pending.
+ * Described in Documentation/ABI/debugfs-io-pgtable-arm-deferred.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/debugfs.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+
+#include "debugfs.h"
+#include "reclaim.h"
+
+/* Trees listed at most: a screenful, and few enough to copy under a lock */
+#define IOPT_TREES_SHOWN	32
+
+static struct dentry *iopt_debugfs;
+
+static int iopt_live_get(void *data, u64 *val)
+{
+	*val = atomic_long_read(&reclaim_live);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_live_fops, iopt_live_get, NULL, "%llu\n");
+
+static int iopt_reset_set(void *data, u64 val)
+{
+	reclaim_reset_longest();
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_reset_fops, NULL, iopt_reset_set, "%llu\n");
+
+static void iopt_show_tree(struct seq_file *seq,
+			   const struct reclaim_tree_info *info)
+{
+	seq_printf(seq, "%s %s pending %lu freed %lu age_ms %lld%s\n",
+		   info->dev, info->closed ? "whole" : "parts", info->pending,
+		   info->freed, info->age_ms, info->busy ? " busy" : "");
+}
+
+static int iopt_trees_list_show(struct seq_file *seq, void *data)
+{
+	unsigned long trees = READ_ONCE(reclaim_stats.trees);
+	struct reclaim_tree_info *infos;
+	unsigned int i, nr;
+
+	infos = kcalloc(IOPT_TREES_SHOWN, sizeof(*infos), GFP_KERNEL);
+	if (!infos)
+		return -ENOMEM;
+
+	nr = reclaim_tree_infos(infos, IOPT_TREES_SHOWN);
+	for (i = 0; i < nr; i++)
+		iopt_show_tree(seq, &infos[i]);
+	if (trees > nr)
+		seq_printf(seq, "and %lu more\n", trees - nr);
+	kfree(infos);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(iopt_trees_list);
+
+void iopt_debugfs_init(void)
+{
+	struct reclaim_stats *stats = &reclaim_stats;
+	struct dentry *dir = debugfs_create_dir("io-pgtable-arm-deferred", NULL);
+
+	iopt_debugfs = dir;
+	debugfs_create_ulong("pending", 0444, dir, &stats->pending);
+	debugfs_create_ulong("freed", 0444, dir, &stats->freed);
+	debugfs_create_ulong("batches", 0444, dir, &stats->batches);
+	debugfs_create_ulong("longest_batch", 0444, dir, &stats->longest_batch);
+	debugfs_create_ulong("longest_batch_ns", 0444, dir,
+			     &stats->longest_batch_ns);
+	debugfs_create_ulong("trees", 0444, dir, &stats->trees);
+	debugfs_create_ulong("trees_done", 0444, dir, &stats->trees_done);
+	debugfs_create_ulong("helps", 0444, dir, &stats->helps);
+	debugfs_create_ulong("drains", 0444, dir, &stats->drains);
+	debugfs_create_file_unsafe("live", 0444, dir, NULL, &iopt_live_fops);
+	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
+	debugfs_create_file("trees_list", 0444, dir, NULL,
+			    &iopt_trees_list_fops);
+}
+
+void iopt_debugfs_exit(void)
+{
+	debugfs_remove(iopt_debugfs);
+}

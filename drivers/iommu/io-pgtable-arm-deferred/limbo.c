@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Between detach and flush. A flush releases what was in limbo before its first
+ * register was written, and nothing else: a table that comes in while the flush
+ * runs may have been walked after the hardware forgot.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/export.h>
+#include <linux/io-pgtable-arm-deferred.h>
+
+#include "pgtable.h"
+#include "reclaim.h"
+
+/*
+ * iopt_limbo_add() - the tables are detached, and their slots seen as empty
+ * @tables: roots of sub-trees; left empty
+ * @count: tables in all of them
+ */
+void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
+		    unsigned long count)
+{
+	struct iopt_tree *tree = &iopt->tree;
+	unsigned long flags;
+
+	/*
+	 * The cleared entries are in memory before the tables are in limbo, so
+	 * that whoever finds them there flushes after the detach. A coherent
+	 * tree has had no cache cleaning with its barrier yet.
+	 */
+	if (tree->coherent)
+		wmb();
+
+	raw_spin_lock_irqsave(&tree->limbo_lock, flags);
+	list_splice_tail_init(tables, &tree->limbo);
+	tree->limbo_count += count;
+	raw_spin_unlock_irqrestore(&tree->limbo_lock, flags);
+}
+
+void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
+				     struct io_pgtable_deferred_limbo *limbo)
+{
+	struct iopt_tree *tree = &iopt_from_ops(ops)->tree;
+	unsigned long flags;
+
+	INIT_LIST_HEAD(&limbo->tables);
+	limbo->count = 0;
+	/*
+	 * Nearly always empty. A detach on another CPU that is not seen here is
+	 * one whose caller has yet to make the flush that releases it.
+	 */
+	if (!READ_ONCE(tree->limbo_count))
+		return;
+
+	raw_spin_lock_irqsave(&tree->limbo_lock, flags);
+	list_splice_init(&tree->limbo, &limbo->tables);
+	limbo->count = tree->limbo_count;
+	tree->limbo_count = 0;
+	raw_spin_unlock_irqrestore(&tree->limbo_lock, flags);
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
+
+void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
+				   struct io_pgtable_deferred_limbo *limbo,
+				   bool completed)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+
+	if (READ_ONCE(iopt->flush_failed) == completed)
+		WRITE_ONCE(iopt->flush_failed, !completed);
+	if (!limbo->count)
+		return;
+
+	if (completed)
+		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
+	else
+		iopt_limbo_add(iopt, &limbo->tables, limbo->count);
+	limbo->count = 0;
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an IOVA translates to.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include "pgtable.h"
+
+phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopt_walk walk;
+
+	if (iova >> iopt->iop.cfg.ias)
+		return 0;
+
+	iopt_descend(iopt, iova, LPAE_LAST_LEVEL, &walk);
+	if (!lpae_is_leaf(walk.entry, walk.level))
+		return 0;
+	return lpae_address(walk.entry) |
+	       (iova & (lpae_leaf_size(walk.level) - 1));
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A page table as the driver holds it, and the walk that map, unmap and lookup
+ * have in common.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_PGTABLE_H
+#define _IOPT_PGTABLE_H
+
+#include <linux/io-pgtable.h>
+
+#include "table.h"
+#include "tree.h"
+
+/**
+ * struct iopt - a live page table
+ * @iop: what the kernel's users see; @iop.ops is handed out
+ * @tree: its memory, which lives on after the hand-over
+ * @root: table at level @tree.geo.start
+ * @ns: entries carry NS and NSTable
+ * @flush_failed: the last flush did not complete
+ *
+ * One allocation with the tree in it: freed with the last table, long after
+ * the driver's domain. By then nothing but @tree is used.
+ */
+struct iopt {
+	struct io_pgtable iop;
+	struct iopt_tree tree;
+	u64 *root;
+	bool ns;
+	bool flush_failed;
+};
+
+static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
+{
+	return container_of(ops, struct iopt, iop.ops);
+}
+
+/**
+ * struct iopt_walk - the tables on the way to an IOVA
+ * @table: by level, from the root's to @level
+ * @level: where the walk ended
+ * @entry: the entry there, as read
+ * @common: the bits that all entries above it have in common
+ */
+struct iopt_walk {
+	u64 *table[LPAE_LEVELS];
+	u64 entry;
+	u64 common;
+	int level;
+};
+
+static inline u64 *iopt_walk_slot(const struct iopt_walk *walk,
+				  unsigned long iova)
+{
+	return &walk->table[walk->level][lpae_index(iova, walk->level)];
+}
+
+/*
+ * iopt_descend() - go down towards @iova
+ * @last: do not go below this level
+ *
+ * Ends at @last, or above at an entry that leads to no table.
+ */
+static inline void iopt_descend(struct iopt *iopt, unsigned long iova, int last,
+				struct iopt_walk *walk)
+{
+	int level = iopt->tree.geo.start;
+	u64 *table = iopt->root;
+
+	walk->common = ~0ULL;
+	for (;;) {
+		u64 entry = READ_ONCE(table[lpae_index(iova, level)]);
+
+		walk->table[level] = table;
+		if (level == last || !lpae_is_table(entry, level)) {
+			walk->entry = entry;
+			walk->level = level;
+			return;
+		}
+		walk->common &= entry;
+		table = iopt_table_of(entry);
+		level++;
+	}
+}
+
+/* @nr tables more, or less, under the table at @level of @walk and all above */
+static inline void iopt_walk_add_below(struct iopt *iopt,
+				       const struct iopt_walk *walk, int level,
+				       long nr)
+{
+	for (; level >= iopt->tree.geo.start; level--)
+		iopt_page_add_below(iopt_table_page(walk->table[level]), nr);
+}
+
+/* Entries of a run of @count leaves that the table at @level still has room for */
+static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long iova,
+					   int level, size_t count)
+{
+	unsigned int room = lpae_entries(&iopt->tree.geo, level) -
+			    lpae_index(iova, level);
+
+	return min_t(size_t, room, count);
+}
+
+int iopt_check_range(struct iopt *iopt, unsigned long iova, size_t pgsize,
+		     size_t pgcount);
+
+int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
+		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
+		   gfp_t gfp, size_t *mapped);
+size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
+			size_t pgsize, size_t pgcount,
+			struct iommu_iotlb_gather *gather);
+phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);
+
+int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
+		 u64 *table, u64 old);
+unsigned long iopt_detach(u64 *slot, u64 entry, struct list_head *tables);
+void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
+		    unsigned long count);
+
+#endif /* _IOPT_PGTABLE_H */

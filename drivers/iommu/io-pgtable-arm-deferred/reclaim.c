@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The reclaimer.
+ *
+ * Trees with something to free stand in one queue. Whoever runs a batch (the
+ * worker, or a caller that lends a hand) takes the first, frees a bounded number
+ * of its tables with no lock held, and puts it back at the end: a small tree
+ * behind a huge one waits for a few batches, not for all of them.
+ *
+ * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
+ * belonged to; all that is used of a page table is its struct iopt_tree, which
+ * holds a reference to the IOMMU's struct device.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+
+#include <compat/mm.h>
+#include "cursor.h"
+#include "reclaim.h"
+#include "table.h"
+
+/*
+ * Tables of a batch. At some 350 instructions a table a batch is 20 to 50 us on
+ * an R-Car Gen3 core, and the cost of a turn (two short locks, one requeue)
+ * is 2 % of it.
+ */
+#define RECLAIM_BATCH_DEFAULT	64
+#define RECLAIM_BATCH_MAX	4096
+
+/*
+ * Entries that a batch may look at: 8 tables from end to end. Reading an
+ * entry costs about a fiftieth of freeing a table, so a batch that finds little
+ * to free takes no longer than one that frees all the time.
+ */
+#define RECLAIM_SCAN		(8 * LPAE_ENTRIES)
+
+/* Entries between two looks at the clock of the scheduler: one table's */
+#define RECLAIM_SCAN_SLICE	LPAE_ENTRIES
+
+/*
+ * Pages given back at once. Enough for the page allocator to save on locking,
+ * and few enough to stay far below the delay that a real-time task sees
+ * from the idle kernel.
+ */
+#define RECLAIM_PAGES		16
+
+static bool deferred = true;
+module_param(deferred, bool, 0644);
+MODULE_PARM_DESC(deferred,
+		 "free page tables in a worker (default), or in whoever gives them back (0); in bounded batches either way");
+
+static int reclaim_set_range(const char *val, const struct kernel_param *kp,
+			     unsigned long min, unsigned long max)
+{
+	unsigned long n;
+	int ret = kstrtoul(val, 0, &n);
+
+	if (ret || n < min || n > max) {
+		pr_err("parameter %s: '%.*s' is not a number from %lu to %lu\n",
+		       kp->name, (int)strcspn(val, "\n"), val, min, max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*(unsigned long *)kp->arg, n);
+	return 0;
+}
+
+static int reclaim_set_batch(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, RECLAIM_BATCH_MAX);
+}
+
+static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, LONG_MAX);
+}
+
+static const struct kernel_param_ops reclaim_batch_ops = {
+	.set = reclaim_set_batch,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops reclaim_limit_ops = {
+	.set = reclaim_set_limit,
+	.get = param_get_ulong,
+};
+
+static unsigned long batch = RECLAIM_BATCH_DEFAULT;
+module_param_cb(batch, &reclaim_batch_ops, &batch, 0644);
+__MODULE_PARM_TYPE(batch, "ulong");
+MODULE_PARM_DESC(batch,
+		 "most tables to free before offering to reschedule, 1 to 4096 (default 64)");
+
+/* Zero until reclaim_init() has seen how much memory there is */
+static unsigned long limit;
+module_param_cb(limit, &reclaim_limit_ops, &limit, 0644);
+__MODULE_PARM_TYPE(limit, "ulong");
+MODULE_PARM_DESC(limit,
+		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
+
+struct reclaim_stats reclaim_stats;
+atomic_long_t reclaim_live;
+
+/*
+ * struct reclaimer - the one there is
+ * @lock: guards everything here, and the part of each tree that says so; held
+ *	  for a few instructions, never while a table is freed
+ * @waiting: trees with something to free, in the order of their turns
+ * @busy: trees of which somebody frees a batch
+ * @epoch: index of the epoch that hand-overs belong to now
+ * @outstanding: tables to free, by epoch
+ * @drain_lock: one waits for an epoch at a time
+ * @done: woken when an epoch has nothing left, or a tree is waiting again
+ */
+struct reclaimer {
+	raw_spinlock_t lock;
+	struct list_head waiting;
+	struct list_head busy;
+	unsigned int epoch;
+	unsigned long outstanding[IOPT_EPOCHS];
+	struct mutex drain_lock;
+	wait_queue_head_t done;
+	struct workqueue_struct *wq;
+	struct work_struct work;
+};
+
+static struct reclaimer reclaimer;
+
+/*
+ * struct reclaim_batch - a batch under way
+ * @pages: table pages taken out of the tree and not yet given back
+ * @nr: how many
+ * @tables: tables taken out in all
+ */
+struct reclaim_batch {
+	struct page *pages[RECLAIM_PAGES];
+	unsigned int nr;
+	unsigned long tables;
+};
+
+/* Runs of pages that are accounted alike cost one update of the counters. */
+static void reclaim_unaccount(struct page **pages, unsigned int nr)
+{
+	unsigned int i, first = 0;
+
+	for (i = 1; i <= nr; i++) {
+		if (i < nr && compat_accounted_alike(pages[first], pages[i]))
+			continue;
+		compat_account_tables(pages[first], first - (int)i);
+		first = i;
+	}
+}
+
+static void reclaim_give_pages(struct reclaim_batch *b)
+{
+	if (!b->nr)
+		return;
+	reclaim_unaccount(b->pages, b->nr);
+	release_pages(b->pages, b->nr);
+	b->nr = 0;
+}
+
+static void reclaim_put_table(struct reclaim_batch *b, struct iopt_tree *tree,
+			      u64 *table)
+{
+	struct page *page = iopt_table_page(table);
+
+	iopt_table_unmap(tree, table);
+	set_page_private(page, 0);
+	b->pages[b->nr++] = page;
+	b->tables++;
+	if (b->nr == RECLAIM_PAGES)
+		reclaim_give_pages(b);
+}
+
+/* Have a sub-tree open. Return: false when there is none left to open. */
+static bool reclaim_open(struct iopt_tree *tree)
+{
+	struct page *root;
+
+	if (iopt_cursor_is_open(&tree->cursor))
+		return true;
+
+	root = list_first_entry_or_null(&tree->work, struct page, lru);
+	if (!root)
+		return false;
+	list_del(&root->lru);
+	iopt_cursor_open(&tree->cursor, root);
+	return true;
+}
+
+/*
+ * Free tables until there are enough, too many entries have been read, or
+ * something else wants the CPU; at least one, or a table's worth of entries.
+ */
+static unsigned long reclaim_run(struct iopt_tree *tree)
+{
+	struct reclaim_batch b = { .nr = 0 };
+	unsigned long max = READ_ONCE(batch);
+	unsigned int scanned = 0;
+
+	while (b.tables < max && scanned < RECLAIM_SCAN && reclaim_open(tree)) {
+		unsigned int scan = RECLAIM_SCAN_SLICE;
+		u64 *table = iopt_cursor_next(&tree->cursor, &tree->geo, &scan);
+
+		scanned += RECLAIM_SCAN_SLICE - scan;
+		if (table)
+			reclaim_put_table(&b, tree, table);
+		if (need_resched())
+			break;
+	}
+	reclaim_give_pages(&b);
+	return b.tables;
+}
+
+/* The epoch that somebody may be waiting for goes first. */
+static void reclaim_take_work(struct iopt_tree *tree)
+{
+	unsigned int epoch = !reclaimer.epoch;
+
+	if (iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work))
+		return;
+	if (list_empty(&tree->pending[epoch]))
+		epoch = !epoch;
+	list_splice_init(&tree->pending[epoch], &tree->work);
+	tree->epoch = epoch;
+}
+
+static struct iopt_tree *reclaim_take(void)
+{
+	struct iopt_tree *tree;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree = list_first_entry_or_null(&reclaimer.waiting, struct iopt_tree,
+					node);
+	if (tree) {
+		list_move_tail(&tree->node, &reclaimer.busy);
+		tree->state = IOPT_TREE_BUSY;
+		reclaim_take_work(tree);
+	}
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return tree;
+}
+
+static bool reclaim_has_work(const struct iopt_tree *tree)
+{
+	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
+	       !list_empty(&tree->pending[0]) || !list_empty(&tree->pending[1]);
+}
+
+static void reclaim_count_batch(struct iopt_tree *tree, unsigned long tables,
+				unsigned long ns, bool help)
+{
+	struct reclaim_stats *stats = &reclaim_stats;
+
+	tree->pending_count -= tables;
+	tree->freed += tables;
+	reclaimer.outstanding[tree->epoch] -= tables;
+
+	stats->pending -= tables;
+	stats->freed += tables;
+	stats->batches += !!tables;
+	stats->helps += help;
+	stats->longest_batch = max(stats->longest_batch, tables);
+	stats->longest_batch_ns = max(stats->longest_batch_ns, ns);
+}
+
+/* Return: true when the tree has come to its end and is the caller's to free. */
+static bool reclaim_put_back(struct iopt_tree *tree)
+{
+	if (reclaim_has_work(tree)) {
+		tree->state = IOPT_TREE_QUEUED;
+		list_move_tail(&tree->node, &reclaimer.waiting);
+		return false;
+	}
+
+	tree->state = IOPT_TREE_IDLE;
+	list_del_init(&tree->node);
+	reclaim_stats.trees--;
+	if (!tree->closed)
+		return false;
+	reclaim_stats.trees_done++;
+	return true;
+}
+
+/*
+ * reclaim_batch() - free a batch of whatever has its turn
+ * @help: the caller is not the worker
+ *
+ * Return: true when there was something to do.
+ */
+static bool reclaim_batch(bool help)
+{
+	struct iopt_tree *tree = reclaim_take();
+	unsigned long flags, tables;
+	ktime_t start;
+	bool gone;
+
+	if (!tree)
+		return false;
+
+	start = ktime_get();
+	tables = reclaim_run(tree);
+	atomic_long_sub(tables, &tree->live);
+	reclaim_note_live(-(long)tables);
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	reclaim_count_batch(tree, tables,
+			    ktime_to_ns(ktime_sub(ktime_get(), start)), help);
+	gone = reclaim_put_back(tree);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+
+	if (gone)
+		iopt_tree_release(tree);
+	/* Pairs with the barrier in wait_event(): counts before waiters. */
+	if (wq_has_sleeper(&reclaimer.done))
+		wake_up_all(&reclaimer.done);
+	return true;
+}
+
+static bool reclaim_is_waiting(void)
+{
+	return !list_empty_careful(&reclaimer.waiting);
+}
+
+static void reclaim_kick(void)
+{
+	queue_work(reclaimer.wq, &reclaimer.work);
+}
+
+/*
+ * One batch, and to the end of the workqueue: kworkers reschedule between items
+ * on every kernel, and flushing or freezing never waits for more than this.
+ */
+static void reclaim_work(struct work_struct *work)
+{
+	reclaim_batch(false);
+	if (reclaim_is_waiting())
+		reclaim_kick();
+}
+
+/*
+ * One batch by a caller. The worker may have found everything taken and gone to
+ * sleep meanwhile, so it is told of what is left.
+ */
+static bool reclaim_help(void)
+{
+	bool found = reclaim_batch(true);
+
+	if (reclaim_is_waiting())
+		reclaim_kick();
+	return found;
+}
+
+static void reclaim_add(struct iopt_tree *tree, struct list_head *tables,
+			unsigned long count)
+{
+	list_splice_tail_init(tables, &tree->pending[reclaimer.epoch]);
+	reclaimer.outstanding[reclaimer.epoch] += count;
+	reclaim_stats.pending += count;
+	tree->pending_count += count;
+	if (tree->state != IOPT_TREE_IDLE)
+		return;
+
+	tree->state = IOPT_TREE_QUEUED;
+	tree->since = ktime_get();
+	list_add_tail(&tree->node, &reclaimer.waiting);
+	reclaim_stats.trees++;
+}
+
+/*
+ * reclaim_queue() - take sub-trees that a completed flush has released
+ * @tables: their roots; left empty
+ * @count: tables in all of them
+ *
+ * Always left to the worker, for the caller may be anywhere: a flush happens in
+ * interrupts, too.
+ */
+void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
+		   unsigned long count)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	reclaim_add(tree, tables, count);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	reclaim_kick();
+}
+
+static void reclaim_wait(void)
+{
+	unsigned int epoch;
+
+	mutex_lock(&reclaimer.drain_lock);
+	/*
+	 * The other epoch is empty: the last one to hold the mutex has
+	 * waited for that. What is handed over from here on goes there.
+	 */
+	raw_spin_lock_irq(&reclaimer.lock);
+	epoch = reclaimer.epoch;
+	reclaimer.epoch = !epoch;
+	raw_spin_unlock_irq(&reclaimer.lock);
+
+	while (READ_ONCE(reclaimer.outstanding[epoch])) {
+		if (reclaim_batch(true))
+			cond_resched();
+		else
+			wait_event(reclaimer.done, reclaim_is_waiting() ||
+				   !READ_ONCE(reclaimer.outstanding[epoch]));
+	}
+	/* What other trees have left goes on without us. */
+	if (reclaim_is_waiting())
+		reclaim_kick();
+	mutex_unlock(&reclaimer.drain_lock);
+}
+
+/*
+ * reclaim_close() - take the whole of a page table
+ * @root: its root
+ *
+ * @tree belongs to the reclaimer from here on. Context: may sleep.
+ */
+void reclaim_close(struct iopt_tree *tree, struct page *root)
+{
+	unsigned long flags, count = iopt_page_below(root) + 1;
+	LIST_HEAD(tables);
+
+	list_add(&root->lru, &tables);
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	WRITE_ONCE(tree->closed, true);
+	reclaim_add(tree, &tables, count);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+
+	if (!READ_ONCE(deferred)) {
+		reclaim_wait();
+		return;
+	}
+	reclaim_kick();
+	while (READ_ONCE(reclaim_stats.pending) > READ_ONCE(limit) &&
+	       reclaim_help())
+		cond_resched();
+}
+
+/*
+ * reclaim_throttle() - lend a hand when too much is pending
+ *
+ * One batch: whoever makes tables gives at least as many back. Context: may
+ * sleep.
+ */
+void reclaim_throttle(void)
+{
+	if (READ_ONCE(reclaim_stats.pending) > READ_ONCE(limit))
+		reclaim_help();
+}
+
+/* Wait until everything that is pending now has been freed. May sleep. */
+void reclaim_drain(void)
+{
+	raw_spin_lock_irq(&reclaimer.lock);
+	reclaim_stats.drains++;
+	raw_spin_unlock_irq(&reclaimer.lock);
+	reclaim_wait();
+}
+
+void reclaim_reset_longest(void)
+{
+	raw_spin_lock_irq(&reclaimer.lock);
+	reclaim_stats.longest_batch = 0;
+	reclaim_stats.longest_batch_ns = 0;
+	raw_spin_unlock_irq(&reclaimer.lock);
+}
+
+static void reclaim_tell(struct reclaim_tree_info *info,
+			 const struct iopt_tree *tree)
+{
+	strscpy(info->dev, dev_name(tree->dev), sizeof(info->dev));
+	info->pending = tree->pending_count;
+	info->freed = tree->freed;
+	info->age_ms = ktime_ms_delta(ktime_get(), tree->since);
+	info->busy = tree->state == IOPT_TREE_BUSY;
+	info->closed = tree->closed;
+}
+
+/*
+ * reclaim_tree_infos() - describe the pending trees whose turn comes first
+ * @max: how many at most; bounds the time under the lock
+ *
+ * Return: how many were described.
+ */
+unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
+				unsigned int max)
+{
+	struct iopt_tree *tree;
+	unsigned int nr = 0;
+
+	raw_spin_lock_irq(&reclaimer.lock);
+	list_for_each_entry(tree, &reclaimer.busy, node)
+		if (nr < max)
+			reclaim_tell(&infos[nr++], tree);
+	list_for_each_entry(tree, &reclaimer.waiting, node) {
+		if (nr == max)
+			break;
+		reclaim_tell(&infos[nr++], tree);
+	}
+	raw_spin_unlock_irq(&reclaimer.lock);
+	return nr;
+}
+
+void reclaim_tree_init(struct iopt_tree *tree)
+{
+	INIT_LIST_HEAD(&tree->node);
+	INIT_LIST_HEAD(&tree->pending[0]);
+	INIT_LIST_HEAD(&tree->pending[1]);
+	INIT_LIST_HEAD(&tree->work);
+	iopt_cursor_close(&tree->cursor);
+}
+
+int reclaim_init(void)
+{
+	raw_spin_lock_init(&reclaimer.lock);
+	INIT_LIST_HEAD(&reclaimer.waiting);
+	INIT_LIST_HEAD(&reclaimer.busy);
+	mutex_init(&reclaimer.drain_lock);
+	init_waitqueue_head(&reclaimer.done);
+	INIT_WORK(&reclaimer.work, reclaim_work);
+	if (!limit)
+		limit = totalram_pages() / 2;
+
+	/*
+	 * Unbound, so that the scheduler finds a CPU that has time, and limited
+	 * to one worker: more of them take all CPUs from everybody else.
+	 */
+	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
+				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
+				       1);
+	return reclaimer.wq ? 0 : -ENOMEM;
+}
+
+/* Nobody has a page table any more, so nothing new comes in. */
+void reclaim_exit(void)
+{
+	reclaim_wait();
+	destroy_workqueue(reclaimer.wq);
+	WARN_ON(atomic_long_read(&reclaim_live));
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The reclaimer: takes detached trees in O(1), gives their pages back in bounded
+ * batches, and keeps count.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_RECLAIM_H
+#define _IOPT_RECLAIM_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+
+#include "tree.h"
+
+/**
+ * struct reclaim_stats - counters since load, and what is there now
+ * @pending: tables handed over and not freed
+ * @freed: tables freed
+ * @batches: batches that freed at least one table
+ * @longest_batch: most tables in a batch
+ * @longest_batch_ns: longest time a batch took
+ * @trees: trees that have something pending
+ * @trees_done: whole page tables freed
+ * @helps: batches run by somebody else than the worker
+ * @drains: calls that waited for everything
+ *
+ * Written under the reclaimer's lock, read without.
+ */
+struct reclaim_stats {
+	unsigned long pending;
+	unsigned long freed;
+	unsigned long batches;
+	unsigned long longest_batch;
+	unsigned long longest_batch_ns;
+	unsigned long trees;
+	unsigned long trees_done;
+	unsigned long helps;
+	unsigned long drains;
+};
+
+extern struct reclaim_stats reclaim_stats;
+
+/* Tables allocated and not freed, the pending ones included */
+extern atomic_long_t reclaim_live;
+
+static inline void reclaim_note_live(long nr)
+{
+	atomic_long_add(nr, &reclaim_live);
+}
+
+void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
+		   unsigned long count);
+void reclaim_close(struct iopt_tree *tree, struct page *root);
+void reclaim_throttle(void);
+void reclaim_drain(void);
+void reclaim_reset_longest(void);
+
+/**
+ * struct reclaim_tree_info - what can be told of a tree that is pending
+ * @dev: name of its IOMMU
+ * @pending: tables to free
+ * @freed: tables freed
+ * @age_ms: time since it became pending
+ * @busy: a batch of it is being freed right now
+ * @closed: the whole tree goes, not only parts cut off by unmap
+ */
+struct reclaim_tree_info {
+	char dev[32];
+	unsigned long pending;
+	unsigned long freed;
+	s64 age_ms;
+	bool busy;
+	bool closed;
+};
+
+unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
+				unsigned int max);
+
+void reclaim_tree_init(struct iopt_tree *tree);
+int reclaim_init(void);
+void reclaim_exit(void);
+
+#endif /* _IOPT_RECLAIM_H */

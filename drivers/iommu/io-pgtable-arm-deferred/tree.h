@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory side of a page table: what is left of it once the hardware, the
+ * domain and the driver have let go, and all that the reclaimer ever sees.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_TREE_H
+#define _IOPT_TREE_H
+
+#include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
+
+#include "lpae.h"
+
+/**
+ * struct iopt_cursor - where in a detached sub-tree the reclaimer stands
+ * @table: the tables on the way down to the one being emptied, by level
+ * @below: how many tables are still under each of them
+ * @index: the next entry to look at in each of them
+ * @top: level of the sub-tree's root
+ * @level: level of the table being emptied; less than @top when there is none
+ *
+ * Everything that is needed to stop after any table and go on at another time.
+ */
+struct iopt_cursor {
+	u64 *table[LPAE_LEVELS];
+	unsigned long below[LPAE_LEVELS];
+	unsigned int index[LPAE_LEVELS];
+	int top;
+	int level;
+};
+
+/* Before and after the last call that began to wait for everything */
+#define IOPT_EPOCHS		2
+
+/* Where a tree stands with the reclaimer; changes under its lock. */
+enum iopt_tree_state {
+	IOPT_TREE_IDLE,		/* nothing pending */
+	IOPT_TREE_QUEUED,	/* waits for its turn */
+	IOPT_TREE_BUSY,		/* somebody frees a batch of it */
+};
+
+/**
+ * struct iopt_tree - the memory of one page table
+ * @dev: the IOMMU, for DMA unmapping; a reference is held
+ * @geo: shape of the tree
+ * @coherent: the walker snoops, so tables are not mapped for DMA
+ * @live: tables allocated and not freed yet, whatever their state
+ * @limbo_lock: guards @limbo, for a few instructions
+ * @limbo: roots of detached sub-trees that wait for a flush
+ * @limbo_count: how many tables they have in all
+ * @node: place among the reclaimer's waiting or busy trees
+ * @pending: sub-trees handed to the reclaimer and not begun, by epoch
+ * @pending_count: tables handed to the reclaimer and not freed
+ * @freed: tables that the reclaimer has freed
+ * @state: idle, queued or busy
+ * @since: when the tree became pending
+ * @closed: the root has been handed over; the last table takes the tree along
+ * @work: sub-trees of one epoch that are being freed
+ * @epoch: which epoch that is
+ * @cursor: where in the first of them the freeing stands
+ *
+ * The reclaimer's lock guards @node to @closed. The rest is for whoever made
+ * the tree busy, and nobody else.
+ */
+struct iopt_tree {
+	struct device *dev;
+	struct lpae_geometry geo;
+	bool coherent;
+	atomic_long_t live;
+
+	raw_spinlock_t limbo_lock;
+	struct list_head limbo;
+	unsigned long limbo_count;
+
+	struct list_head node;
+	struct list_head pending[IOPT_EPOCHS];
+	unsigned long pending_count;
+	unsigned long freed;
+	enum iopt_tree_state state;
+	ktime_t since;
+	bool closed;
+
+	struct list_head work;
+	unsigned int epoch;
+	struct iopt_cursor cursor;
+};
+
+void iopt_tree_release(struct iopt_tree *tree);
+
+#endif /* _IOPT_TREE_H */

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Unmapping. Leaves are cleared; a table that the range covers as a whole is cut
+ * off with one store, whatever is under it, and waits in limbo for the flush
+ * that the caller makes anyway.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/iommu.h>
+
+#include <compat/io-pgtable.h>
+#include "pgtable.h"
+
+/*
+ * struct iopt_unmap - an unmapping under way
+ * @iova: the next address to unmap
+ * @pgsize: bytes the caller counts in
+ * @level: of the tables whose leaves have that size
+ * @left: leaves to unmap
+ * @done: bytes unmapped
+ */
+struct iopt_unmap {
+	struct iopt *iopt;
+	struct iommu_iotlb_gather *gather;
+	unsigned long iova;
+	size_t pgsize;
+	int level;
+	size_t left;
+	size_t done;
+};
+
+static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
+{
+	unmap->iova += nr * unmap->pgsize;
+	unmap->left -= nr;
+	unmap->done += nr * unmap->pgsize;
+}
+
+/*
+ * iopt_detach() - cut the table off that @entry, read from @slot, leads to
+ * @tables: gets the root of the sub-tree
+ *
+ * The caller makes the cleared slot visible, takes the count off the tables
+ * above, and then puts @tables into limbo.
+ *
+ * Return: how many tables the sub-tree has.
+ */
+unsigned long iopt_detach(u64 *slot, u64 entry, struct list_head *tables)
+{
+	struct page *page = iopt_table_page(iopt_table_of(entry));
+
+	WRITE_ONCE(*slot, 0);
+	list_add_tail(&page->lru, tables);
+	return iopt_page_below(page) + 1;
+}
+
+/* Tell a driver that flushes by address about leaves that are gone */
+static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned long iova,
+			      unsigned int nr)
+{
+	const struct iommu_flush_ops *tlb = unmap->iopt->iop.cfg.tlb;
+
+	if (!tlb || !tlb->tlb_add_page || !unmap->gather ||
+	    iommu_iotlb_gather_queued(unmap->gather))
+		return;
+
+	for (; nr; nr--, iova += unmap->pgsize)
+		tlb->tlb_add_page(unmap->gather, iova, unmap->pgsize,
+				  unmap->iopt->iop.cookie);
+}
+
+/*
+ * Clear a run of entries of one table, ending at the first that is empty.
+ * Return: how many there were.
+ */
+static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
+				   const struct iopt_walk *walk)
+{
+	struct iopt *iopt = unmap->iopt;
+	unsigned int room = iopt_run_length(iopt, unmap->iova, walk->level,
+					    unmap->left);
+	u64 *slot = iopt_walk_slot(walk, unmap->iova);
+	unsigned long count = 0;
+	unsigned int nr;
+	LIST_HEAD(tables);
+
+	for (nr = 0; nr < room; nr++) {
+		u64 entry = READ_ONCE(slot[nr]);
+
+		if (!entry)
+			break;
+		if (lpae_is_table(entry, walk->level))
+			count += iopt_detach(&slot[nr], entry, &tables);
+		else
+			WRITE_ONCE(slot[nr], 0);
+	}
+	if (!nr)
+		return 0;
+
+	iopt_sync_entries(&iopt->tree, slot, nr);
+	if (count) {
+		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
+		iopt_limbo_add(iopt, &tables, count);
+	}
+	iopt_unmap_gather(unmap, unmap->iova, nr);
+	return nr;
+}
+
+/*
+ * Put a table in the place of @block that maps the same, but for the entries
+ * [skip, skip + nr). Old and new agree wherever both are valid, so the block may
+ * linger in a cache until the caller's flush (Arm ARM D8.17.1 asks for break
+ * before make for the sake of walkers that would see both sizes at once; this
+ * kernel's own library splits the same way, and so does its hardware accept it).
+ */
+static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
+			     unsigned int skip, unsigned int nr)
+{
+	size_t size = lpae_leaf_size(level);
+	u64 *table = iopt_table_alloc(&iopt->tree, level,
+				      GFP_ATOMIC | __GFP_ZERO);
+	u64 leaf = (block & ~LPAE_TYPE) | lpae_leaf_type(level);
+	unsigned int i;
+
+	if (!table)
+		return NULL;
+
+	for (i = 0; i < LPAE_ENTRIES; i++, leaf += size)
+		if (i < skip || i >= skip + nr)
+			table[i] = leaf;
+
+	if (iopt_table_publishable(&iopt->tree, table)) {
+		iopt_table_free_unpublished(&iopt->tree, table);
+		return NULL;
+	}
+	return table;
+}
+
+/*
+ * The range is a part of the block where the walk ended. Make the table one level
+ * down; if the range is smaller still, the next walk comes to a block in there.
+ * Return: how many leaves of the caller's size are gone, which may be none, or
+ * a negative error.
+ */
+static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
+{
+	struct iopt *iopt = unmap->iopt;
+	int level = walk->level + 1;
+	unsigned int skip = lpae_index(unmap->iova, level);
+	unsigned int nr = 0;
+	u64 *table;
+
+	if (level == unmap->level)
+		nr = iopt_run_length(iopt, unmap->iova, level, unmap->left);
+
+	table = iopt_split_table(iopt, walk->entry, level, skip, nr);
+	if (!table)
+		return -ENOMEM;
+
+	if (iopt_publish(iopt, walk, iopt_walk_slot(walk, unmap->iova), table,
+			 walk->entry)) {
+		/* Somebody unmaps the same block: a bug in the callers. */
+		iopt_table_unmap(&iopt->tree, table);
+		iopt_table_free_unpublished(&iopt->tree, table);
+		return -EBUSY;
+	}
+	iopt_unmap_gather(unmap, unmap->iova, nr);
+	return nr;
+}
+
+/* Return: false when there is nothing (more) to unmap. */
+static bool iopt_unmap_step(struct iopt_unmap *unmap)
+{
+	struct iopt_walk walk;
+	int nr;
+
+	iopt_descend(unmap->iopt, unmap->iova, unmap->level, &walk);
+	if (walk.level == unmap->level) {
+		nr = iopt_unmap_run(unmap, &walk);
+		iopt_unmap_advance(unmap, nr);
+		return nr;
+	}
+	if (!walk.entry)
+		return false;
+	if (WARN_ONCE(!COMPAT_SPLIT_BLOCKS,
+		      "unmap of 0x%zx bytes inside a block of 0x%zx\n",
+		      unmap->pgsize, lpae_leaf_size(walk.level)))
+		return false;
+
+	nr = iopt_split(unmap, &walk);
+	if (nr < 0)
+		return false;
+	iopt_unmap_advance(unmap, nr);
+	return true;
+}
+
+size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
+			size_t pgsize, size_t pgcount,
+			struct iommu_iotlb_gather *gather)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopt_unmap unmap = {
+		.iopt = iopt,
+		.gather = gather,
+		.iova = iova,
+		.pgsize = pgsize,
+		.left = pgcount,
+	};
+
+	if (iopt_check_range(iopt, iova, pgsize, pgcount))
+		return 0;
+
+	unmap.level = lpae_leaf_level(pgsize);
+	while (unmap.left && iopt_unmap_step(&unmap))
+		;
+	return unmap.done;
+}

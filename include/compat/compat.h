@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every difference between kernel versions, force-included into each file: the
+ * code itself is written for one kernel and asks no version. A name that the
+ * kernel has too keeps the kernel's spelling and meaning; a name of ours starts
+ * with compat_.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef COMPAT_H
+#define COMPAT_H
+
+#ifndef __ASSEMBLY__
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
+#error "ipmmu-deferred needs Linux 6.1 or newer"
+#endif
+
+#endif /* __ASSEMBLY__ */
+#endif /* COMPAT_H */

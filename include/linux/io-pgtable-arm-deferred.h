@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ARM LPAE page tables for IO, freed in bounded batches by a workqueue.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _LINUX_IO_PGTABLE_ARM_DEFERRED_H
+#define _LINUX_IO_PGTABLE_ARM_DEFERRED_H
+
+#include <linux/io-pgtable.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+/**
+ * DOC: Life of a table
+ *
+ * *Live* tables are reached from the root. A table whose entry in its parent
+ * was cleared is *detached* and sits in the *limbo* of its page table: caches of
+ * the hardware may still lead to it. A flush that **started after** the
+ * detach, once complete, makes it *pending*: it is handed to the reclaimer,
+ * which frees it in a bounded batch. The reclaimer touches no hardware.
+ *
+ * The driver owns the flush, the library owns the memory. Whatever the reason
+ * of a flush, the driver brackets it:
+ *
+ *	struct io_pgtable_deferred_limbo limbo;
+ *
+ *	io_pgtable_deferred_flush_begin(ops, &limbo);
+ *	completed = flush the hardware and wait for it;
+ *	io_pgtable_deferred_flush_end(ops, &limbo, completed);
+ *
+ * That holds for iotlb_sync, for flush_iotlb_all and for the callbacks in
+ * io_pgtable_cfg.tlb alike. A library call that needs a flush (a block put where
+ * a table was) makes it through tlb_flush_walk(), and relies on the brackets
+ * there to release what it detached.
+ */
+
+/**
+ * struct io_pgtable_deferred_limbo - detached tables that wait for one flush
+ * @tables: the roots of the detached sub-trees
+ * @count: how many tables they have in all
+ *
+ * Lives on the stack of whoever flushes. Its contents belong to the library.
+ */
+struct io_pgtable_deferred_limbo {
+	struct list_head tables;
+	unsigned long count;
+};
+
+/**
+ * io_pgtable_deferred_alloc() - make an empty page table
+ * @fmt: ARM_32_LPAE_S1 or ARM_64_LPAE_S1
+ * @cfg: what is wanted; on return what the hardware is to be told
+ *	 (arm_lpae_s1_cfg) and the page sizes that are really served
+ * @cookie: handed to the callbacks in cfg->tlb
+ *
+ * Holds a reference to cfg->iommu_dev until the last table is freed, which may
+ * be after io_pgtable_deferred_free() returned. free_io_pgtable_ops() of the
+ * kernel must never see what this returns.
+ *
+ * Context: may sleep.
+ * Return: the operations, or NULL with the reason in the kernel log.
+ */
+struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
+						 struct io_pgtable_cfg *cfg,
+						 void *cookie);
+
+/**
+ * io_pgtable_deferred_free() - hand a whole page table to the reclaimer
+ * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
+ *
+ * The hardware must have been told to leave the tables alone, and a flush that
+ * started after that must be complete. No callback of cfg->tlb is called from here
+ * on, and nothing of @ops may be used any more: a map that races is a bug of
+ * the caller, reported once and refused where it can be seen.
+ *
+ * Costs the same whatever the size of the tree, unless the module parameter
+ * deferred is 0 or more tables are pending than the parameter limit allows:
+ * then the caller frees in batches of the same bounded size, and
+ * reschedules between them.
+ *
+ * Context: may sleep.
+ */
+void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
+
+/**
+ * io_pgtable_deferred_flush_begin() - take what a flush is going to release
+ * @ops: the page table
+ * @limbo: filled with every table detached until now
+ *
+ * Must be called before the first register of the flush is written.
+ *
+ * Context: any; takes a raw spinlock for a few instructions, none if nothing
+ *	    was detached.
+ */
+void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
+				     struct io_pgtable_deferred_limbo *limbo);
+
+/**
+ * io_pgtable_deferred_flush_end() - release what the flush was for
+ * @ops: the page table
+ * @limbo: what io_pgtable_deferred_flush_begin() filled
+ * @completed: the hardware said that the flush is done
+ *
+ * With @completed false the tables go back into limbo and wait for the next
+ * flush: a table is never freed on the hope that a flush was late.
+ *
+ * Context: any.
+ */
+void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
+				   struct io_pgtable_deferred_limbo *limbo,
+				   bool completed);
+
+/**
+ * io_pgtable_deferred_drain() - wait until what is pending now has been freed
+ *
+ * Tables handed over later are not waited for. The caller lends a hand: it
+ * runs batches itself and reschedules between them.
+ *
+ * Context: may sleep.
+ */
+void io_pgtable_deferred_drain(void);
+
+#endif /* _LINUX_IO_PGTABLE_ARM_DEFERRED_H */
