@@ -26,7 +26,7 @@ DEFINE_DEBUGFS_ATTRIBUTE(iopt_live_fops, iopt_live_get, NULL, "%llu\n");
 
 static int iopt_reset_set(void *data, u64 val)
 {
-	reclaim_reset_longest();
+	reclaim_reset();
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(iopt_reset_fops, NULL, iopt_reset_set, "%llu\n");
@@ -59,6 +59,21 @@ static int iopt_trees_list_show(struct seq_file *seq, void *data)
 }
 DEFINE_SHOW_ATTRIBUTE(iopt_trees_list);
 
+/* A line for each bucket up to the last that is not empty */
+static int iopt_hist_show(struct seq_file *seq, void *data)
+{
+	const struct iopt_hist *hist = seq->private;
+	unsigned int i, end = IOPT_HIST_BUCKETS;
+
+	while (end && !READ_ONCE(hist->count[end - 1]))
+		end--;
+	for (i = 0; i < end; i++)
+		seq_printf(seq, "%llu %llu %lu\n", i ? BIT_ULL(i) : 0,
+			   BIT_ULL(i + 1), READ_ONCE(hist->count[i]));
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(iopt_hist);
+
 void iopt_debugfs_init(void)
 {
 	struct reclaim_stats *stats = &reclaim_stats;
@@ -75,6 +90,11 @@ void iopt_debugfs_init(void)
 	debugfs_create_ulong("trees_done", 0444, dir, &stats->trees_done);
 	debugfs_create_ulong("helps", 0444, dir, &stats->helps);
 	debugfs_create_ulong("drains", 0444, dir, &stats->drains);
+	debugfs_create_ulong("shrinks", 0444, dir, &stats->shrinks);
+	debugfs_create_file("batch_hist", 0444, dir, &stats->batch_hist,
+			    &iopt_hist_fops);
+	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
+			    &iopt_hist_fops);
 	debugfs_create_file_unsafe("live", 0444, dir, NULL, &iopt_live_fops);
 	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
 	debugfs_create_file("trees_list", 0444, dir, NULL,

@@ -23,13 +23,14 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 	struct iopt_tree *tree = &iopt->tree;
 	unsigned long flags;
 
-	/*
-	 * The cleared entries are in memory before the tables are in limbo, so
-	 * that whoever finds them there flushes after the detach. A coherent
-	 * tree has had no cache cleaning with its barrier yet.
-	 */
-	if (tree->coherent)
+	if (tree->coherent) {
+		/*
+		 * The cleared entries are in memory before the tables are in
+		 * limbo, so that whoever finds them there flushes after the
+		 * detach. Cleaning the cache has had this barrier in it.
+		 */
 		wmb();
+	}
 
 	raw_spin_lock_irqsave(&tree->limbo_lock, flags);
 	list_splice_tail_init(tables, &tree->limbo);

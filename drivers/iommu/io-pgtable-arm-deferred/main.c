@@ -75,7 +75,9 @@ static bool iopt_init_cfg(struct iopt *iopt, struct io_pgtable_cfg *cfg)
 	    !lpae_ips_encode(cfg->oas, &ips))
 		return false;
 
-	cfg->pgsize_bitmap &= IOPT_PGSIZES;
+	/* No leaf is larger than what an entry of the root stands for. */
+	cfg->pgsize_bitmap &= IOPT_PGSIZES &
+			      GENMASK(lpae_shift(iopt->tree.geo.start), 0);
 	cfg->arm_lpae_s1_cfg.tcr.ips = ips;
 	cfg->arm_lpae_s1_cfg.tcr.tg = IOPT_TCR_TG0_4K;
 	cfg->arm_lpae_s1_cfg.tcr.tsz = 64 - cfg->ias;
@@ -241,4 +243,4 @@ module_exit(iopt_module_exit);
 MODULE_DESCRIPTION("ARM LPAE IO page tables, freed in bounded batches by a workqueue");
 MODULE_AUTHOR("The ipmmu-deferred authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION(IPMMU_DEFERRED_VERSION);

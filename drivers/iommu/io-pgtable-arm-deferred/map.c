@@ -308,9 +308,10 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 		   lpae_leaf_type(map.level);
 	ret = iopt_map_all(&map);
 
-	/* Entries before whatever tells a device to use them */
-	if (iopt->tree.coherent)
+	if (iopt->tree.coherent) {
+		/* Entries before whatever tells a device to use them */
 		wmb();
+	}
 	if (mapped)
 		*mapped += map.done * pgsize;
 	return ret;

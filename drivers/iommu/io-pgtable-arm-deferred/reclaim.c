@@ -24,9 +24,13 @@
 #include <linux/workqueue.h>
 
 #include <compat/mm.h>
+#include <compat/shrinker.h>
 #include "cursor.h"
 #include "reclaim.h"
 #include "table.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 /*
  * Tables of a batch. At some 350 instructions a table a batch is 20 to 50 us on
@@ -117,8 +121,9 @@ atomic_long_t reclaim_live;
  * @busy: trees of which somebody frees a batch
  * @epoch: index of the epoch that hand-overs belong to now
  * @outstanding: tables to free, by epoch
- * @drain_lock: one waits for an epoch at a time
+ * @drain_lock: serialises those who wait for an epoch
  * @done: woken when an epoch has nothing left, or a tree is waiting again
+ * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {
 	raw_spinlock_t lock;
@@ -126,10 +131,11 @@ struct reclaimer {
 	struct list_head busy;
 	unsigned int epoch;
 	unsigned long outstanding[IOPT_EPOCHS];
-	struct mutex drain_lock;
+	struct mutex drain_lock;	/* one waiter for an epoch at a time */
 	wait_queue_head_t done;
 	struct workqueue_struct *wq;
 	struct work_struct work;
+	struct shrinker *shrinker;
 };
 
 static struct reclaimer reclaimer;
@@ -139,11 +145,19 @@ static struct reclaimer reclaimer;
  * @pages: table pages taken out of the tree and not yet given back
  * @nr: how many
  * @tables: tables taken out in all
+ * @scanned: entries read
+ * @start: when it began
+ * @reason: why it ended
+ * @help: run by somebody else than the worker
  */
 struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
 	unsigned int nr;
 	unsigned long tables;
+	unsigned int scanned;
+	ktime_t start;
+	enum reclaim_reason reason;
+	bool help;
 };
 
 /* Runs of pages that are accounted alike cost one update of the counters. */
@@ -197,28 +211,39 @@ static bool reclaim_open(struct iopt_tree *tree)
 	return true;
 }
 
+static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
+					struct iopt_tree *tree,
+					unsigned long max)
+{
+	unsigned int scan = RECLAIM_SCAN_SLICE;
+	u64 *table;
+
+	table = iopt_cursor_next(&tree->cursor, &tree->geo, &scan);
+	b->scanned += RECLAIM_SCAN_SLICE - scan;
+	if (table)
+		reclaim_put_table(b, tree, table);
+
+	if (need_resched())
+		return RECLAIM_RESCHED;
+	if (b->tables >= max)
+		return RECLAIM_FULL;
+	return b->scanned >= RECLAIM_SCAN ? RECLAIM_SCANNED : RECLAIM_EMPTY;
+}
+
 /*
  * Free tables until there are enough, too many entries have been read, or
  * something else wants the CPU; at least one, or a table's worth of entries.
  */
-static unsigned long reclaim_run(struct iopt_tree *tree)
+static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 {
-	struct reclaim_batch b = { .nr = 0 };
 	unsigned long max = READ_ONCE(batch);
-	unsigned int scanned = 0;
 
-	while (b.tables < max && scanned < RECLAIM_SCAN && reclaim_open(tree)) {
-		unsigned int scan = RECLAIM_SCAN_SLICE;
-		u64 *table = iopt_cursor_next(&tree->cursor, &tree->geo, &scan);
-
-		scanned += RECLAIM_SCAN_SLICE - scan;
-		if (table)
-			reclaim_put_table(&b, tree, table);
-		if (need_resched())
-			break;
-	}
-	reclaim_give_pages(&b);
-	return b.tables;
+	trace_batch_begin(tree, b->help);
+	b->start = ktime_get();
+	b->reason = RECLAIM_EMPTY;
+	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
+		b->reason = reclaim_step(b, tree, max);
+	reclaim_give_pages(b);
 }
 
 /* The epoch that somebody may be waiting for goes first. */
@@ -257,32 +282,39 @@ static bool reclaim_has_work(const struct iopt_tree *tree)
 	       !list_empty(&tree->pending[0]) || !list_empty(&tree->pending[1]);
 }
 
-static void reclaim_count_batch(struct iopt_tree *tree, unsigned long tables,
-				unsigned long ns, bool help)
+static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 {
 	struct reclaim_stats *stats = &reclaim_stats;
+	unsigned long ns = ktime_to_ns(ktime_sub(ktime_get(), b->start));
 
-	tree->pending_count -= tables;
-	tree->freed += tables;
-	reclaimer.outstanding[tree->epoch] -= tables;
+	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
+	tree->pending_count -= b->tables;
+	tree->freed += b->tables;
+	reclaimer.outstanding[tree->epoch] -= b->tables;
 
-	stats->pending -= tables;
-	stats->freed += tables;
-	stats->batches += !!tables;
-	stats->helps += help;
-	stats->longest_batch = max(stats->longest_batch, tables);
+	stats->pending -= b->tables;
+	stats->freed += b->tables;
+	stats->batches += !!b->tables;
+	stats->helps += b->help;
+	stats->longest_batch = max(stats->longest_batch, b->tables);
 	stats->longest_batch_ns = max(stats->longest_batch_ns, ns);
+	iopt_hist_add(&stats->batch_hist, ns);
 }
 
 /* Return: true when the tree has come to its end and is the caller's to free. */
 static bool reclaim_put_back(struct iopt_tree *tree)
 {
+	u64 ns;
+
 	if (reclaim_has_work(tree)) {
 		tree->state = IOPT_TREE_QUEUED;
 		list_move_tail(&tree->node, &reclaimer.waiting);
 		return false;
 	}
 
+	ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
+	trace_tree_done(tree, ns);
+	iopt_hist_add(&reclaim_stats.queue_hist, ns);
 	tree->state = IOPT_TREE_IDLE;
 	list_del_init(&tree->node);
 	reclaim_stats.trees--;
@@ -293,29 +325,25 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 }
 
 /*
- * reclaim_batch() - free a batch of whatever has its turn
- * @help: the caller is not the worker
- *
- * Return: true when there was something to do.
+ * Free a batch of whatever has its turn. Return: how many tables, or -ENOENT
+ * when nothing was waiting.
  */
-static bool reclaim_batch(bool help)
+static long reclaim_batch(bool help)
 {
+	struct reclaim_batch b = { .help = help };
 	struct iopt_tree *tree = reclaim_take();
-	unsigned long flags, tables;
-	ktime_t start;
+	unsigned long flags;
 	bool gone;
 
 	if (!tree)
-		return false;
+		return -ENOENT;
 
-	start = ktime_get();
-	tables = reclaim_run(tree);
-	atomic_long_sub(tables, &tree->live);
-	reclaim_note_live(-(long)tables);
+	reclaim_run(&b, tree);
+	atomic_long_sub(b.tables, &tree->live);
+	reclaim_note_live(-(long)b.tables);
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_count_batch(tree, tables,
-			    ktime_to_ns(ktime_sub(ktime_get(), start)), help);
+	reclaim_count(&b, tree);
 	gone = reclaim_put_back(tree);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
@@ -324,7 +352,7 @@ static bool reclaim_batch(bool help)
 	/* Pairs with the barrier in wait_event(): counts before waiters. */
 	if (wq_has_sleeper(&reclaimer.done))
 		wake_up_all(&reclaimer.done);
-	return true;
+	return b.tables;
 }
 
 static bool reclaim_is_waiting(void)
@@ -352,13 +380,15 @@ static void reclaim_work(struct work_struct *work)
  * One batch by a caller. The worker may have found everything taken and gone to
  * sleep meanwhile, so it is told of what is left.
  */
-static bool reclaim_help(void)
+static long reclaim_help(void)
 {
-	bool found = reclaim_batch(true);
+	long tables;
 
+	trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
+	tables = reclaim_batch(true);
 	if (reclaim_is_waiting())
 		reclaim_kick();
-	return found;
+	return tables;
 }
 
 static void reclaim_add(struct iopt_tree *tree, struct list_head *tables,
@@ -368,6 +398,7 @@ static void reclaim_add(struct iopt_tree *tree, struct list_head *tables,
 	reclaimer.outstanding[reclaimer.epoch] += count;
 	reclaim_stats.pending += count;
 	tree->pending_count += count;
+	trace_tree_queued(tree, count);
 	if (tree->state != IOPT_TREE_IDLE)
 		return;
 
@@ -411,7 +442,7 @@ static void reclaim_wait(void)
 	raw_spin_unlock_irq(&reclaimer.lock);
 
 	while (READ_ONCE(reclaimer.outstanding[epoch])) {
-		if (reclaim_batch(true))
+		if (reclaim_batch(true) >= 0)
 			cond_resched();
 		else
 			wait_event(reclaimer.done, reclaim_is_waiting() ||
@@ -446,7 +477,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 	}
 	reclaim_kick();
 	while (READ_ONCE(reclaim_stats.pending) > READ_ONCE(limit) &&
-	       reclaim_help())
+	       reclaim_help() >= 0)
 		cond_resched();
 }
 
@@ -471,11 +502,14 @@ void reclaim_drain(void)
 	reclaim_wait();
 }
 
-void reclaim_reset_longest(void)
+/* Forget the longest batch and the histograms. */
+void reclaim_reset(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
 	reclaim_stats.longest_batch = 0;
 	reclaim_stats.longest_batch_ns = 0;
+	memset(&reclaim_stats.batch_hist, 0, sizeof(reclaim_stats.batch_hist));
+	memset(&reclaim_stats.queue_hist, 0, sizeof(reclaim_stats.queue_hist));
 	raw_spin_unlock_irq(&reclaimer.lock);
 }
 
@@ -524,8 +558,58 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	iopt_cursor_close(&tree->cursor);
 }
 
+static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
+					  struct shrink_control *sc)
+{
+	return READ_ONCE(reclaim_stats.pending) ?: SHRINK_EMPTY;
+}
+
+/*
+ * Memory is short: whoever asks for it frees what is pending, in the same
+ * batches as the worker. Freeing a table takes nothing that an allocation could
+ * be holding: no mutex, and the raw spinlock only for moments.
+ */
+static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
+					 struct shrink_control *sc)
+{
+	unsigned long flags, freed = 0;
+
+	while (freed < sc->nr_to_scan) {
+		long tables = reclaim_help();
+
+		if (tables < 0)
+			break;
+		freed += tables;
+		cond_resched();
+	}
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	reclaim_stats.shrinks++;
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	trace_shrink(sc->nr_to_scan, freed);
+	return freed ?: SHRINK_STOP;
+}
+
+static int reclaim_init_shrinker(void)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "io-pgtable-deferred");
+	int ret;
+
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = reclaim_shrink_count;
+	shrinker->scan_objects = reclaim_shrink_scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	ret = compat_shrinker_register(shrinker, "io-pgtable-deferred");
+	if (!ret)
+		reclaimer.shrinker = shrinker;
+	return ret;
+}
+
 int reclaim_init(void)
 {
+	int ret;
+
 	raw_spin_lock_init(&reclaimer.lock);
 	INIT_LIST_HEAD(&reclaimer.waiting);
 	INIT_LIST_HEAD(&reclaimer.busy);
@@ -542,12 +626,19 @@ int reclaim_init(void)
 	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
 				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
 				       1);
-	return reclaimer.wq ? 0 : -ENOMEM;
+	if (!reclaimer.wq)
+		return -ENOMEM;
+
+	ret = reclaim_init_shrinker();
+	if (ret)
+		destroy_workqueue(reclaimer.wq);
+	return ret;
 }
 
 /* Nobody has a page table any more, so nothing new comes in. */
 void reclaim_exit(void)
 {
+	shrinker_free(reclaimer.shrinker);
 	reclaim_wait();
 	destroy_workqueue(reclaimer.wq);
 	WARN_ON(atomic_long_read(&reclaim_live));

@@ -11,7 +11,16 @@
 #include <linux/atomic.h>
 #include <linux/list.h>
 
+#include "hist.h"
 #include "tree.h"
+
+/* Why a batch came to its end */
+enum reclaim_reason {
+	RECLAIM_EMPTY,		/* the tree has nothing more for now */
+	RECLAIM_FULL,		/* as many tables as the parameter batch says */
+	RECLAIM_SCANNED,	/* too many entries read */
+	RECLAIM_RESCHED,	/* something else wants the CPU */
+};
 
 /**
  * struct reclaim_stats - counters since load, and what is there now
@@ -24,6 +33,9 @@
  * @trees_done: whole page tables freed
  * @helps: batches run by somebody else than the worker
  * @drains: calls that waited for everything
+ * @shrinks: calls for memory that were answered
+ * @batch_hist: how long batches took
+ * @queue_hist: how long trees took from their hand-over to their last table
  *
  * Written under the reclaimer's lock, read without.
  */
@@ -37,6 +49,9 @@ struct reclaim_stats {
 	unsigned long trees_done;
 	unsigned long helps;
 	unsigned long drains;
+	unsigned long shrinks;
+	struct iopt_hist batch_hist;
+	struct iopt_hist queue_hist;
 };
 
 extern struct reclaim_stats reclaim_stats;
@@ -54,7 +69,7 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 void reclaim_close(struct iopt_tree *tree, struct page *root);
 void reclaim_throttle(void);
 void reclaim_drain(void);
-void reclaim_reset_longest(void);
+void reclaim_reset(void);
 
 /**
  * struct reclaim_tree_info - what can be told of a tree that is pending
