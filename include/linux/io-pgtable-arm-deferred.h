@@ -39,12 +39,14 @@
  * struct io_pgtable_deferred_limbo - detached tables that wait for one flush
  * @tables: the roots of the detached sub-trees
  * @count: how many tables they have in all
+ * @gen: number of the limbo, for the slots that the tables have left
  *
  * Lives on the stack of whoever flushes. Its contents belong to the library.
  */
 struct io_pgtable_deferred_limbo {
 	struct list_head tables;
 	unsigned long count;
+	unsigned long gen;
 };
 
 /**

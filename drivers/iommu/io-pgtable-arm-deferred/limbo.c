@@ -13,15 +13,13 @@
 #include "reclaim.h"
 
 /*
- * iopt_limbo_add() - the tables are detached, and their slots seen as empty
- * @tables: roots of sub-trees; left empty
- * @count: tables in all of them
+ * The tables are detached, and their slots seen as empty. Called with the
+ * detach lock held.
  */
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count)
 {
 	struct iopt_tree *tree = &iopt->tree;
-	unsigned long flags;
 
 	if (tree->coherent) {
 		/*
@@ -31,11 +29,8 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		 */
 		wmb();
 	}
-
-	raw_spin_lock_irqsave(&tree->limbo_lock, flags);
 	list_splice_tail_init(tables, &tree->limbo);
-	tree->limbo_count += count;
-	raw_spin_unlock_irqrestore(&tree->limbo_lock, flags);
+	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
 }
 
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
@@ -53,13 +48,41 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	if (!READ_ONCE(tree->limbo_count))
 		return;
 
-	raw_spin_lock_irqsave(&tree->limbo_lock, flags);
+	raw_spin_lock_irqsave(&tree->detach_lock, flags);
 	list_splice_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
-	tree->limbo_count = 0;
-	raw_spin_unlock_irqrestore(&tree->limbo_lock, flags);
+	limbo->gen = tree->limbo_gen++;
+	WRITE_ONCE(tree->limbo_count, 0);
+	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
+
+/*
+ * Flushes may end in another order than they began in. One that began later
+ * covers the limbos of all before it, whatever became of those.
+ */
+static void iopt_limbo_settle(struct iopt_tree *tree,
+			      struct io_pgtable_deferred_limbo *limbo)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&tree->detach_lock, flags);
+	if (tree->flushed_gen < limbo->gen)
+		WRITE_ONCE(tree->flushed_gen, limbo->gen);
+	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
+
+	reclaim_queue(tree, &limbo->tables, limbo->count);
+}
+
+static void iopt_limbo_return(struct iopt *iopt,
+			      struct io_pgtable_deferred_limbo *limbo)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_limbo_add(iopt, &limbo->tables, limbo->count);
+	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
 
 void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   struct io_pgtable_deferred_limbo *limbo,
@@ -73,9 +96,9 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 		return;
 
 	if (completed)
-		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
+		iopt_limbo_settle(&iopt->tree, limbo);
 	else
-		iopt_limbo_add(iopt, &limbo->tables, limbo->count);
+		iopt_limbo_return(iopt, limbo);
 	limbo->count = 0;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);

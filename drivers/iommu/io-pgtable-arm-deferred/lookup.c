@@ -14,7 +14,10 @@ phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 	if (iova >> iopt->iop.cfg.ias)
 		return 0;
 
+	/* A neighbour's table on the way may be cut off, and not freed before. */
+	rcu_read_lock();
 	iopt_descend(iopt, iova, LPAE_LAST_LEVEL, &walk);
+	rcu_read_unlock();
 	if (!lpae_is_leaf(walk.entry, walk.level))
 		return 0;
 	return lpae_address(walk.entry) |

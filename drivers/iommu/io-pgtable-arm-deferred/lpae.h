@@ -51,6 +51,13 @@
 #define LPAE_NSTABLE		BIT_ULL(63)
 
 /*
+ * All but bit 0 of an invalid entry is left to software (D8.3.1). An entry from
+ * which a table was detached keeps the number of the limbo that the table went
+ * into; an entry that has never led anywhere is 0.
+ */
+#define LPAE_SW_STAMP		GENMASK_ULL(63, 2)
+
+/*
  * Bits 58:55 are left to software (D8.3.2). An entry that leads to a table
  * gets this one once it has been cleaned to the point where a non-coherent
  * walker sees it; whoever finds it clear has to clean the entry too, for the
@@ -115,6 +122,11 @@ static inline bool lpae_is_leaf(u64 entry, int level)
 {
 	return FIELD_GET(LPAE_TYPE, entry) ==
 	       (level < LPAE_LAST_LEVEL ? LPAE_TYPE_BLOCK : LPAE_TYPE_PAGE);
+}
+
+static inline bool lpae_is_valid(u64 entry)
+{
+	return entry & LPAE_VALID;
 }
 
 static inline phys_addr_t lpae_address(u64 entry)

@@ -95,8 +95,9 @@ static void iopt_init_tree(struct iopt_tree *tree,
 {
 	tree->dev = cfg->iommu_dev;
 	tree->coherent = cfg->coherent_walk;
-	raw_spin_lock_init(&tree->limbo_lock);
+	raw_spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->limbo);
+	tree->limbo_gen = 1;
 	reclaim_tree_init(tree);
 }
 

@@ -80,7 +80,8 @@ static void iopt_walk_clean(struct iopt *iopt, const struct iopt_walk *walk,
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
- * Everything in @table was ordered before this by iopt_table_publishable().
+ * The caller has reserved the slot, or the block in it has. Everything in @table
+ * was ordered before this by iopt_table_publishable().
  *
  * Return: 0, or -EAGAIN when somebody else was there first.
  */
@@ -110,6 +111,25 @@ static void iopt_discard(struct iopt *iopt, u64 **built, int level, int last)
 	}
 }
 
+/*
+ * The flush that has to be complete before anything valid goes into a slot that
+ * has lost a table: M3 in empty.c. Mostly it has been, long ago.
+ */
+static int iopt_map_settle(struct iopt_map *map, u64 stamped)
+{
+	struct iopt *iopt = map->iopt;
+	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
+
+	if (gen <= READ_ONCE(iopt->tree.flushed_gen))
+		return 0;
+
+	if (tlb && tlb->tlb_flush_walk)
+		tlb->tlb_flush_walk(map->iova, map->pgsize, LPAE_TABLE_SIZE,
+				    iopt->iop.cookie);
+	return gen <= READ_ONCE(iopt->tree.flushed_gen) ? 0 : -EIO;
+}
+
 /* The table of @level on the way to the run, with the one below in it */
 static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 			   unsigned int nr)
@@ -129,7 +149,8 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 			LPAE_SW_CLEAN;
 	else
 		iopt_map_fill(map, &table[lpae_index(map->iova, level)], nr);
-	iopt_page_add_below(iopt_table_page(table), map->level - level);
+	iopt_page_init(iopt_table_page(table), level, child ? 1 : nr,
+		       map->level - level);
 
 	if (iopt_table_publishable(&iopt->tree, table)) {
 		iopt_table_free_unpublished(&iopt->tree, table);
@@ -138,17 +159,11 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 	return table;
 }
 
-/*
- * No table where the walk ended: build what is missing from the leaves up, as
- * much of the run in it as one table holds, and publish it with one entry.
- */
-static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
+static int iopt_build_all(struct iopt_map *map, const struct iopt_walk *walk,
+			  u64 **built, unsigned int nr)
 {
-	unsigned int nr = iopt_run_length(map->iopt, map->iova, map->level,
-					  map->left);
-	u64 *built[LPAE_LEVELS];
 	u64 *child = NULL;
-	int level, ret;
+	int level;
 
 	for (level = map->level; level > walk->level; level--) {
 		child = iopt_build_one(map, level, child, child ? 0 : nr);
@@ -158,13 +173,32 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 		}
 		built[level] = child;
 	}
+	return 0;
+}
 
-	ret = iopt_publish(map->iopt, walk, iopt_walk_slot(walk, map->iova),
-			   child, 0);
+/*
+ * No table where the walk ended, and a reservation there: build what is missing
+ * from the leaves up, as much of the run in it as one table holds, and publish
+ * it with one entry.
+ */
+static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
+{
+	struct iopt *iopt = map->iopt;
+	unsigned int nr = iopt_run_length(iopt, map->iova, map->level,
+					  map->left);
+	u64 *built[LPAE_LEVELS];
+	int ret;
+
+	ret = iopt_build_all(map, walk, built, nr);
+	if (ret)
+		return ret;
+
+	ret = iopt_map_settle(map, walk->entry) ?:
+	      iopt_publish(iopt, walk, iopt_walk_slot(walk, map->iova),
+			   built[walk->level + 1], walk->entry);
 	if (ret) {
-		/* Never visible to anybody; the next walk finds the other's. */
-		iopt_discard(map->iopt, built, level + 1, map->level);
-		return ret == -EAGAIN ? 0 : ret;
+		iopt_discard(iopt, built, walk->level + 1, map->level);
+		return ret;
 	}
 
 	iopt_map_advance(map, nr);
@@ -172,67 +206,138 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 }
 
 /*
- * A block is to go where a table is. The walk caches of the hardware may know
- * the table, so the slot stays empty until a flush that started after the
- * detach is complete (Arm ARM D8.17.1, break before make).
+ * A block is to go where a table is: cut the table off. The slot is stamped, so
+ * that the next walk, which finds it empty, waits for the flush (Arm ARM
+ * D8.17.1, break before make). Return: -EAGAIN for that walk, or -EEXIST where
+ * nobody could be asked for a flush.
  */
-static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk,
-			    u64 *slot)
+static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	unsigned long count;
+	u64 *slot = iopt_walk_slot(walk, map->iova);
+	unsigned long flags, count = 0;
 	LIST_HEAD(tables);
+	u64 entry;
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
 
-	count = iopt_detach(slot, walk->entry, &tables);
-	iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-	iopt_sync_entries(&iopt->tree, slot, 1);
-	iopt_limbo_add(iopt, &tables, count);
+	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	entry = READ_ONCE(*slot);
+	if (lpae_is_table(entry, walk->level)) {
+		count = iopt_detach(iopt, slot, entry, &tables);
+		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
+		iopt_sync_entries(&iopt->tree, slot, 1);
+		iopt_limbo_add(iopt, &tables, count);
+	}
+	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
-	tlb->tlb_flush_walk(map->iova, map->pgsize, LPAE_TABLE_SIZE,
-			    iopt->iop.cookie);
-	return READ_ONCE(iopt->flush_failed) ? -EIO : 0;
+	/* The entry that led there held the table above in place. */
+	if (count)
+		iopt_walk_release(iopt, walk, map->iova, 1);
+	return -EAGAIN;
 }
 
-/* The table is there: put as much of the run into it as finds empty entries. */
-static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk)
+/*
+ * How much of the run finds empty entries; @stamped gets the youngest stamp among
+ * them, for they need a flush only where blocks follow tables.
+ */
+static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
+				  u64 *stamped)
+{
+	unsigned int room = iopt_run_length(map->iopt, map->iova, map->level,
+					    map->left);
+	unsigned int nr;
+
+	*stamped = 0;
+	for (nr = 0; nr < room; nr++) {
+		u64 entry = READ_ONCE(slot[nr]);
+
+		if (lpae_is_valid(entry))
+			break;
+		if (unlikely(entry > *stamped))
+			*stamped = entry;
+	}
+	return nr;
+}
+
+/* The table is there, with @nr of its entries reserved for the run. */
+static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
+			unsigned int nr, u64 stamped)
 {
 	u64 *slot = iopt_walk_slot(walk, map->iova);
-	unsigned int nr, room;
+	int ret = iopt_map_settle(map, stamped);
 
-	if (lpae_is_table(walk->entry, walk->level))
-		return iopt_map_replace(map, walk, slot);
-
-	room = iopt_run_length(map->iopt, map->iova, map->level, map->left);
-	for (nr = 0; nr < room; nr++)
-		if (READ_ONCE(slot[nr]))
-			break;
-	if (!nr)
-		return -EEXIST;
-
+	if (ret)
+		return ret;
 	iopt_map_fill(map, slot, nr);
 	iopt_sync_entries(&map->iopt->tree, slot, nr);
 	iopt_map_advance(map, nr);
 	return 0;
 }
 
+/* What a step of the map is going to do */
+struct iopt_map_plan {
+	struct iopt_walk walk;
+	unsigned int nr;	/* entries to reserve where the walk ended */
+	u64 stamped;
+};
+
+/*
+ * M1 in empty.c: find the table to write to, and reserve what is going to be
+ * written. Return: 0, -EAGAIN to walk again, or an error.
+ */
+static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
+{
+	struct iopt_walk *walk = &plan->walk;
+
+	iopt_descend(map->iopt, map->iova, map->level, walk);
+	plan->nr = 1;
+	if (walk->level == map->level) {
+		if (lpae_is_table(walk->entry, walk->level))
+			return iopt_map_replace(map, walk);
+		plan->nr = iopt_map_room(map, iopt_walk_slot(walk, map->iova),
+					 &plan->stamped);
+	} else if (lpae_is_valid(walk->entry)) {
+		return -EEXIST;
+	}
+	if (!plan->nr)
+		return -EEXIST;
+
+	if (!iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
+			       plan->nr))
+		return -EAGAIN;
+	return 0;
+}
+
 static int iopt_map_step(struct iopt_map *map)
 {
 	struct iopt *iopt = map->iopt;
-	struct iopt_walk walk;
+	struct iopt_map_plan plan;
+	int ret;
 
-	iopt_descend(iopt, map->iova, map->level, &walk);
-	if (!iopt->tree.coherent && unlikely(!(walk.common & LPAE_SW_CLEAN)))
-		iopt_walk_clean(iopt, &walk, map->iova);
+	rcu_read_lock();
+	ret = iopt_map_plan(map, &plan);
+	rcu_read_unlock();
+	if (ret)
+		return ret;
 
-	if (walk.level == map->level)
-		return iopt_map_run(map, &walk);
-	if (walk.entry)
-		return -EEXIST;
-	return iopt_map_build(map, &walk);
+	if (!iopt->tree.coherent &&
+	    unlikely(!(plan.walk.common & LPAE_SW_CLEAN)))
+		iopt_walk_clean(iopt, &plan.walk, map->iova);
+
+	if (plan.walk.level == map->level)
+		ret = iopt_map_run(map, &plan.walk, plan.nr, plan.stamped);
+	else
+		ret = iopt_map_build(map, &plan.walk);
+	if (!ret)
+		return 0;
+
+	rcu_read_lock();
+	iopt_walk_release(iopt, &plan.walk, map->iova, plan.nr);
+	rcu_read_unlock();
+	return ret;
 }
 
 static int iopt_map_all(struct iopt_map *map)
@@ -242,6 +347,11 @@ static int iopt_map_all(struct iopt_map *map)
 
 	while (map->left) {
 		ret = iopt_map_step(map);
+		if (ret == -EAGAIN) {
+			/* A table died, or somebody else made it first. */
+			cpu_relax();
+			continue;
+		}
 		if (ret)
 			return ret;
 		if (++runs % IOPT_RUNS_PER_SLICE == 0 &&

@@ -13,6 +13,12 @@
 #include "table.h"
 #include "tree.h"
 
+/*
+ * Tables that may stay beyond the root although they are empty, counting those
+ * that only lead to an empty one: enough for somebody who works in a few places.
+ */
+#define IOPT_KEPT_TABLES	8
+
 /**
  * struct iopt - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
@@ -20,6 +26,8 @@
  * @root: table at level @tree.geo.start
  * @ns: entries carry NS and NSTable
  * @flush_failed: the last flush did not complete
+ * @kept: which empty tables have not been cut off yet, see empty.c
+ * @kept_pos: where the latest of them is
  *
  * One allocation with the tree in it: freed with the last table, long after
  * the driver's domain. By then nothing but @tree is used.
@@ -30,6 +38,8 @@ struct iopt {
 	u64 *root;
 	bool ns;
 	bool flush_failed;
+	unsigned long kept[IOPT_KEPT_TABLES];
+	atomic_t kept_pos;
 };
 
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
@@ -117,8 +127,26 @@ phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);
 
 int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
 		 u64 *table, u64 old);
-unsigned long iopt_detach(u64 *slot, u64 entry, struct list_head *tables);
+
+unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
+			  struct list_head *tables);
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count);
+void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long iova,
+		     int level);
+
+/*
+ * @nr entries of the last table of @walk have been cleared or given up. Still in
+ * the RCU read-side section of the walk, or with a reservation left.
+ */
+static inline void iopt_walk_release(struct iopt *iopt,
+				     const struct iopt_walk *walk,
+				     unsigned long iova, unsigned int nr)
+{
+	struct page *page = iopt_table_page(walk->table[walk->level]);
+
+	if (unlikely(iopt_page_release(page, nr)))
+		iopt_note_empty(iopt, page, iova, walk->level);
+}
 
 #endif /* _IOPT_PGTABLE_H */

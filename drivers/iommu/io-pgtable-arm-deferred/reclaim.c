@@ -278,6 +278,7 @@ static struct iopt_tree *reclaim_take(void)
 
 static bool reclaim_has_work(const struct iopt_tree *tree)
 {
+	/* Sub-trees in a grace period come back by themselves. */
 	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
 	       !list_empty(&tree->pending[0]) || !list_empty(&tree->pending[1]);
 }
@@ -312,12 +313,15 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 		return false;
 	}
 
-	ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
-	trace_tree_done(tree, ns);
-	iopt_hist_add(&reclaim_stats.queue_hist, ns);
 	tree->state = IOPT_TREE_IDLE;
 	list_del_init(&tree->node);
 	reclaim_stats.trees--;
+	if (tree->in_grace)
+		return false;
+
+	ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
+	trace_tree_done(tree, ns);
+	iopt_hist_add(&reclaim_stats.queue_hist, ns);
 	if (!tree->closed)
 		return false;
 	reclaim_stats.trees_done++;
@@ -391,21 +395,60 @@ static long reclaim_help(void)
 	return tables;
 }
 
-static void reclaim_add(struct iopt_tree *tree, struct list_head *tables,
-			unsigned long count)
+/* The tree has something that can be freed: give it a place in the queue. */
+static void reclaim_enqueue(struct iopt_tree *tree)
 {
-	list_splice_tail_init(tables, &tree->pending[reclaimer.epoch]);
-	reclaimer.outstanding[reclaimer.epoch] += count;
-	reclaim_stats.pending += count;
-	tree->pending_count += count;
-	trace_tree_queued(tree, count);
 	if (tree->state != IOPT_TREE_IDLE)
 		return;
-
 	tree->state = IOPT_TREE_QUEUED;
-	tree->since = ktime_get();
 	list_add_tail(&tree->node, &reclaimer.waiting);
 	reclaim_stats.trees++;
+}
+
+static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
+{
+	if (!tree->pending_count)
+		tree->since = ktime_get();
+	tree->pending_count += count;
+	reclaimer.outstanding[reclaimer.epoch] += count;
+	reclaim_stats.pending += count;
+	trace_tree_queued(tree, count);
+}
+
+static bool reclaim_begin_grace(struct iopt_tree *tree)
+{
+	unsigned int epoch;
+
+	tree->in_grace = false;
+	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++) {
+		if (list_empty(&tree->ungraced[epoch]))
+			continue;
+		list_splice_tail_init(&tree->ungraced[epoch],
+				      &tree->grace[epoch]);
+		tree->in_grace = true;
+	}
+	return tree->in_grace;
+}
+
+/* Nobody looks at these sub-trees any more; some others may have come in. */
+static void reclaim_graced(struct rcu_head *rcu)
+{
+	struct iopt_tree *tree = container_of(rcu, struct iopt_tree, rcu);
+	unsigned long flags;
+	unsigned int epoch;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++)
+		list_splice_tail_init(&tree->grace[epoch],
+				      &tree->pending[epoch]);
+	if (reclaim_begin_grace(tree))
+		call_rcu(&tree->rcu, reclaim_graced);
+	reclaim_enqueue(tree);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+
+	reclaim_kick();
+	if (wq_has_sleeper(&reclaimer.done))
+		wake_up_all(&reclaimer.done);
 }
 
 /*
@@ -413,8 +456,9 @@ static void reclaim_add(struct iopt_tree *tree, struct list_head *tables,
  * @tables: their roots; left empty
  * @count: tables in all of them
  *
- * Always left to the worker, for the caller may be anywhere: a flush happens in
- * interrupts, too.
+ * The rest of the tree is in use, so somebody may be looking at one of them:
+ * they wait for a grace period, and then for the worker. The caller may be
+ * anywhere: a flush happens in interrupts, too.
  */
 void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count)
@@ -422,9 +466,39 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_add(tree, tables, count);
+	reclaim_count_in(tree, count);
+	list_splice_tail_init(tables, &tree->ungraced[reclaimer.epoch]);
+	if (!tree->in_grace && reclaim_begin_grace(tree))
+		call_rcu(&tree->rcu, reclaim_graced);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	reclaim_kick();
+}
+
+/*
+ * Free batches until there is no need to any more. While others have all there is
+ * to do in their hands, wait for them.
+ */
+static void reclaim_help_until(bool (*enough)(unsigned int), unsigned int arg)
+{
+	while (!enough(arg)) {
+		if (reclaim_batch(true) >= 0)
+			cond_resched();
+		else
+			wait_event(reclaimer.done,
+				   reclaim_is_waiting() || enough(arg));
+	}
+	/* What other trees have left goes on without us. */
+	if (reclaim_is_waiting())
+		reclaim_kick();
+}
+
+static bool reclaim_epoch_done(unsigned int epoch)
+{
+	return !READ_ONCE(reclaimer.outstanding[epoch]);
+}
+
+static bool reclaim_within_limit(unsigned int unused)
+{
+	return READ_ONCE(reclaim_stats.pending) <= READ_ONCE(limit);
 }
 
 static void reclaim_wait(void)
@@ -441,34 +515,25 @@ static void reclaim_wait(void)
 	reclaimer.epoch = !epoch;
 	raw_spin_unlock_irq(&reclaimer.lock);
 
-	while (READ_ONCE(reclaimer.outstanding[epoch])) {
-		if (reclaim_batch(true) >= 0)
-			cond_resched();
-		else
-			wait_event(reclaimer.done, reclaim_is_waiting() ||
-				   !READ_ONCE(reclaimer.outstanding[epoch]));
-	}
-	/* What other trees have left goes on without us. */
-	if (reclaim_is_waiting())
-		reclaim_kick();
+	reclaim_help_until(reclaim_epoch_done, epoch);
 	mutex_unlock(&reclaimer.drain_lock);
 }
 
 /*
- * reclaim_close() - take the whole of a page table
+ * reclaim_close() - take the whole of a page table, which nobody looks at
  * @root: its root
  *
  * @tree belongs to the reclaimer from here on. Context: may sleep.
  */
 void reclaim_close(struct iopt_tree *tree, struct page *root)
 {
-	unsigned long flags, count = iopt_page_below(root) + 1;
-	LIST_HEAD(tables);
+	unsigned long flags;
 
-	list_add(&root->lru, &tables);
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
 	WRITE_ONCE(tree->closed, true);
-	reclaim_add(tree, &tables, count);
+	reclaim_count_in(tree, iopt_page_below(root) + 1);
+	list_add_tail(&root->lru, &tree->pending[reclaimer.epoch]);
+	reclaim_enqueue(tree);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
 	if (!READ_ONCE(deferred)) {
@@ -476,9 +541,10 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 		return;
 	}
 	reclaim_kick();
-	while (READ_ONCE(reclaim_stats.pending) > READ_ONCE(limit) &&
-	       reclaim_help() >= 0)
-		cond_resched();
+	if (!reclaim_within_limit(0)) {
+		trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
+		reclaim_help_until(reclaim_within_limit, 0);
+	}
 }
 
 /*
@@ -489,7 +555,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
  */
 void reclaim_throttle(void)
 {
-	if (READ_ONCE(reclaim_stats.pending) > READ_ONCE(limit))
+	if (!reclaim_within_limit(0))
 		reclaim_help();
 }
 
@@ -551,9 +617,14 @@ unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
 
 void reclaim_tree_init(struct iopt_tree *tree)
 {
+	unsigned int epoch;
+
+	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++) {
+		INIT_LIST_HEAD(&tree->ungraced[epoch]);
+		INIT_LIST_HEAD(&tree->grace[epoch]);
+		INIT_LIST_HEAD(&tree->pending[epoch]);
+	}
 	INIT_LIST_HEAD(&tree->node);
-	INIT_LIST_HEAD(&tree->pending[0]);
-	INIT_LIST_HEAD(&tree->pending[1]);
 	INIT_LIST_HEAD(&tree->work);
 	iopt_cursor_close(&tree->cursor);
 }
@@ -640,6 +711,8 @@ void reclaim_exit(void)
 {
 	shrinker_free(reclaimer.shrinker);
 	reclaim_wait();
+	/* The last callback may still be on its way out of here. */
+	rcu_barrier();
 	destroy_workqueue(reclaimer.wq);
 	WARN_ON(atomic_long_read(&reclaim_live));
 }

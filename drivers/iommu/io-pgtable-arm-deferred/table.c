@@ -32,7 +32,7 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 	if (!page)
 		return NULL;
 
-	set_page_private(page, level);
+	iopt_page_init(page, level, 0, 0);
 	compat_account_tables(page, 1);
 	atomic_long_inc(&tree->live);
 	reclaim_note_live(1);

@@ -19,15 +19,29 @@
  * page->private of a table page:
  *
  *	1:0	its level
- *	63:2	how many tables are under it
+ *	2	dead: detached because it was empty, takes no entry any more
+ *	3	kept: empty when last looked at, and in the list of those
+ *	19:4	how many of its entries are valid, or about to be
+ *	63:20	how many tables are under it
  *
- * The count makes a detached sub-tree a known quantity without a walk. It is
- * changed by whoever hangs tables under it or takes them away, while the page
- * table is live; after the detach nobody else is left to change it.
+ * The count of entries holds a table in place: it is raised before an entry is
+ * written, by somebody who has found the table alive, and lowered after the
+ * entry has been cleared. Only a table with no entries can die, and a dead one
+ * takes no more.
+ *
+ * The count of tables makes a detached sub-tree a known quantity without a
+ * walk. It is changed by whoever hangs tables under it or takes them away, while
+ * the page table is live; after the detach nobody else is left to change it.
+ *
  * page->lru links a detached sub-tree by its root.
  */
 #define IOPT_PAGE_LEVEL		GENMASK(1, 0)
-#define IOPT_PAGE_BELOW_SHIFT	2
+#define IOPT_PAGE_DEAD		BIT(2)
+#define IOPT_PAGE_KEPT		BIT(3)
+#define IOPT_PAGE_ENTRY		BIT(4)
+#define IOPT_PAGE_ENTRIES	GENMASK(19, 4)
+#define IOPT_PAGE_BELOW		BIT(20)
+#define IOPT_PAGE_BELOW_SHIFT	20
 
 static inline struct page *iopt_table_page(const u64 *table)
 {
@@ -37,6 +51,11 @@ static inline struct page *iopt_table_page(const u64 *table)
 static inline u64 *iopt_table_of(u64 entry)
 {
 	return phys_to_virt(lpae_address(entry));
+}
+
+static inline atomic_long_t *iopt_page_state(struct page *page)
+{
+	return (atomic_long_t *)&page->private;
 }
 
 static inline int iopt_page_level(struct page *page)
@@ -49,11 +68,48 @@ static inline unsigned long iopt_page_below(struct page *page)
 	return page_private(page) >> IOPT_PAGE_BELOW_SHIFT;
 }
 
-/* Mappers of neighbouring ranges meet here without a lock. */
+/* Neighbours meet here without a lock. */
 static inline void iopt_page_add_below(struct page *page, long nr)
 {
-	atomic_long_add(nr * (1L << IOPT_PAGE_BELOW_SHIFT),
-			(atomic_long_t *)&page->private);
+	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));
+}
+
+/* For a page that is still its maker's alone */
+static inline void iopt_page_init(struct page *page, int level,
+				  unsigned int entries, unsigned long below)
+{
+	set_page_private(page, level | entries * IOPT_PAGE_ENTRY |
+			 below * IOPT_PAGE_BELOW);
+}
+
+/*
+ * Hold the table for @nr entries to come. The caller has found it by a walk and
+ * is still in the same RCU read-side section. Return: false if it is dead.
+ */
+static inline bool iopt_page_reserve(struct page *page, unsigned int nr)
+{
+	atomic_long_t *state = iopt_page_state(page);
+	long old = atomic_long_read(state);
+
+	do {
+		if (unlikely(old & IOPT_PAGE_DEAD))
+			return false;
+	} while (!atomic_long_try_cmpxchg_relaxed(state, &old,
+						  old + nr * IOPT_PAGE_ENTRY));
+	return true;
+}
+
+/*
+ * @nr entries have been cleared, or have not come to be. The release orders
+ * the clearing before the death of the table. Return: true if none is left and
+ * the table is not in the list of the kept yet.
+ */
+static inline bool iopt_page_release(struct page *page, unsigned int nr)
+{
+	long new = atomic_long_sub_return_release(nr * IOPT_PAGE_ENTRY,
+						  iopt_page_state(page));
+
+	return !(new & (IOPT_PAGE_ENTRIES | IOPT_PAGE_KEPT));
 }
 
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);

@@ -11,6 +11,7 @@
 #include <linux/device.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
 #include "lpae.h"
@@ -49,9 +50,15 @@ enum iopt_tree_state {
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
  * @live: tables allocated and not freed yet, whatever their state
- * @limbo_lock: guards @limbo, for a few instructions
+ * @detach_lock: held to cut tables off a live tree; guards the next three
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
+ * @limbo_gen: number of the limbo that tables go into now, from 1
+ * @flushed_gen: limbos up to this one have been flushed
+ * @ungraced: sub-trees that a lookup may still be in, by epoch
+ * @grace: those of them for which an RCU grace period is running, by epoch
+ * @rcu: that grace period
+ * @in_grace: there is one
  * @node: place among the reclaimer's waiting or busy trees
  * @pending: sub-trees handed to the reclaimer and not begun, by epoch
  * @pending_count: tables handed to the reclaimer and not freed
@@ -63,7 +70,7 @@ enum iopt_tree_state {
  * @epoch: which epoch that is
  * @cursor: where in the first of them the freeing stands
  *
- * The reclaimer's lock guards @node to @closed. The rest is for whoever made
+ * The reclaimer's lock guards @ungraced to @closed. The rest is for whoever made
  * the tree busy, and nobody else.
  */
 struct iopt_tree {
@@ -72,10 +79,16 @@ struct iopt_tree {
 	bool coherent;
 	atomic_long_t live;
 
-	raw_spinlock_t limbo_lock;
+	raw_spinlock_t detach_lock;
 	struct list_head limbo;
 	unsigned long limbo_count;
+	unsigned long limbo_gen;
+	unsigned long flushed_gen;
 
+	struct list_head ungraced[IOPT_EPOCHS];
+	struct list_head grace[IOPT_EPOCHS];
+	struct rcu_head rcu;
+	bool in_grace;
 	struct list_head node;
 	struct list_head pending[IOPT_EPOCHS];
 	unsigned long pending_count;

@@ -40,16 +40,18 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
  * iopt_detach() - cut the table off that @entry, read from @slot, leads to
  * @tables: gets the root of the sub-tree
  *
- * The caller makes the cleared slot visible, takes the count off the tables
- * above, and then puts @tables into limbo.
+ * The slot keeps the number of the limbo that the table goes into. Called with
+ * the detach lock held; before giving it up the caller makes the slot visible,
+ * takes the count off the tables above, and puts @tables into limbo.
  *
  * Return: how many tables the sub-tree has.
  */
-unsigned long iopt_detach(u64 *slot, u64 entry, struct list_head *tables)
+unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
+			  struct list_head *tables)
 {
 	struct page *page = iopt_table_page(iopt_table_of(entry));
 
-	WRITE_ONCE(*slot, 0);
+	WRITE_ONCE(*slot, FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen));
 	list_add_tail(&page->lru, tables);
 	return iopt_page_below(page) + 1;
 }
@@ -69,8 +71,58 @@ static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned long iova,
 				  unmap->iopt->iop.cookie);
 }
 
+/* Clear leaves, up to the first entry that is none. Return: how many. */
+static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
+				      unsigned int room)
+{
+	unsigned int nr;
+
+	for (nr = 0; nr < room; nr++) {
+		if (!lpae_is_leaf(READ_ONCE(slot[nr]), level))
+			break;
+		WRITE_ONCE(slot[nr], 0);
+	}
+	if (nr)
+		iopt_sync_entries(&iopt->tree, slot, nr);
+	return nr;
+}
+
 /*
- * Clear a run of entries of one table, ending at the first that is empty.
+ * Tables to cut off with interrupts disabled: some 16 instructions each, and one
+ * cleaning of the cache for all.
+ */
+#define IOPT_DETACH_RUN		64
+
+/* Cut tables off, up to the first entry that is none. Return: how many. */
+static unsigned int iopt_unmap_tables(struct iopt *iopt,
+				      const struct iopt_walk *walk, u64 *slot,
+				      unsigned int room)
+{
+	unsigned long flags, count = 0;
+	unsigned int nr;
+	LIST_HEAD(tables);
+
+	room = min_t(unsigned int, room, IOPT_DETACH_RUN);
+	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	for (nr = 0; nr < room; nr++) {
+		u64 entry = READ_ONCE(slot[nr]);
+
+		if (!lpae_is_table(entry, walk->level))
+			break;
+		count += iopt_detach(iopt, &slot[nr], entry, &tables);
+	}
+	if (nr) {
+		iopt_sync_entries(&iopt->tree, slot, nr);
+		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
+		iopt_limbo_add(iopt, &tables, count);
+	}
+	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	return nr;
+}
+
+/*
+ * Clear a run of entries of one table: leaves, or tables, whichever comes first.
+ * The entries hold the table in place, up to the release at the end.
  * Return: how many there were.
  */
 static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
@@ -80,28 +132,16 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 	unsigned int room = iopt_run_length(iopt, unmap->iova, walk->level,
 					    unmap->left);
 	u64 *slot = iopt_walk_slot(walk, unmap->iova);
-	unsigned long count = 0;
 	unsigned int nr;
-	LIST_HEAD(tables);
 
-	for (nr = 0; nr < room; nr++) {
-		u64 entry = READ_ONCE(slot[nr]);
-
-		if (!entry)
-			break;
-		if (lpae_is_table(entry, walk->level))
-			count += iopt_detach(&slot[nr], entry, &tables);
-		else
-			WRITE_ONCE(slot[nr], 0);
-	}
+	if (lpae_is_table(walk->entry, walk->level))
+		nr = iopt_unmap_tables(iopt, walk, slot, room);
+	else
+		nr = iopt_unmap_leaves(iopt, slot, walk->level, room);
 	if (!nr)
 		return 0;
 
-	iopt_sync_entries(&iopt->tree, slot, nr);
-	if (count) {
-		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-		iopt_limbo_add(iopt, &tables, count);
-	}
+	iopt_walk_release(iopt, walk, unmap->iova, nr);
 	iopt_unmap_gather(unmap, unmap->iova, nr);
 	return nr;
 }
@@ -128,6 +168,7 @@ static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 	for (i = 0; i < LPAE_ENTRIES; i++, leaf += size)
 		if (i < skip || i >= skip + nr)
 			table[i] = leaf;
+	iopt_page_init(iopt_table_page(table), level, LPAE_ENTRIES - nr, 0);
 
 	if (iopt_table_publishable(&iopt->tree, table)) {
 		iopt_table_free_unpublished(&iopt->tree, table);
@@ -168,30 +209,39 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 	return nr;
 }
 
-/* Return: false when there is nothing (more) to unmap. */
-static bool iopt_unmap_step(struct iopt_unmap *unmap)
+/* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
+static int iopt_unmap_one(struct iopt_unmap *unmap)
 {
 	struct iopt_walk walk;
 	int nr;
 
 	iopt_descend(unmap->iopt, unmap->iova, unmap->level, &walk);
-	if (walk.level == unmap->level) {
-		nr = iopt_unmap_run(unmap, &walk);
-		iopt_unmap_advance(unmap, nr);
-		return nr;
-	}
-	if (!walk.entry)
-		return false;
+	if (walk.level == unmap->level)
+		return iopt_unmap_run(unmap, &walk) ?: -ENOENT;
+	if (!lpae_is_valid(walk.entry))
+		return -ENOENT;
 	if (WARN_ONCE(!COMPAT_SPLIT_BLOCKS,
 		      "unmap of 0x%zx bytes inside a block of 0x%zx\n",
 		      unmap->pgsize, lpae_leaf_size(walk.level)))
-		return false;
+		return -EINVAL;
 
 	nr = iopt_split(unmap, &walk);
-	if (nr < 0)
-		return false;
-	iopt_unmap_advance(unmap, nr);
-	return true;
+	return nr ?: -EAGAIN;
+}
+
+/* Return: false when there is nothing (more) to unmap. */
+static bool iopt_unmap_step(struct iopt_unmap *unmap)
+{
+	int nr;
+
+	/* What is found may be a neighbour's, where nothing is mapped. */
+	rcu_read_lock();
+	nr = iopt_unmap_one(unmap);
+	rcu_read_unlock();
+
+	if (nr > 0)
+		iopt_unmap_advance(unmap, nr);
+	return nr > 0 || nr == -EAGAIN;
 }
 
 size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
