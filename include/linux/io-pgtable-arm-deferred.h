@@ -40,6 +40,7 @@
  * @tables: the roots of the detached sub-trees
  * @count: how many tables they have in all
  * @gen: number of the limbo, for the slots that the tables have left
+ * @failed: flushes that had failed when this one began
  *
  * Lives on the stack of whoever flushes. Its contents belong to the library.
  */
@@ -47,6 +48,7 @@ struct io_pgtable_deferred_limbo {
 	struct list_head tables;
 	unsigned long count;
 	unsigned long gen;
+	unsigned long failed;
 };
 
 /**

@@ -36,11 +36,13 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo)
 {
-	struct iopt_tree *tree = &iopt_from_ops(ops)->tree;
+	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopt_tree *tree = &iopt->tree;
 	unsigned long flags;
 
 	INIT_LIST_HEAD(&limbo->tables);
 	limbo->count = 0;
+	limbo->failed = READ_ONCE(iopt->failed);
 	/*
 	 * Nearly always empty. A detach on another CPU that is not seen here is
 	 * one whose caller has yet to make the flush that releases it.
@@ -56,6 +58,27 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
+
+/*
+ * A flush makes those good that had failed before it began. One that fails
+ * leaves everything that was unmapped before it in doubt.
+ */
+static void iopt_note_flush(struct iopt *iopt,
+			    const struct io_pgtable_deferred_limbo *limbo,
+			    bool completed)
+{
+	unsigned long flags;
+
+	if (completed && limbo->failed == READ_ONCE(iopt->recovered))
+		return;
+
+	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	if (!completed)
+		WRITE_ONCE(iopt->failed, iopt->failed + 1);
+	else if (iopt->recovered < limbo->failed)
+		WRITE_ONCE(iopt->recovered, limbo->failed);
+	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
 
 /*
  * Flushes may end in another order than they began in. One that began later
@@ -90,8 +113,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 {
 	struct iopt *iopt = iopt_from_ops(ops);
 
-	if (READ_ONCE(iopt->flush_failed) == completed)
-		WRITE_ONCE(iopt->flush_failed, !completed);
+	iopt_note_flush(iopt, limbo, completed);
 	if (!limbo->count)
 		return;
 

@@ -364,13 +364,13 @@ static int iopt_map_all(struct iopt_map *map)
 }
 
 /*
- * The hardware did not confirm the last flush, so it may know tables that are no
- * longer there. Nothing is mapped in their place until it has forgotten them.
+ * The hardware may know what has been unmapped. Nothing is mapped in its place
+ * until it has forgotten.
  */
 static int iopt_map_recover(struct iopt *iopt)
 {
 	io_pgtable_tlb_flush_all(&iopt->iop);
-	return READ_ONCE(iopt->flush_failed) ? -EIO : 0;
+	return iopt_is_stale(iopt) ? -EIO : 0;
 }
 
 static int iopt_map_check(struct iopt *iopt, unsigned long iova,
@@ -390,7 +390,7 @@ static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 	if (WARN_ONCE(READ_ONCE(iopt->tree.closed),
 		      "map of a page table that has been freed\n"))
 		return -ENODEV;
-	if (unlikely(READ_ONCE(iopt->flush_failed)))
+	if (unlikely(iopt_is_stale(iopt)))
 		return iopt_map_recover(iopt);
 	return 0;
 }

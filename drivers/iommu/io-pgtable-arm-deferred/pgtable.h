@@ -25,7 +25,8 @@
  * @tree: its memory, which lives on after the hand-over
  * @root: table at level @tree.geo.start
  * @ns: entries carry NS and NSTable
- * @flush_failed: the last flush did not complete
+ * @failed: how many flushes have ended without being complete
+ * @recovered: how many of these a flush that began later has made good
  * @kept: which empty tables have not been cut off yet, see empty.c
  * @kept_pos: where the latest of them is
  *
@@ -37,7 +38,8 @@ struct iopt {
 	struct iopt_tree tree;
 	u64 *root;
 	bool ns;
-	bool flush_failed;
+	unsigned long failed;
+	unsigned long recovered;
 	unsigned long kept[IOPT_KEPT_TABLES];
 	atomic_t kept_pos;
 };
@@ -45,6 +47,15 @@ struct iopt {
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 {
 	return container_of(ops, struct iopt, iop.ops);
+}
+
+/*
+ * Has the hardware failed to confirm a flush, and none since that began after
+ * that? Then it may know translations that are no longer there.
+ */
+static inline bool iopt_is_stale(const struct iopt *iopt)
+{
+	return READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
 }
 
 /**
