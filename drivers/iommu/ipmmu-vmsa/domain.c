@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Domains: paging ones, made of tables and, while a master is there, a context;
+ * and two that always exist and never fail, identity (the micro-TLB is off) and
+ * blocked (it points at the empty context).
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/dma-mapping.h>
+#include <linux/slab.h>
+
+#include "ipmmu.h"
+
+/*
+ * Flush a domain and release what the library detached before. This is each
+ * unmap's cost, and stays in the caller: only the freeing of tables is deferred.
+ *
+ * A domain without a context is in no hardware. One that gets a context from
+ * now on is walked from its root, from where nothing that was detached
+ * before can be reached: the flush has nothing to do and is complete. The lock
+ * orders the two sides.
+ */
+static void domain_flush(struct ipmmu_domain *domain)
+{
+	struct io_pgtable_deferred_limbo limbo;
+	struct ipmmu_root *root = domain->root;
+	unsigned long flags, ticket = 0;
+	struct ipmmu_context *ctx;
+	bool completed = true;
+
+	io_pgtable_deferred_flush_begin(domain->ops, &limbo);
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	ctx = domain->context;
+	if (ctx && root->mmu)
+		ticket = ipmmu_hw_flush_start(root, ctx);
+	else
+		completed = !ctx;
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+
+	if (ticket)
+		completed = !ipmmu_hw_flush_wait(root, ctx, ticket);
+
+	io_pgtable_deferred_flush_end(domain->ops, &limbo, completed);
+}
+
+/* The tables of a blocking context never change: there is nobody to flush for. */
+static void tables_flush_all(void *cookie)
+{
+	struct ipmmu_domain *domain = cookie;
+
+	if (domain && domain->ops)
+		domain_flush(domain);
+}
+
+static void tables_flush_walk(unsigned long iova, size_t size, size_t granule,
+			      void *cookie)
+{
+	tables_flush_all(cookie);
+}
+
+static const struct iommu_flush_ops tables_flush_ops = {
+	.tlb_flush_all = tables_flush_all,
+	.tlb_flush_walk = tables_flush_walk,
+};
+
+/**
+ * ipmmu_tables_alloc() - make empty tables that a root can walk
+ * @root: the root
+ * @cfg: filled in
+ * @domain: for which domain, NULL for none
+ *
+ * Secure-access faults come from every descriptor that lacks NS or NSTable,
+ * hence the quirk. The walker is not coherent.
+ */
+struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_root *root,
+					  struct io_pgtable_cfg *cfg,
+					  struct ipmmu_domain *domain)
+{
+	*cfg = (struct io_pgtable_cfg) {
+		.quirks = IO_PGTABLE_QUIRK_ARM_NS,
+		.pgsize_bitmap = IPMMU_PGSIZES,
+		.ias = ipmmu_root_ias(root),
+		.oas = 40,
+		.coherent_walk = false,
+		.tlb = &tables_flush_ops,
+		.iommu_dev = root->mmu->dev,
+	};
+	return io_pgtable_deferred_alloc(root->va64 ? ARM_64_LPAE_S1 :
+						      ARM_32_LPAE_S1,
+					 cfg, domain);
+}
+
+/* Bind a domain to a root, unless it is bound already. */
+static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
+{
+	struct io_pgtable_ops *ops;
+
+	if (domain->root)
+		return domain->root == root ? 0 : -EINVAL;
+
+	ops = ipmmu_tables_alloc(root, &domain->cfg, domain);
+	if (!ops)
+		return -ENOMEM;
+
+	ipmmu_root_get(root);
+	domain->root = root;
+	domain->io.pgsize_bitmap = domain->cfg.pgsize_bitmap;
+	domain->io.geometry.aperture_end = DMA_BIT_MASK(domain->cfg.ias);
+	domain->io.geometry.force_aperture = true;
+	smp_store_release(&domain->ops, ops); /* pairs with domain_ops() */
+	return 0;
+}
+
+/* The tables of a domain, NULL before its first attach on kernels that have no device earlier */
+static struct io_pgtable_ops *domain_ops(struct ipmmu_domain *domain)
+{
+	return smp_load_acquire(&domain->ops); /* pairs with domain_bind() */
+}
+
+/**
+ * ipmmu_domain_alloc() - make a paging domain
+ * @dev: a master it is for, or NULL if not known yet
+ *
+ * The core may not be told at the first attach that there is no context left: it
+ * is told here.
+ */
+struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
+{
+	struct ipmmu_client *client = dev ? dev_iommu_priv_get(dev) : NULL;
+	struct ipmmu_domain *domain;
+	int ret = 0;
+
+	if (client && !ipmmu_context_available(client->mmu->root) &&
+	    !ipmmu_utlb_sole(client)) {
+		dev_err(dev, "%s has no context left: release another master's domain first, or boot with iommu.passthrough=1\n",
+			dev_name(client->mmu->root->mmu->dev));
+		return ERR_PTR(-EBUSY);
+	}
+
+	domain = kzalloc(sizeof(*domain), GFP_KERNEL);
+	if (!domain)
+		return ERR_PTR(-ENOMEM);
+
+	domain->io.ops = &ipmmu_paging_ops;
+	domain->io.pgsize_bitmap = IPMMU_PGSIZES;
+	if (client) {
+		mutex_lock(&client->mmu->root->mutex);
+		ret = domain_bind(domain, client->mmu->root);
+		mutex_unlock(&client->mmu->root->mutex);
+	}
+	if (ret) {
+		kfree(domain);
+		return ERR_PTR(ret);
+	}
+	return &domain->io;
+}
+
+/* Masters that a freed domain still has were forgotten by the caller: block them. */
+static void domain_evict(struct ipmmu_domain *domain)
+{
+	struct ipmmu_root *root = domain->root;
+	struct ipmmu_client *client;
+
+	/* The mutex keeps the list as it is; unclaiming takes it too. */
+	list_for_each_entry(client, &root->clients, node)
+		if (WARN_ON_ONCE(client->domain == domain))
+			ipmmu_utlb_point(client, root->blocking, NULL);
+	ipmmu_contexts_reap(root);
+}
+
+/*
+ * The end of a domain, which costs the same whatever it maps. Its masters have
+ * left: micro-TLBs point elsewhere, the context was turned off, flushed and
+ * given back then. Here goes the structure, and last of all the whole tree of
+ * tables in one hand-over.
+ */
+static void domain_free(struct iommu_domain *io)
+{
+	struct ipmmu_domain *domain = to_ipmmu_domain(io);
+	struct io_pgtable_ops *ops = domain->ops;
+	struct ipmmu_root *root = domain->root;
+
+	if (root) {
+		mutex_lock(&root->mutex);
+		domain_evict(domain);
+		if (ipmmu_context_park(domain))
+			ops = NULL;
+		mutex_unlock(&root->mutex);
+		ipmmu_fault_quiesce(root);
+	}
+	kfree(domain);
+	io_pgtable_deferred_free(ops);
+	if (root) {
+		ipmmu_contexts_retry(root);
+		ipmmu_root_put(root);
+	}
+}
+
+/*
+ * Context first, and on in the master's cache, micro-TLBs last. A flush that is
+ * late on the way is logged and holds nothing up: the context was clean when it
+ * was taken, or held only what is the domain's own, and the core takes no
+ * failure when it puts a master back where it was.
+ */
+static int attach_to(struct ipmmu_client *client, struct ipmmu_domain *domain)
+{
+	int ret = ipmmu_context_take(domain);
+
+	if (ret)
+		return ret;
+
+	ipmmu_context_serve(domain->context, client->mmu);
+	ipmmu_utlb_point(client, domain->context, domain);
+	return 0;
+}
+
+/*
+ * No context is free, but the master holds the only use of one: give that back
+ * first. The master is blocked meanwhile.
+ */
+static int attach_instead(struct ipmmu_client *client,
+			  struct ipmmu_domain *domain)
+{
+	struct ipmmu_domain *old = client->domain;
+	int ret;
+
+	ipmmu_utlb_point(client, client->mmu->root->blocking, NULL);
+	ipmmu_contexts_reap(client->mmu->root);
+	ret = attach_to(client, domain);
+	if (ret && attach_to(client, old))
+		dev_err(client->dev, "its DMA is blocked, its former domain cannot be restored\n");
+	return ret;
+}
+
+static int attach_locked(struct ipmmu_client *client, struct ipmmu_domain *domain)
+{
+	struct ipmmu_root *root = client->mmu->root;
+	int ret = domain_bind(domain, root);
+
+	if (ret)
+		return ret;
+
+	ret = attach_to(client, domain);
+	if (ret == -EBUSY && client->domain && client->domain != domain &&
+	    ipmmu_utlb_sole(client))
+		ret = attach_instead(client, domain);
+	ipmmu_contexts_reap(root);
+	return ret;
+}
+
+static int COMPAT_ATTACH(paging_attach)
+{
+	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_root *root;
+	int ret;
+
+	if (!client)
+		return -ENODEV;
+
+	root = client->mmu->root;
+	ipmmu_contexts_retry(root);
+	mutex_lock(&root->mutex);
+	ret = attach_locked(client, to_ipmmu_domain(io));
+	mutex_unlock(&root->mutex);
+
+	if (ret == -EBUSY)
+		dev_err(dev, "%s has no context left: release another master's domain first, or boot with iommu.passthrough=1\n",
+			dev_name(root->mmu->dev));
+	else if (ret && ret != -EINVAL)
+		dev_err(dev, "cannot be attached to a domain (%d)\n", ret);
+	return ret;
+}
+
+/* Off or blocked: nothing to take, nothing that fails. */
+static void attach_fixed(struct device *dev, bool block)
+{
+	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_root *root;
+
+	if (!client)
+		return;
+
+	root = client->mmu->root;
+	mutex_lock(&root->mutex);
+	ipmmu_utlb_point(client, block ? root->blocking : NULL, NULL);
+	ipmmu_contexts_reap(root);
+	mutex_unlock(&root->mutex);
+}
+
+static int COMPAT_ATTACH(identity_attach)
+{
+	attach_fixed(dev, false);
+	return 0;
+}
+
+static int COMPAT_ATTACH(blocked_attach)
+{
+	attach_fixed(dev, true);
+	return 0;
+}
+
+/* A group without a default domain has direct DMA when it has no other. */
+static void __maybe_unused paging_detach(struct iommu_domain *io,
+					 struct device *dev)
+{
+	attach_fixed(dev, false);
+}
+
+static int paging_map(struct iommu_domain *io, unsigned long iova,
+		      phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
+		      gfp_t gfp, size_t *mapped)
+{
+	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
+
+	if (!ops)
+		return -ENODEV;
+	return ops->map_pages(ops, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
+}
+
+/* A range goes into the gather: some kernels skip the flush of an empty one. */
+static size_t paging_unmap(struct iommu_domain *io, unsigned long iova,
+			   size_t pgsize, size_t pgcount,
+			   struct iommu_iotlb_gather *gather)
+{
+	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
+	size_t unmapped;
+
+	if (!ops)
+		return 0;
+	unmapped = ops->unmap_pages(ops, iova, pgsize, pgcount, gather);
+	if (unmapped && gather && !iommu_iotlb_gather_queued(gather))
+		iommu_iotlb_gather_add_range(gather, iova, unmapped);
+	return unmapped;
+}
+
+static void paging_flush_all(struct iommu_domain *io)
+{
+	struct ipmmu_domain *domain = to_ipmmu_domain(io);
+
+	if (domain_ops(domain))
+		domain_flush(domain);
+}
+
+static void paging_sync(struct iommu_domain *io,
+			struct iommu_iotlb_gather *gather)
+{
+	paging_flush_all(io);
+}
+
+static phys_addr_t paging_iova_to_phys(struct iommu_domain *io, dma_addr_t iova)
+{
+	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
+
+	return ops ? ops->iova_to_phys(ops, iova) : 0;
+}
+
+static void fixed_free(struct iommu_domain *io)
+{
+}
+
+const struct iommu_domain_ops ipmmu_paging_ops = {
+	.attach_dev = paging_attach,
+	COMPAT_DETACH_OP(paging_detach)
+	.map_pages = paging_map,
+	.unmap_pages = paging_unmap,
+	.flush_iotlb_all = paging_flush_all,
+	.iotlb_sync = paging_sync,
+	.iova_to_phys = paging_iova_to_phys,
+	.free = domain_free,
+};
+
+static const struct iommu_domain_ops identity_ops = {
+	.attach_dev = identity_attach,
+	.free = fixed_free,
+};
+
+static const struct iommu_domain_ops blocked_ops = {
+	.attach_dev = blocked_attach,
+	.free = fixed_free,
+};
+
+struct iommu_domain ipmmu_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &identity_ops,
+};
+
+struct iommu_domain ipmmu_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &blocked_ops,
+};

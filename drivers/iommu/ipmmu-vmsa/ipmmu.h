@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The objects of the driver and who may touch them.
+ *
+ * One root IPMMU walks the tables of a number of contexts. Masters hang on
+ * micro-TLBs of cache IPMMUs; a micro-TLB points at a context or is off, which
+ * lets everything through. Locks, outer first:
+ *
+ *	ipmmu_root.mutex   what takes long: contexts taken and given back, micro-TLBs
+ *			   claimed and moved, tables made at first attach
+ *	ipmmu_root.lock    raw, with interrupts off, for register accesses and for
+ *			   what the interrupt and a flush read
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef IPMMU_H
+#define IPMMU_H
+
+#include <linux/device.h>
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/iommu.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+#include <compat/iommu.h>
+
+#include "soc.h"
+
+#define IPMMU_DRIVER_NAME	"ipmmu-vmsa-deferred"
+
+/* The largest SoC, R-Car H3, has 14 caches; each is a bit in a word. */
+#define IPMMU_CACHES_MAX	32
+
+#define IPMMU_PGSIZES		(SZ_4K | SZ_2M | SZ_1G)
+
+struct ipmmu_domain;
+struct platform_device;
+
+/**
+ * enum ipmmu_state - what a context is used for
+ * @IPMMU_FREE: nothing; off and flushed
+ * @IPMMU_RESERVED: not ours to use
+ * @IPMMU_BLOCKING: the one that translates nothing, always on
+ * @IPMMU_BUSY: a domain
+ * @IPMMU_QUARANTINED: nothing, but the flush that was to make it free did not
+ *	complete: the hardware may still hold tables of the domain it served
+ */
+enum ipmmu_state {
+	IPMMU_FREE,
+	IPMMU_RESERVED,
+	IPMMU_BLOCKING,
+	IPMMU_BUSY,
+	IPMMU_QUARANTINED,
+};
+
+/**
+ * struct ipmmu_context - a context, the same number in root and caches
+ * @id: the number
+ * @offset: of its registers, kept at hand for flushes
+ * @state: changed under mutex and lock, read under either
+ * @domain: whom it serves; while quarantined, whose tables it may still hold
+ * @parked: the tables, once such a domain is gone; freed after a flush
+ * @cfg: what the registers are loaded from
+ * @imctr: control bits of the root, FLUSH left out; 0 while off
+ * @caches: the cache IPMMUs in which it is on
+ * @utlbs: number of micro-TLBs that point here
+ * @started: number of the last flush asked for, see ipmmu_hw_flush_start()
+ * @finished: number of a flush known to be done, never ahead of the truth
+ * @late: the last flush did not complete in time
+ */
+struct ipmmu_context {
+	unsigned int id;
+	unsigned int offset;
+	enum ipmmu_state state;
+	struct ipmmu_domain *domain;
+	struct io_pgtable_ops *parked;
+	const struct io_pgtable_cfg *cfg;
+	u32 imctr;
+	unsigned long caches;
+	unsigned int utlbs;
+	unsigned long started;
+	unsigned long finished;
+	bool late;
+};
+
+/**
+ * struct ipmmu_utlb - a micro-TLB of a cache IPMMU
+ * @group: the group of the masters on it, with a reference
+ * @clients: how many masters there are
+ * @context: where it points, NULL if off
+ */
+struct ipmmu_utlb {
+	struct iommu_group *group;
+	unsigned int clients;
+	struct ipmmu_context *context;
+};
+
+/**
+ * struct ipmmu - an IPMMU, main or cache
+ * @dev: the platform device
+ * @base: its registers
+ * @soc: what kind it is
+ * @discache: it must not cache
+ * @root: the main IPMMU it belongs to, shared state and all
+ * @index: which cache of the root it is
+ * @iommu: what the core knows of it, for a cache
+ * @utlbs: its micro-TLBs
+ */
+struct ipmmu {
+	struct device *dev;
+	void __iomem *base;
+	const struct ipmmu_soc *soc;
+	bool discache;
+	struct ipmmu_root *root;
+	unsigned int index;
+	struct iommu_device iommu;
+	struct ipmmu_utlb utlbs[IPMMU_UTLBS_MAX];
+};
+
+/**
+ * struct ipmmu_root - what the IPMMUs of a SoC share
+ * @kref: held by the root and by every domain with tables
+ * @mmu: the main IPMMU, NULL once removed
+ * @irq: its interrupt
+ * @va64: tables are VMSAv8-64
+ * @lock: see above
+ * @mutex: see above
+ * @caches: the cache IPMMUs
+ * @online: those whose registers may be touched
+ * @clients: the masters
+ * @count: number of contexts
+ * @contexts: the contexts
+ * @blocking: the one that is always empty
+ * @empty: the tables of @blocking
+ * @empty_cfg: and what they look like
+ */
+struct ipmmu_root {
+	struct kref kref;
+	struct ipmmu *mmu;
+	int irq;
+	bool va64;
+	raw_spinlock_t lock;	/* registers and what interrupt and flush read */
+	struct mutex mutex;	/* contexts and micro-TLBs changing hands */
+	struct ipmmu *caches[IPMMU_CACHES_MAX];
+	unsigned long online;
+	struct list_head clients;
+	unsigned int count;
+	struct ipmmu_context contexts[IPMMU_CONTEXTS_MAX];
+	struct ipmmu_context *blocking;
+	struct io_pgtable_ops *empty;
+	struct io_pgtable_cfg empty_cfg;
+};
+
+/**
+ * struct ipmmu_client - a master behind an IPMMU
+ * @node: in ipmmu_root.clients, under the lock
+ * @dev: the master
+ * @mmu: the cache IPMMU
+ * @domain: the paging domain it is attached to, or NULL; under the lock
+ * @attached: it was attached to something, even if to nothing but identity
+ * @count: number of micro-TLBs
+ * @utlb: their numbers
+ */
+struct ipmmu_client {
+	struct list_head node;
+	struct device *dev;
+	struct ipmmu *mmu;
+	struct ipmmu_domain *domain;
+	bool attached;
+	unsigned int count;
+	unsigned int utlb[];
+};
+
+/**
+ * struct ipmmu_domain - a paging domain
+ * @io: the core's part
+ * @root: where it belongs, from the time its tables are made
+ * @ops: the tables; NULL until the root is known
+ * @cfg: their configuration
+ * @context: its context, NULL while it has none; under the root's lock
+ */
+struct ipmmu_domain {
+	struct iommu_domain io;
+	struct ipmmu_root *root;
+	struct io_pgtable_ops *ops;
+	struct io_pgtable_cfg cfg;
+	struct ipmmu_context *context;
+};
+
+static inline struct ipmmu_domain *to_ipmmu_domain(struct iommu_domain *io)
+{
+	return container_of(io, struct ipmmu_domain, io);
+}
+
+static inline unsigned int ipmmu_root_ias(const struct ipmmu_root *root)
+{
+	return root->va64 ? 39 : 32;
+}
+
+/* hw.c */
+void ipmmu_hw_control(struct ipmmu *mmu);
+int ipmmu_hw_reset_contexts(struct ipmmu *mmu);
+void ipmmu_hw_reset_utlbs(struct ipmmu *mmu);
+void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx);
+unsigned long ipmmu_hw_flush_start(struct ipmmu_root *root,
+				   struct ipmmu_context *ctx);
+int ipmmu_hw_flush_wait(struct ipmmu_root *root, struct ipmmu_context *ctx,
+			unsigned long ticket);
+void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
+		   const struct ipmmu_context *ctx);
+u32 ipmmu_hw_take_fault(struct ipmmu_root *root, const struct ipmmu_context *ctx,
+			u64 *address);
+
+/* context.c */
+struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64);
+void ipmmu_root_get(struct ipmmu_root *root);
+void ipmmu_root_put(struct ipmmu_root *root);
+int ipmmu_root_start(struct ipmmu_root *root);
+void ipmmu_root_stop(struct ipmmu_root *root);
+int ipmmu_cache_join(struct ipmmu *mmu);
+void ipmmu_cache_leave(struct ipmmu *mmu);
+int ipmmu_flush(struct ipmmu_root *root, struct ipmmu_context *ctx);
+bool ipmmu_context_available(const struct ipmmu_root *root);
+int ipmmu_context_take(struct ipmmu_domain *domain);
+int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu);
+void ipmmu_contexts_reap(struct ipmmu_root *root);
+void ipmmu_contexts_retry(struct ipmmu_root *root);
+bool ipmmu_context_park(struct ipmmu_domain *domain);
+
+/* utlb.c */
+int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb);
+int ipmmu_utlb_claim(struct ipmmu_client *client);
+void ipmmu_utlb_unclaim(struct ipmmu_client *client);
+void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
+		      struct ipmmu_domain *domain);
+void ipmmu_utlb_abandon(struct ipmmu_client *client);
+void ipmmu_utlb_off(struct ipmmu *mmu);
+struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client);
+bool ipmmu_utlb_sole(const struct ipmmu_client *client);
+struct iommu_group *ipmmu_utlb_group(struct ipmmu_client *client);
+
+/* domain.c */
+struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_root *root,
+					  struct io_pgtable_cfg *cfg,
+					  struct ipmmu_domain *domain);
+struct iommu_domain *ipmmu_domain_alloc(struct device *dev);
+extern const struct iommu_domain_ops ipmmu_paging_ops;
+extern struct iommu_domain ipmmu_identity_domain;
+extern struct iommu_domain ipmmu_blocked_domain;
+
+/* device.c */
+extern const struct iommu_ops ipmmu_ops;
+
+/* fault.c */
+int ipmmu_fault_request(struct ipmmu_root *root, int irq);
+void ipmmu_fault_quiesce(struct ipmmu_root *root);
+
+/* power.c */
+extern const struct dev_pm_ops ipmmu_pm_ops;
+
+/* main.c */
+struct ipmmu *ipmmu_from_node(struct device_node *node);
+bool ipmmu_allowed(struct device *dev);
+bool ipmmu_coherent(struct device *dev);
+
+/* debugfs.c */
+void ipmmu_debugfs_init(void);
+void ipmmu_debugfs_exit(void);
+void ipmmu_debugfs_root(struct ipmmu_root *root);
+
+#endif /* IPMMU_H */
