@@ -125,4 +125,41 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
  */
 void io_pgtable_deferred_drain(void);
 
+/**
+ * struct io_pgtable_deferred_run - leaves that follow each other
+ * @iova: the first address that they map
+ * @paddr: where to
+ * @pgsize: bytes of each
+ * @count: how many there are, 0 for none
+ * @attributes: what the entries have in common, without the address
+ * @level: of the table that they are in, 0 to 3
+ */
+struct io_pgtable_deferred_run {
+	unsigned long iova;
+	phys_addr_t paddr;
+	size_t pgsize;
+	unsigned int count;
+	u64 attributes;
+	int level;
+};
+
+/**
+ * io_pgtable_deferred_next_run() - look at what is mapped, run by run
+ * @ops: the page table
+ * @iova: where to look from, in bytes; on return where to look from next, or
+ *	  ULONG_MAX when that was the end
+ * @run: leaves in one table with consecutive IOVAs, consecutive output addresses
+ *	 and the same attributes; with @count 0 if none was found so far
+ *
+ * Others may map and unmap meanwhile: a run is true at the moment at which it was
+ * read, and each call looks at no more than 512 entries. The caller keeps
+ * the page table from being freed.
+ *
+ * Context: any.
+ * Return: false when @iova is past the end.
+ */
+bool io_pgtable_deferred_next_run(struct io_pgtable_ops *ops,
+				  unsigned long *iova,
+				  struct io_pgtable_deferred_run *run);
+
 #endif /* _LINUX_IO_PGTABLE_ARM_DEFERRED_H */

@@ -20,11 +20,12 @@ bool iopt_cursor_is_open(const struct iopt_cursor *cursor)
 	return cursor->level >= cursor->top;
 }
 
-static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table)
+static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table,
+			      unsigned long below)
 {
 	cursor->level = level;
 	cursor->table[level] = table;
-	cursor->below[level] = iopt_page_below(iopt_table_page(table));
+	cursor->below[level] = below;
 	cursor->index[level] = 0;
 }
 
@@ -32,7 +33,8 @@ static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table)
 void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root)
 {
 	cursor->top = iopt_page_level(root);
-	iopt_cursor_enter(cursor, cursor->top, page_address(root));
+	iopt_cursor_enter(cursor, cursor->top, page_address(root),
+			  iopt_page_below(root));
 }
 
 /* The next table under the one being emptied, or NULL when @scan ran out */
@@ -74,22 +76,22 @@ static u64 *iopt_cursor_child(struct iopt_cursor *cursor,
 u64 *iopt_cursor_next(struct iopt_cursor *cursor,
 		      const struct lpae_geometry *geo, unsigned int *scan)
 {
-	for (;;) {
+	while (cursor->below[cursor->level]) {
 		int level = cursor->level;
-		u64 *child;
+		u64 *child = iopt_cursor_child(cursor, geo, scan);
+		unsigned long below;
 
-		if (!cursor->below[level]) {
-			cursor->level--;
-			return cursor->table[level];
+		if (!child) {
+			if (!*scan)
+				return NULL;
+			continue;
 		}
-
-		child = iopt_cursor_child(cursor, geo, scan);
-		if (child) {
-			cursor->below[level]--;
-			iopt_cursor_enter(cursor, level + 1, child);
-			cursor->below[level] -= cursor->below[level + 1];
-		} else if (!*scan) {
-			return NULL;
-		}
+		below = iopt_page_below(iopt_table_page(child));
+		cursor->below[level] -= below + 1;
+		/* Most tables are of the last level: no need to go down there. */
+		if (!below)
+			return child;
+		iopt_cursor_enter(cursor, level + 1, child, below);
 	}
+	return cursor->table[cursor->level--];
 }

@@ -45,10 +45,13 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	limbo->failed = READ_ONCE(iopt->failed);
 	/*
 	 * Nearly always empty. A detach on another CPU that is not seen here is
-	 * one whose caller has yet to make the flush that releases it.
+	 * one whose caller has yet to make the flush that releases it. All limbos
+	 * before this one have been taken, and are covered by this flush, too.
 	 */
-	if (!READ_ONCE(tree->limbo_count))
+	if (!READ_ONCE(tree->limbo_count)) {
+		limbo->gen = READ_ONCE(tree->limbo_gen) - 1;
 		return;
+	}
 
 	raw_spin_lock_irqsave(&tree->detach_lock, flags);
 	list_splice_init(&tree->limbo, &limbo->tables);
@@ -82,19 +85,21 @@ static void iopt_note_flush(struct iopt *iopt,
 
 /*
  * Flushes may end in another order than they began in. One that began later
- * covers the limbos of all before it, whatever became of those.
+ * covers the limbos of all before it, whatever became of those, and may be the
+ * first to end.
  */
 static void iopt_limbo_settle(struct iopt_tree *tree,
-			      struct io_pgtable_deferred_limbo *limbo)
+			      const struct io_pgtable_deferred_limbo *limbo)
 {
 	unsigned long flags;
+
+	if (READ_ONCE(tree->flushed_gen) >= limbo->gen)
+		return;
 
 	raw_spin_lock_irqsave(&tree->detach_lock, flags);
 	if (tree->flushed_gen < limbo->gen)
 		WRITE_ONCE(tree->flushed_gen, limbo->gen);
 	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
-
-	reclaim_queue(tree, &limbo->tables, limbo->count);
 }
 
 static void iopt_limbo_return(struct iopt *iopt,
@@ -114,11 +119,13 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 	struct iopt *iopt = iopt_from_ops(ops);
 
 	iopt_note_flush(iopt, limbo, completed);
+	if (completed)
+		iopt_limbo_settle(&iopt->tree, limbo);
 	if (!limbo->count)
 		return;
 
 	if (completed)
-		iopt_limbo_settle(&iopt->tree, limbo);
+		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
 	else
 		iopt_limbo_return(iopt, limbo);
 	limbo->count = 0;

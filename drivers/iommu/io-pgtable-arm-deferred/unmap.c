@@ -177,6 +177,19 @@ static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 	return table;
 }
 
+/* All of the block in leaves that are smaller: nothing of it stays. */
+static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
+				     const struct iopt_walk *walk)
+{
+	struct iopt *iopt = unmap->iopt;
+
+	iopt_unmap_leaves(iopt, iopt_walk_slot(walk, unmap->iova), walk->level,
+			  1);
+	iopt_walk_release(iopt, walk, unmap->iova, 1);
+	iopt_unmap_gather(unmap, unmap->iova, LPAE_ENTRIES);
+	return LPAE_ENTRIES;
+}
+
 /*
  * The range is a part of the block where the walk ended. Make the table one level
  * down; if the range is smaller still, the next walk comes to a block in there.
@@ -193,6 +206,8 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 
 	if (level == unmap->level)
 		nr = iopt_run_length(iopt, unmap->iova, level, unmap->left);
+	if (nr == LPAE_ENTRIES)
+		return iopt_unmap_block(unmap, walk);
 
 	table = iopt_split_table(iopt, walk->entry, level, skip, nr);
 	if (!table)
