@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the emulated IPMMU tells of itself, and what tests ask of it: registers
+ * of the two PCI devices that come with the model. Shared by the model and the
+ * tests; the driver under test knows nothing of it.
+ *
+ * All registers are 64 bits wide, little endian, in BAR0, and take 4 and 8 byte
+ * accesses.
+ */
+#ifndef IPMMU_WITNESS_H
+#define IPMMU_WITNESS_H
+
+#define WITNESS_VENDOR			0x1234	/* QEMU's range for test devices */
+#define WITNESS_DEVICE			0x1de0
+#define DMA_DEVICE			0x1de1
+
+/* The witness: BAR0, 4 KiB */
+#define WITNESS_ID			0x000	/* ro: WITNESS_ID_VALUE */
+#define WITNESS_ID_VALUE		0x49504d4d55574954ull
+#define WITNESS_CLEAR			0x008	/* wo: any value forgets errors and counters */
+#define WITNESS_ERRORS			0x010	/* ro: programming errors since the last clear */
+#define WITNESS_ERROR_SELECT		0x018	/* rw: which error the next five describe */
+#define WITNESS_ERROR_KIND		0x020	/* ro: enum witness_error */
+#define WITNESS_ERROR_IPMMU		0x028	/* ro: 0 the root, 1.. the caches */
+#define WITNESS_ERROR_OFFSET		0x030	/* ro: register offset, if it is about one */
+#define WITNESS_ERROR_VALUE		0x038	/* ro: the value written, or the address */
+#define WITNESS_ERROR_CONTEXT		0x040	/* ro: context number, or ~0 */
+
+#define WITNESS_COUNTER_SELECT		0x050	/* rw: enum witness_counter */
+#define WITNESS_COUNTER_VALUE		0x058	/* ro */
+
+/* Behaviour */
+#define WITNESS_FLUSH_DELAY_NS		0x080	/* rw: time from FLUSH=1 to FLUSH=0; ~0: never */
+#define WITNESS_INJECT			0x088	/* rw: bits WITNESS_INJECT_* */
+#define WITNESS_INJECT_WALK_ABORT	(1 << 0)	/* every walk read fails on the bus */
+#define WITNESS_INJECT_MULTI_HIT	(1 << 1)	/* next access raises a multi-hit */
+/*
+ * Set at reset: what memory still has when a flush is asked for is loaded again
+ * at once, and outlives the flush
+ */
+#define WITNESS_INJECT_REFETCH		(1 << 2)
+
+/* A walk of any table by the model's walker, caches left out */
+#define WITNESS_WALK_TTBR		0x0c0	/* rw: physical address of the root */
+#define WITNESS_WALK_CONTROL		0x0c8	/* rw: bit 0 VA64, bits 13:8 TSZ */
+#define WITNESS_WALK_IOVA		0x0d0	/* wo: starts the walk */
+#define WITNESS_WALK_STATUS		0x0d8	/* ro: enum witness_walk */
+#define WITNESS_WALK_PA			0x0e0	/* ro: output address */
+#define WITNESS_WALK_LEVEL		0x0e8	/* ro: level at which the walk ended */
+#define WITNESS_WALK_PROT		0x0f0	/* ro: bits WITNESS_PROT_* */
+#define WITNESS_PROT_READ		(1 << 0)
+#define WITNESS_PROT_WRITE		(1 << 1)
+#define WITNESS_PROT_NONSECURE		(1 << 2)	/* NS of the leaf, NSTable all the way */
+#define WITNESS_PROT_NOEXEC		(1 << 3)
+#define WITNESS_PROT_ATTR_SHIFT		8		/* AttrIndx, 3 bits */
+
+enum witness_walk {
+	WITNESS_WALK_OK,
+	WITNESS_WALK_TRANSLATION,	/* invalid entry */
+	WITNESS_WALK_FORMAT,		/* reserved descriptor, reserved bits, bad address */
+	WITNESS_WALK_ACCESS,		/* AF clear */
+	WITNESS_WALK_PERMISSION,
+	WITNESS_WALK_SECURE,		/* NS or NSTable missing */
+	WITNESS_WALK_ABORT,		/* the table could not be read */
+};
+
+enum witness_error {
+	WITNESS_ERROR_NONE,
+	WITNESS_ERROR_RESERVED_BITS,	/* reserved bits written as one */
+	WITNESS_ERROR_BAD_OFFSET,	/* no such register in this SoC, or beyond its contexts */
+	WITNESS_ERROR_UTLB_RANGE,	/* micro-TLB beyond the SoC's number */
+	WITNESS_ERROR_UTLB_NO_CONTEXT,	/* micro-TLB on with a disabled context */
+	WITNESS_ERROR_CONTEXT_LIVE,	/* enabled context changed and no flush with it */
+	WITNESS_ERROR_CONTEXT_OFF_IN_USE, /* context disabled while a micro-TLB uses it */
+	WITNESS_ERROR_FLUSH_PARTIAL,	/* root flushed, a cache that uses the context not */
+	WITNESS_ERROR_SECGRP,		/* DMA with IMSCTLR.USE_SECGRP still set */
+	WITNESS_ERROR_STATUS_EARLY,	/* IMSTR cleared before the address was read */
+	WITNESS_ERROR_SIZE,		/* register access that is not 32 bits wide */
+	WITNESS_ERROR_STALE_WALK,	/* entry used that memory had no more, and no flush since */
+	WITNESS_ERROR_UNSUPPORTED,	/* enabled in a format that the IPMMU has not */
+};
+
+enum witness_counter {
+	WITNESS_MMIO_READS,
+	WITNESS_MMIO_WRITES,
+	WITNESS_FLUSHES,		/* requested on the root */
+	WITNESS_FLUSHES_DONE,
+	WITNESS_WALKS,
+	WITNESS_WALK_READS,		/* table entries read from memory */
+	WITNESS_IOTLB_HITS,
+	WITNESS_WALK_CACHE_HITS,
+	WITNESS_FAULTS,
+	WITNESS_BYPASSES,		/* accesses through a micro-TLB that is off */
+	WITNESS_TRANSLATIONS,
+	WITNESS_STALE_HITS,		/* accesses served from an entry that memory had no more */
+	WITNESS_REFETCHES,		/* entries that came back at a flush */
+	WITNESS_FORGOTTEN,		/* entries that flushes dropped */
+	WITNESS_COUNTERS,
+};
+
+/* The DMA engine: BAR0, 128 KiB; its buffer is the upper 64 KiB */
+#define DMA_ID				0x000	/* ro: DMA_ID_VALUE */
+#define DMA_ID_VALUE			0x49504d4d55444d41ull
+#define DMA_SRC				0x008	/* rw: IOVA, or offset in the buffer */
+#define DMA_DST				0x010	/* rw */
+#define DMA_LEN				0x018	/* rw: bytes */
+#define DMA_COMMAND			0x020	/* wo: enum dma_command; runs at once */
+#define DMA_STATUS			0x028	/* ro: enum dma_status of the last command */
+#define DMA_RESULT			0x030	/* ro: address of a translate; bytes moved else */
+#define DMA_MSI				0x038	/* wo: send MSI vector 0 */
+#define DMA_BUFFER			0x10000
+#define DMA_BUFFER_SIZE			0x10000
+
+enum dma_command {
+	DMA_COPY = 1,			/* IOVA src -> IOVA dst, any length */
+	DMA_READ,			/* IOVA src -> buffer at dst */
+	DMA_WRITE,			/* buffer at src -> IOVA dst */
+	DMA_TRANSLATE_READ,		/* what src translates to, for a read, caches and all */
+	DMA_TRANSLATE_WRITE,
+};
+
+enum dma_status {
+	DMA_OK,
+	DMA_FAULT,			/* the IPMMU refused */
+	DMA_BAD,			/* command, offset or length out of range */
+};
+
+#endif /* IPMMU_WITNESS_H */
