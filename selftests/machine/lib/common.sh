@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What every script of the emulated host shares: where things lie, and how to
+# say that something went wrong. Sourced, never run.
+
+MACHINE=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+TOP=$(cd "$MACHINE/../.." && pwd)
+BUILD=$TOP/build
+export MACHINE TOP BUILD
+
+# The kernels of `make check`, `make test` and `make demo`. A series is a name
+# of Debian's, with the flavour behind it when that is not the plain one: a
+# series "6.12-rt" needs no more than its name here.
+SERIES_ALL="6.1 6.12"
+export SERIES_ALL
+
+# The cross compiler is the one Debian builds these kernels with.
+CROSS_COMPILE=aarch64-linux-gnu-
+CROSS_CC=${CROSS_COMPILE}gcc-12
+export CROSS_COMPILE CROSS_CC
+
+say()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+}
+
+die()
+{
+	say "error: $*"
+	exit 1
+}
+
+# have_series SERIES: refuses a kernel that is not among ours.
+have_series()
+{
+	local series
+
+	for series in $SERIES_ALL; do
+		[ "$series" = "$1" ] && return 0
+	done
+	die "kernel \"$1\" is not known here; known: $SERIES_ALL"
+}
+
+# is_done FILE: the step that makes FILE is complete. Steps build in a folder
+# that gets its name last, so that a step cut short is done again.
+is_done()
+{
+	[ -e "$1" ]
+}
+
+# link_tree FROM TO NAME...: TO/NAME becomes a folder of links to the files of
+# FROM/NAME; what was built there stays.
+link_tree()
+{
+	local from=$1 to=$2
+
+	shift 2
+	mkdir -p "$to"
+	find "$to" -xtype l -delete
+	(cd "$from" && cp -rsft "$to" "${@/#/"$from/"}")
+}
+
+# make_for_kernel SERIES ARGUMENT...: make in the kernel's headers. Type
+# information of modules (BTF) would need pahole and is of no use here.
+make_for_kernel()
+{
+	local kdir=$BUILD/kernel/$1/kdir
+
+	shift
+	make --no-print-directory -j2 -C "$kdir" ARCH=arm64 \
+		CROSS_COMPILE="$CROSS_COMPILE" CC="$CROSS_CC" \
+		CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
+}

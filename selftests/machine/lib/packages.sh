@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Packages of arm64 without making the host a multi-arch one: apt with a
+# configuration of its own under build/apt, whose mirrors are the host's. apt
+# checks the signatures as always. Packages are unpacked, never installed.
+
+APT_DIR=$BUILD/apt
+PACKAGES=$BUILD/packages
+DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
+
+# The index is asked again after this many minutes: mirrors drop old versions.
+APT_INDEX_MINUTES=360
+
+# The host's Debian suites, one "SITE SUITE COMPONENT" a line.
+host_suites()
+{
+	# shellcheck disable=SC2016	# these are apt's variables
+	apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' \
+		'Created-By: Packages' |
+	awk '$2 ~ /^bookworm/ && $3 == "main" && !seen[$0]++'
+}
+
+# How to reach mirrors (proxies and the like) is the host's; the rest is not, for
+# what it has under /etc/apt would come after this file and win.
+write_apt_conf()
+{
+	mkdir -p "$APT_DIR/state/lists/partial" "$APT_DIR/cache/archives/partial"
+	touch "$APT_DIR/state/status"
+	apt-config dump | grep '^Acquire::' > "$APT_DIR/apt.conf"
+	cat >> "$APT_DIR/apt.conf" <<-EOF
+	APT::Architecture "arm64";
+	APT::Architectures { "arm64"; "amd64"; };
+	APT::Sandbox::User "root";
+	#clear Acquire::Languages;
+	Acquire::Languages "none";
+	Acquire::AllowInsecureRepositories "false";
+	Acquire::Retries "3";
+	Dir::Etc::main "/dev/null";
+	Dir::Etc::parts "/dev/null";
+	Dir::Etc::sourcelist "$APT_DIR/sources.list";
+	Dir::Etc::sourceparts "/dev/null";
+	Dir::Etc::preferences "/dev/null";
+	Dir::Etc::preferencesparts "/dev/null";
+	Dir::State "$APT_DIR/state";
+	Dir::State::status "$APT_DIR/state/status";
+	Dir::Cache "$APT_DIR/cache";
+	EOF
+}
+
+write_sources()
+{
+	local suites
+
+	suites=$(host_suites)
+	[ -n "$suites" ] || die "apt knows no Debian 12 (bookworm) mirror:" \
+		"set one up in /etc/apt/sources.list and run 'apt-get update'"
+	awk -v keys="$DEBIAN_KEYS" '{
+		printf "deb [arch=arm64,amd64 signed-by=%s] %s %s %s\n", keys, $1, $2, $3
+	}' <<< "$suites" > "$APT_DIR/sources.list"
+}
+
+# apt_update: a fresh index of arm64 packages, unless the one at hand is new.
+apt_update()
+{
+	local stamp=$APT_DIR/updated
+
+	[ -n "$(find "$stamp" -mmin -$APT_INDEX_MINUTES 2>/dev/null)" ] && return
+	write_apt_conf
+	write_sources
+	say "reading the mirror's index of arm64 packages"
+	APT_CONFIG=$APT_DIR/apt.conf apt-get -q update >&2 ||
+		die "no index of arm64 packages from the mirror: is the network up?"
+	touch "$stamp"
+}
+
+# apt_field PACKAGE FIELD: a field of the newest version, nothing if unknown.
+apt_field()
+{
+	APT_CONFIG=$APT_DIR/apt.conf apt-cache show --no-all-versions "$1" 2>/dev/null |
+	awk -v field="$2:" '$1 == field { sub(/^[^ ]* /, ""); print; exit }'
+}
+
+# package_file PACKAGE[:ARCH]: the name apt gives to the downloaded file.
+package_file()
+{
+	local name=$1 version
+
+	version=$(apt_field "$name" Version)
+	[ -n "$version" ] || die "the mirror has no package ${name%:*}"
+	printf '%s_%s_%s.deb\n' "${name%:*}" "${version//:/%3a}" \
+		"$(apt_field "$name" Architecture)"
+}
+
+# unpack_packages FOLDER PACKAGE[:ARCH]...: downloads what is not at hand yet.
+unpack_packages()
+{
+	local folder=$1 name file
+
+	shift
+	mkdir -p "$folder" "$PACKAGES"
+	for name; do
+		file=$(package_file "$name") || exit 1
+		if [ ! -e "$PACKAGES/$file" ]; then
+			say "downloading $file"
+			(cd "$PACKAGES" && APT_CONFIG=$APT_DIR/apt.conf \
+				apt-get -q download "$name" >&2) ||
+				die "could not download $file"
+		fi
+		say "unpacking $file"
+		dpkg -x "$PACKAGES/$file" "$folder" ||
+			die "$PACKAGES/$file is damaged: delete it and try again"
+	done
+}

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The command line of the emulator, in the array "qemu".
+
+MODEL=$BUILD/model/ipmmu-model.so
+
+# Slots of bus 0, in QEMU's notation (addr= takes hexadecimal). The IPMMU stands before slots 0 to 11; the witness and the
+# runner's channel must work without it.
+NVME_SLOT=0x1
+DMA_FIRST_SLOT=0x2
+IPMMU_LAST_SLOT=0xb
+WITNESS_SLOT=0xc
+CHANNEL_SLOT=0xd
+
+qemu_machine()
+{
+	local option
+
+	if [ "$ipmmu" = yes ]; then
+		qemu+=(-machine "rcar-gen3,gic-version=3")
+	else
+		qemu+=(-machine "virt,gic-version=3")
+	fi
+	for option in "${machine_options[@]}"; do
+		qemu+=(-machine "$option")
+	done
+	qemu+=(-cpu cortex-a57 -smp "$smp" -m "$memory" -nodefaults -no-reboot
+		-accel tcg -display none)
+	[ "$icount" = no ] || qemu+=(-icount "shift=0,sleep=off")
+}
+
+qemu_kernel()
+{
+	# A panic ends the emulator by way of -no-reboot.
+	qemu+=(-kernel "$kernel/Image" -initrd "$log/initramfs"
+		-append "console=ttyAMA0 panic=-1 oops=panic$append")
+}
+
+# Output and report go over virtio-serial ports, not over the console.
+qemu_channel()
+{
+	qemu+=(-device "virtio-serial-pci,addr=$CHANNEL_SLOT"
+		-chardev "file,id=output,path=/dev/fd/3"
+		-device "virtserialport,chardev=output,name=output"
+		-chardev "file,id=report,path=$log/report"
+		-device "virtserialport,chardev=report,name=report")
+	if [ "$interactive" = yes ]; then
+		qemu+=(-chardev "stdio,id=console,mux=on,signal=off,logfile=$log/console.log"
+			-serial chardev:console)
+	else
+		qemu+=(-serial "file:$log/console.log")
+	fi
+}
+
+# --nvme MiB[,addr=SLOT]
+qemu_nvme()
+{
+	local spec=$1 number=$2
+	local size=${spec%%,*} options=addr=$NVME_SLOT
+
+	[ "$size" = "$spec" ] || options=${spec#*,}
+	[[ $size =~ ^[1-9][0-9]*$ ]] || die "--nvme $spec: not a number of MiB"
+	truncate -s "${size}M" "$log/nvme$number"
+	qemu+=(-drive "if=none,id=nvme$number,format=raw,cache=unsafe,file=$log/nvme$number"
+		-device "nvme,drive=nvme$number,serial=nvme$number,$options")
+}
+
+qemu_devices()
+{
+	local i
+
+	[ "$ipmmu" = no ] || qemu+=(-device "ipmmu-witness,addr=$WITNESS_SLOT")
+	for ((i = 0; i < ${#nvme[@]}; i++)); do
+		qemu_nvme "${nvme[i]}" "$i"
+	done
+	for ((i = DMA_FIRST_SLOT; i < DMA_FIRST_SLOT + dma; i++)); do
+		qemu+=(-device "ipmmu-dma,addr=$(printf '%#x' "$i")")
+	done
+	for i in "${devices[@]}"; do
+		qemu+=(-device "$i")
+	done
+}
+
+qemu_arguments()
+{
+	qemu=(qemu-system-aarch64)
+	qemu_machine
+	qemu_kernel
+	qemu_channel
+	qemu_devices
+	qemu+=("${qemu_extra[@]}")
+}

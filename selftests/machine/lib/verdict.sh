@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# How a boot ended.
+
+STATUS_TIMEOUT=124
+STATUS_KERNEL=125
+STATUS_NO_START=126
+
+# What a kernel says when something in it is wrong.
+KERNEL_TROUBLE='Kernel panic|WARNING: |\bBUG: |kernel BUG at|Oops|Internal error: '
+KERNEL_TROUBLE+='|Unable to handle kernel|KASAN: |KFENCE: |KCSAN: |UBSAN: '
+KERNEL_TROUBLE+='|rcu: INFO: .* stall|soft lockup|blocked for more than'
+KERNEL_TROUBLE+='|possible recursive locking|possible circular locking|suspicious RCU'
+KERNEL_TROUBLE+='|INFO: trying to register|refcount_t: |list_(add|del) corruption'
+KERNEL_TROUBLE+='|Bad page state|bad: scheduling|sleeping function called'
+
+kernel_trouble()
+{
+	grep -aqE "$KERNEL_TROUBLE" "$log/console.log" 2> /dev/null
+}
+
+stop_qemu()
+{
+	kill "$1" 2> /dev/null
+	wait "$1" 2> /dev/null
+}
+
+# wait_for_end PID: until the emulator is gone, the kernel is in trouble, or the
+# time is over. Prints nothing; the reason is left in "ended".
+wait_for_end()
+{
+	local pid=$1 deadline=$((SECONDS + time_limit))
+
+	ended=gone
+	while kill -0 "$pid" 2> /dev/null; do
+		if [ "$interactive" = no ] && kernel_trouble; then
+			# The rest of the report is worth having.
+			sleep 1
+			ended=trouble
+		elif [ "$interactive" = no ] && [ "$SECONDS" -ge "$deadline" ]; then
+			ended=late
+		else
+			sleep 0.2
+			continue
+		fi
+		stop_qemu "$pid"
+		return
+	done
+	wait "$pid" || ended=crashed
+}
+
+# verdict: the exit status of the boot, explained where it is not the command's.
+verdict()
+{
+	local status
+
+	status=$(awk '$1 == "exit" { print $2 }' "$log/report" 2> /dev/null)
+	if kernel_trouble; then
+		say "the guest's kernel reports trouble:"
+		grep -aE -m 3 -A 3 "$KERNEL_TROUBLE" "$log/console.log" >&2
+		status=$STATUS_KERNEL
+	elif [ "$ended" = late ]; then
+		say "no end within $time_limit seconds"
+		status=$STATUS_TIMEOUT
+	elif [ -z "$status" ]; then
+		no_status
+		status=$STATUS_NO_START
+	fi
+	return "$status"
+}
+
+no_status()
+{
+	if [ -s "$log/report" ]; then
+		say "the guest went away before the command ended"
+	else
+		say "the guest did not start"
+	fi
+	tail -n 5 "$log/qemu.log" >&2
+}
