@@ -28,27 +28,6 @@ static struct ipmmu_context *context_find(struct ipmmu_root *root,
 	return NULL;
 }
 
-/**
- * ipmmu_flush() - flush a context and wait for it
- * @root: the root
- * @ctx: the context
- *
- * Return: 0, or an error if nobody can say that the flush is done.
- */
-int ipmmu_flush(struct ipmmu_root *root, struct ipmmu_context *ctx)
-{
-	unsigned long flags, ticket = 0;
-	bool gone;
-
-	raw_spin_lock_irqsave(&root->lock, flags);
-	gone = !root->mmu;
-	if (!gone)
-		ticket = ipmmu_hw_flush_start(root, ctx);
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-
-	return gone ? -ENODEV : ipmmu_hw_flush_wait(root, ctx, ticket);
-}
-
 /* Load a free context and let the next flush turn it on. */
 static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
 			 enum ipmmu_state state, struct ipmmu_domain *domain,
@@ -88,7 +67,7 @@ static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
 	ctx->imctr = 0;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	ret = ipmmu_flush(root, ctx);
+	ret = ipmmu_hw_flush(root, &ctx);
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx->cfg = NULL;
@@ -157,7 +136,7 @@ int ipmmu_context_take(struct ipmmu_domain *domain)
 int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
-	unsigned long flags, ticket;
+	unsigned long flags;
 
 	lockdep_assert_held(&root->mutex);
 
@@ -167,10 +146,9 @@ int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx->caches |= BIT(mmu->index);
-	ticket = ipmmu_hw_flush_start(root, ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	return ipmmu_hw_flush_wait(root, ctx, ticket);
+	return ipmmu_hw_flush(root, &ctx);
 }
 
 /**
@@ -316,7 +294,7 @@ int ipmmu_root_start(struct ipmmu_root *root)
 
 	context_load(root, ctx, IPMMU_BLOCKING, NULL, &root->empty_cfg);
 	root->blocking = ctx;
-	ret = ipmmu_flush(root, ctx);
+	ret = ipmmu_hw_flush(root, &ctx);
 	if (ret)
 		return dev_err_probe(dev, ret, "context %u does not come on, reset the SoC\n",
 				     ctx->id);
@@ -413,7 +391,7 @@ static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx->caches &= ~BIT(mmu->index);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
-	ipmmu_flush(root, ctx);
+	ipmmu_hw_flush(root, &ctx);
 }
 
 /**

@@ -23,25 +23,11 @@
 static void domain_flush(struct ipmmu_domain *domain)
 {
 	struct io_pgtable_deferred_limbo limbo;
-	struct ipmmu_root *root = domain->root;
-	unsigned long flags, ticket = 0;
-	struct ipmmu_context *ctx;
-	bool completed = true;
+	int ret;
 
 	io_pgtable_deferred_flush_begin(domain->ops, &limbo);
-
-	raw_spin_lock_irqsave(&root->lock, flags);
-	ctx = domain->context;
-	if (ctx && root->mmu)
-		ticket = ipmmu_hw_flush_start(root, ctx);
-	else
-		completed = !ctx;
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-
-	if (ticket)
-		completed = !ipmmu_hw_flush_wait(root, ctx, ticket);
-
-	io_pgtable_deferred_flush_end(domain->ops, &limbo, completed);
+	ret = ipmmu_hw_flush(domain->root, &domain->context);
+	io_pgtable_deferred_flush_end(domain->ops, &limbo, !ret);
 }
 
 /* The tables of a blocking context never change: there is nobody to flush for. */

@@ -59,6 +59,15 @@ void ipmmu_hw_control(struct ipmmu *mmu)
 		    ipmmu_encode_imsctlr(ipmmu_read(mmu, offset), mmu->discache));
 }
 
+/**
+ * ipmmu_hw_kept() - did the registers survive a suspend?
+ * @mmu: an IPMMU that has the blocking context on
+ */
+bool ipmmu_hw_kept(const struct ipmmu *mmu)
+{
+	return context_read(mmu, mmu->root->blocking, IMCTR) & IMCTR_MMUEN;
+}
+
 static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
 	unsigned int step;
@@ -146,7 +155,8 @@ void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
  * Write the control register of a context everywhere, with FLUSH. The caches come
  * first: the root's FLUSH bit is the one that says when all are done.
  */
-static void flush_write(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static __always_inline void flush_write(struct ipmmu_root *root,
+					struct ipmmu_context *ctx)
 {
 	unsigned long caches = ctx->caches & root->online;
 	unsigned int i;
@@ -159,17 +169,16 @@ static void flush_write(struct ipmmu_root *root, struct ipmmu_context *ctx)
 	mb();
 }
 
-static void flush_begin(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static __always_inline void flush_begin(struct ipmmu_root *root,
+					struct ipmmu_context *ctx)
 {
 	flush_write(root, ctx);
 	ctx->late = false;
 	WRITE_ONCE(ctx->started, ctx->started + 1);
 }
 
-/**
- * ipmmu_hw_flush_start() - ask for a flush of a context
- * @root: the root, whose lock is held
- * @ctx: the context, which gets its current control bits with it
+/*
+ * Ask for a flush, under the root's lock.
  *
  * There is one FLUSH bit a context, and what it does to a flush that is under way
  * when it is written again is not documented. So flushes of a context are
@@ -181,14 +190,10 @@ static void flush_begin(struct ipmmu_root *root, struct ipmmu_context *ctx)
  *
  * A flush that was late is asked for again, under its old number: it is done
  * when FLUSH reads zero, whether the hardware started over or took no notice.
- *
- * Return: the ticket for ipmmu_hw_flush_wait().
  */
-unsigned long ipmmu_hw_flush_start(struct ipmmu_root *root,
-				   struct ipmmu_context *ctx)
+static __always_inline unsigned long flush_ask(struct ipmmu_root *root,
+					       struct ipmmu_context *ctx)
 {
-	lockdep_assert_held(&root->lock);
-
 	if (ctx->finished != ctx->started && flush_pending(root->mmu, ctx)) {
 		if (ctx->late)
 			flush_write(root, ctx);
@@ -200,8 +205,8 @@ unsigned long ipmmu_hw_flush_start(struct ipmmu_root *root,
 }
 
 /* The flush numbered @seen is done; start the next unless somebody has. */
-static void flush_next(struct ipmmu_root *root, struct ipmmu_context *ctx,
-		       unsigned long seen)
+static noinline void flush_next(struct ipmmu_root *root,
+				struct ipmmu_context *ctx, unsigned long seen)
 {
 	unsigned long flags;
 
@@ -211,7 +216,7 @@ static void flush_next(struct ipmmu_root *root, struct ipmmu_context *ctx,
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
-static int flush_late(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static noinline int flush_late(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
 	WRITE_ONCE(ctx->late, true);
 	dev_err_ratelimited(root->mmu->dev,
@@ -220,22 +225,17 @@ static int flush_late(struct ipmmu_root *root, struct ipmmu_context *ctx)
 	return -ETIMEDOUT;
 }
 
-/**
- * ipmmu_hw_flush_wait() - wait for a flush
- * @root: the root, whose lock is not held
- * @ctx: the context
- * @ticket: what ipmmu_hw_flush_start() returned
+/*
+ * Wait for the flush of a ticket, without the lock.
  *
  * FLUSH reading zero means that the flush whose number was read before is done.
  * That number goes into @ctx->finished without the lock: two that race may leave
  * the smaller one there, which makes the next caller look at the register once
  * more and harms nothing.
- *
- * Context: any. Polls for up to 100 us, twice that if another flush was running.
- * Return: 0, or -ETIMEDOUT.
  */
-int ipmmu_hw_flush_wait(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			unsigned long ticket)
+static __always_inline int flush_wait(struct ipmmu_root *root,
+				      struct ipmmu_context *ctx,
+				      unsigned long ticket)
 {
 	unsigned int step = 0;
 	unsigned long seen;
@@ -255,6 +255,34 @@ int ipmmu_hw_flush_wait(struct ipmmu_root *root, struct ipmmu_context *ctx,
 			return flush_late(root, ctx);
 		udelay(FLUSH_STEP_US);
 	}
+}
+
+/**
+ * ipmmu_hw_flush() - flush a context and wait for it
+ * @root: the root
+ * @where: where the context stands; looked at under the root's lock
+ *
+ * The context gets its current control bits with the flush: that is how it is
+ * turned on and off, too.
+ *
+ * Context: any. Polls for up to 100 us, twice that if another flush was running.
+ * Return: 0 if a flush that started after this call is done, or if there is no
+ *	   context; -ETIMEDOUT or -ENODEV if nobody can say that.
+ */
+int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
+{
+	unsigned long flags, ticket = 0;
+	struct ipmmu_context *ctx;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	ctx = *where;
+	if (ctx && root->mmu)
+		ticket = flush_ask(root, ctx);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+
+	if (ticket)
+		return flush_wait(root, ctx, ticket);
+	return ctx ? -ENODEV : 0;
 }
 
 /**

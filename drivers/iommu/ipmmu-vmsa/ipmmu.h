@@ -66,7 +66,7 @@ enum ipmmu_state {
  * @imctr: control bits of the root, FLUSH left out; 0 while off
  * @caches: the cache IPMMUs in which it is on
  * @utlbs: number of micro-TLBs that point here
- * @started: number of the last flush asked for, see ipmmu_hw_flush_start()
+ * @started: number of the last flush asked for, see flush_ask()
  * @finished: number of a flush known to be done, never ahead of the truth
  * @late: the last flush did not complete in time
  */
@@ -201,13 +201,11 @@ static inline unsigned int ipmmu_root_ias(const struct ipmmu_root *root)
 
 /* hw.c */
 void ipmmu_hw_control(struct ipmmu *mmu);
+bool ipmmu_hw_kept(const struct ipmmu *mmu);
 int ipmmu_hw_reset_contexts(struct ipmmu *mmu);
 void ipmmu_hw_reset_utlbs(struct ipmmu *mmu);
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx);
-unsigned long ipmmu_hw_flush_start(struct ipmmu_root *root,
-				   struct ipmmu_context *ctx);
-int ipmmu_hw_flush_wait(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			unsigned long ticket);
+int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where);
 void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
 		   const struct ipmmu_context *ctx);
 u32 ipmmu_hw_take_fault(struct ipmmu_root *root, const struct ipmmu_context *ctx,
@@ -221,7 +219,6 @@ int ipmmu_root_start(struct ipmmu_root *root);
 void ipmmu_root_stop(struct ipmmu_root *root);
 int ipmmu_cache_join(struct ipmmu *mmu);
 void ipmmu_cache_leave(struct ipmmu *mmu);
-int ipmmu_flush(struct ipmmu_root *root, struct ipmmu_context *ctx);
 bool ipmmu_context_available(const struct ipmmu_root *root);
 int ipmmu_context_take(struct ipmmu_domain *domain);
 int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu);

@@ -68,7 +68,9 @@ bool ipmmu_coherent(struct device *dev)
 {
 	if (dev_is_dma_coherent(dev))
 		return true;
-	if (assume_coherent)
+	if (!assume_coherent)
+		dev_notice_ratelimited(dev, "its DMA is not coherent, which VFIO asks for: assume_coherent=1 lets it pass all the same\n");
+	else
 		dev_warn_once(dev, "its DMA is not coherent, yet assume_coherent=1 says so: user space sees stale data unless it looks after caches\n");
 	return assume_coherent;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Suspend and resume. The registers do not survive; all they held is known from
- * the contexts and micro-TLBs. The root comes back before its caches, which a
- * device link between them sees to.
+ * Suspend and resume. The registers may or may not survive; all they held is
+ * known from the contexts and micro-TLBs. The root comes back before its caches,
+ * which a device link between them sees to.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -34,16 +34,43 @@ static int ipmmu_suspend_noirq(struct device *dev)
 /* The caches are offline: each flush here is one of the root alone. */
 static int root_resume(struct ipmmu_root *root)
 {
-	int ret = ipmmu_hw_reset_contexts(root->mmu);
 	struct ipmmu_context *ctx;
 	unsigned int id;
+	int ret;
 
+	if (ipmmu_hw_kept(root->mmu))
+		return 0;
+
+	ret = ipmmu_hw_reset_contexts(root->mmu);
 	for (id = 0; id < root->count; id++) {
 		ctx = &root->contexts[id];
 		if (!context_on(ctx))
 			continue;
 		ipmmu_hw_program(root, ctx);
-		ret = ipmmu_flush(root, ctx) ?: ret;
+		ret = ipmmu_hw_flush(root, &ctx) ?: ret;
+	}
+	return ret;
+}
+
+/*
+ * A flush turns a context on in a cache that lost it, and makes up for one that
+ * passed by a cache while it was offline. If the registers were kept, the last
+ * cache of a context to come back does that for all.
+ */
+static int cache_flush(struct ipmmu *mmu, bool kept)
+{
+	struct ipmmu_root *root = mmu->root;
+	struct ipmmu_context *ctx;
+	unsigned int id;
+	int ret = 0;
+
+	for (id = 0; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		if (!context_on(ctx) || !(ctx->caches & BIT(mmu->index)))
+			continue;
+		if (kept && (ctx->caches & ~root->online))
+			continue;
+		ret = ipmmu_hw_flush(root, &ctx) ?: ret;
 	}
 	return ret;
 }
@@ -51,21 +78,17 @@ static int root_resume(struct ipmmu_root *root)
 static int cache_resume(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
-	struct ipmmu_context *ctx;
+	bool kept = ipmmu_hw_kept(mmu);
 	unsigned long flags;
 	unsigned int i;
-	int ret = 0;
+	int ret;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->online |= BIT(mmu->index);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	for (i = 0; i < root->count; i++) {
-		ctx = &root->contexts[i];
-		if (context_on(ctx) && (ctx->caches & BIT(mmu->index)))
-			ret = ipmmu_flush(root, ctx) ?: ret;
-	}
-	for (i = 0; i < mmu->soc->utlbs; i++)
+	ret = cache_flush(mmu, kept);
+	for (i = 0; !kept && i < mmu->soc->utlbs; i++)
 		if (mmu->utlbs[i].context)
 			ipmmu_hw_utlb(mmu, i, mmu->utlbs[i].context);
 	return ret;
