@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The library beside the kernel's own io-pgtable-arm: what the hardware is told,
+ * what calls return, and every descriptor, for all that a caller may rightly
+ * do. (What he may not makes the kernel warn; edges.c asks for that.)
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "iopt.h"
+#include "model.h"
+
+#define OPS_DEFAULT	4000		/* of a variant */
+#define SCAN_ROOM	65536
+#define LEAVES_MAX	6000
+
+/* Bits 58:55 are software's own */
+#define HARDWARE_BITS	(~(0xfull << 55))
+
+static __u64 seed;
+static __u64 ops;
+
+struct pair {
+	struct iopt_create shape;
+	struct model model;
+	struct rng rng;
+	struct iopt_leaf *leaves[2];
+	int fd[2];		/* the library's, the kernel's */
+};
+
+static bool may_split;
+
+/* --- a place that is free, or a part of what is there --------------------------- */
+
+static __u64 pick_size(struct pair *p)
+{
+	__u64 dice = rng_below(&p->rng, 10);
+
+	return dice < 6 ? SZ_4K : dice < 9 ? SZ_2M : SZ_1G;
+}
+
+static bool range_is_free(struct pair *p, __u64 iova, __u64 size)
+{
+	__u64 at;
+
+	for (at = iova; at < iova + size; at += SZ_4K)
+		if (model_find(&p->model, at))
+			return false;
+	return true;
+}
+
+/* The kernel maps to the end of a table and lets the caller go on, as it may */
+static const char *map_all(int fd, __u64 iova, __u64 paddr, __u64 size,
+			   __u64 count, __u32 prot)
+{
+	__u64 done = 0, mapped;
+	int ret;
+
+	while (done < count) {
+		ret = iopt_map(fd, iova + done * size, paddr + done * size,
+			       size, count - done, prot, &mapped);
+		if (ret || !mapped)
+			return complain("map 0x%llx + %llu: %d, mapped 0x%llx",
+					iova, done, ret, mapped);
+		done += mapped / size;
+	}
+	return NULL;
+}
+
+static const char *unmap_all(int fd, __u64 iova, __u64 size, __u64 count)
+{
+	__u64 done = 0, unmapped;
+
+	while (done < count) {
+		unmapped = iopt_unmap(fd, iova + done * size, size,
+				      count - done);
+		if (!unmapped)
+			return complain("unmap 0x%llx + %llu of 0x%llx: nothing",
+					iova, done, size);
+		done += unmapped / size;
+	}
+	return NULL;
+}
+
+static const char *do_map(struct pair *p)
+{
+	__u64 size = pick_size(p), paddr, iova;
+	__u64 count = 1 + rng_below(&p->rng, size == SZ_4K ? 700 : 2);
+	__u32 prot = rng_below(&p->rng, 64) | IOPT_READ;
+	const char *bad;
+
+	iova = rng_below(&p->rng, (1ull << 32) / size - count + 1) * size;
+	paddr = rng_below(&p->rng, (1ull << 36) / size - count) * size + size;
+	if (!range_is_free(p, iova, size * count))
+		return NULL;
+	model_map(&p->model, iova, paddr, size, count, prot);
+	bad = map_all(p->fd[0], iova, paddr, size, count, prot);
+	if (!bad)
+		bad = map_all(p->fd[1], iova, paddr, size, count, prot);
+	return bad;
+}
+
+/* As many leaves of a run as may be, or a page out of a block */
+static const char *do_unmap(struct pair *p)
+{
+	const struct run *run;
+	__u64 first, iova, size, count;
+	const char *bad;
+
+	if (!p->model.nr)
+		return NULL;
+	run = &p->model.runs[rng_below(&p->rng,
+				       p->model.nr)];
+	size = run->leaf;
+	count = (run->end - run->start) / size;
+	first = rng_below(&p->rng, count);
+	count = 1 + rng_below(&p->rng, count - first);
+	iova = run->start + first * size;
+	if (size > SZ_4K && may_split && !rng_below(&p->rng, 3)) {
+		iova += rng_below(&p->rng, 512) * (size / 512);
+		size /= 512;
+		count = 1;
+	}
+	model_unmap(&p->model, iova, size, count, size * count);
+	bad = unmap_all(p->fd[0], iova, size, count);
+	if (!bad)
+		bad = unmap_all(p->fd[1], iova, size, count);
+	return bad;
+}
+
+/* --- comparing ------------------------------------------------------------------ */
+
+static const char *compare_leaves(struct pair *p)
+{
+	__u64 nr[2], i;
+	int k;
+
+	for (k = 0; k < 2; k++) {
+		struct iopt_scan scan = {
+			.last = ~0ull, .capacity = SCAN_ROOM,
+			.buffer = (uintptr_t)p->leaves[k],
+		};
+
+		iopt_scan(p->fd[k], &scan);
+		nr[k] = scan.leaves;
+	}
+	if (nr[0] != nr[1] || nr[0] != model_leaves(&p->model) ||
+	    nr[0] > SCAN_ROOM)
+		return complain("%llu leaves, the kernel %llu, expected %llu",
+				nr[0], nr[1], model_leaves(&p->model));
+	for (i = 0; i < nr[0]; i++) {
+		const struct iopt_leaf *a = &p->leaves[0][i];
+		const struct iopt_leaf *b = &p->leaves[1][i];
+
+		if (a->iova != b->iova || a->level != b->level ||
+		    (a->descriptor ^ b->descriptor) & HARDWARE_BITS)
+			return complain("0x%llx: 0x%llx, the kernel 0x%llx: 0x%llx",
+					a->iova, a->descriptor, b->iova,
+					b->descriptor);
+	}
+	return NULL;
+}
+
+static const char *compare_lookups(struct pair *p)
+{
+	unsigned int i;
+
+	for (i = 0; i < 200; i++) {
+		__u64 iova = rng_below(&p->rng, 1ull << 32), ours, theirs;
+
+		if (i % 2 && p->model.nr) {
+			const struct run *run =
+				&p->model.runs[rng_below(&p->rng, p->model.nr)];
+
+			iova = run->start +
+			       rng_below(&p->rng, run->end - run->start);
+		}
+		ours = iopt_lookup(p->fd[0], iova);
+		theirs = iopt_lookup(p->fd[1], iova);
+		if (ours != theirs)
+			return complain("lookup 0x%llx: 0x%llx, the kernel 0x%llx",
+					iova, ours, theirs);
+	}
+	return NULL;
+}
+
+static const char *compare(struct pair *p)
+{
+	const char *bad = compare_leaves(p);
+
+	return bad ? bad : compare_lookups(p);
+}
+
+static const char *play(struct pair *p)
+{
+	const char *bad = NULL;
+	__u64 i;
+
+	for (i = 0; i < ops && !bad; i++) {
+		bool full = model_leaves(&p->model) > LEAVES_MAX;
+
+		if (full || rng_below(&p->rng, 2))
+			bad = do_unmap(p);
+		else
+			bad = do_map(p);
+		if (!bad && i % 100 == 99)
+			bad = compare(p);
+	}
+	return bad;
+}
+
+/* --- the harness ---------------------------------------------------------------- */
+
+FIXTURE(pair)
+{
+	struct pair p;
+	struct iopt_create shapes[2];
+};
+
+FIXTURE_VARIANT(pair)
+{
+	struct iopt_create shape;
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae32)
+{
+	.shape = {
+		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 40,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae32_ns_coherent)
+{
+	.shape = {
+		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 36,
+		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_39_ns)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
+		.quirks = IOPT_QUIRK_ARM_NS,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_39_coherent)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 48,
+		.flags = IOPT_COHERENT,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_48_ns)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
+		.quirks = IOPT_QUIRK_ARM_NS,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_44_coherent)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 44, .oas = 42,
+		.flags = IOPT_COHERENT,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_SETUP(pair)
+{
+	struct pair *p = &self->p;
+	int k;
+
+	memset(p, 0, sizeof(*p));
+	rng_seed(&p->rng, seed);
+	model_init(&p->model, variant->shape.ias);
+	for (k = 0; k < 2; k++) {
+		self->shapes[k] = variant->shape;
+		if (k)
+			self->shapes[k].flags |= IOPT_KERNEL;
+		p->leaves[k] = malloc(SCAN_ROOM * sizeof(*p->leaves[k]));
+		p->fd[k] = iopt_open();
+		ASSERT_NE(NULL, p->leaves[k]);
+		ASSERT_EQ(0, iopt_create(p->fd[k], &self->shapes[k]));
+	}
+}
+
+FIXTURE_TEARDOWN(pair)
+{
+	int k;
+
+	for (k = 0; k < 2; k++) {
+		close(self->p.fd[k]);
+		free(self->p.leaves[k]);
+	}
+	model_destroy(&self->p.model);
+}
+
+TEST_F(pair, same_registers)
+{
+	const struct iopt_create *ours = &self->shapes[0];
+	const struct iopt_create *theirs = &self->shapes[1];
+
+	EXPECT_EQ(theirs->pgsize_bitmap, ours->pgsize_bitmap);
+	/* Indices 0 to 3 are used; above, the kernel has a sign extended */
+	EXPECT_EQ((__u32)theirs->mair, (__u32)ours->mair);
+	EXPECT_EQ(theirs->ips, ours->ips);
+	EXPECT_EQ(theirs->tg, ours->tg);
+	EXPECT_EQ(theirs->sh, ours->sh);
+	EXPECT_EQ(theirs->orgn, ours->orgn);
+	EXPECT_EQ(theirs->irgn, ours->irgn);
+	EXPECT_EQ(theirs->tsz, ours->tsz);
+}
+
+TEST_F_TIMEOUT(pair, same_descriptors, 300)
+{
+	const char *bad = play(&self->p);
+
+	ASSERT_EQ(NULL, bad)
+		TH_LOG("seed %llu: %s", seed, bad);
+}
+
+int main(int argc, char **argv)
+{
+	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
+	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
+	iopt_require();
+	may_split = kernel_splits_blocks();
+	printf("# seed %llu, %llu operations a variant; again with --seed=%llu --ops=%llu\n",
+	       seed, ops, seed, ops);
+	fflush(stdout);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,721 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The borders of what a page table takes: refusals that change nothing, blocks
+ * and tables that meet, and what a flush releases and what not.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "iopt.h"
+
+#define RW		(IOPT_READ | IOPT_WRITE)
+#define IAS		39
+#define OAS		40
+#define X		(5 * SZ_1G + 6 * SZ_2M)	/* some place, on a 2 MiB border */
+#define PA		(3 * SZ_1G)
+
+static __u64 leaves(int fd)
+{
+	struct iopt_scan scan = { .last = ~0ull };
+
+	iopt_scan(fd, &scan);
+	return scan.leaves;
+}
+
+static struct iopt_leaf leaf_at(int fd, __u64 iova)
+{
+	struct iopt_leaf leaf = { .level = 9 };
+	struct iopt_scan scan = {
+		.start = iova, .last = iova, .capacity = 1,
+		.buffer = (uintptr_t)&leaf,
+	};
+
+	iopt_scan(fd, &scan);
+	return leaf;
+}
+
+FIXTURE(edge)
+{
+	int fd;
+	long freed;
+	long live;
+};
+
+FIXTURE_VARIANT(edge)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(edge, non_coherent)
+{
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(edge, coherent)
+{
+	.flags = IOPT_COHERENT,
+};
+
+FIXTURE_SETUP(edge)
+{
+	iopt_drain();
+	self->fd = iopt_new(IAS, variant->flags);
+	self->freed = iopt_stat("freed");
+	self->live = iopt_stat("live");
+}
+
+FIXTURE_TEARDOWN(edge)
+{
+	close(self->fd);
+}
+
+/* Tables given back, and tables more than the root, once all is quiet */
+#define EXPECT_TABLES(nr_freed, nr_live) do {				\
+	iopt_drain();							\
+	EXPECT_EQ(0, iopt_stat("pending"));				\
+	EXPECT_EQ(nr_freed, iopt_stat("freed") - self->freed);		\
+	EXPECT_EQ(nr_live, iopt_stat("live") - self->live);		\
+} while (0)
+
+#define NOT_OURS	"others use the library: its counters are not ours"
+
+#define EXPECT_MAP(result, bytes, iova, paddr, size, count, prot) do {	\
+	__u64 _mapped = ~0ull;					\
+	EXPECT_EQ(result, iopt_map(self->fd, iova, paddr, size, count,	\
+				   prot, &_mapped));			\
+	EXPECT_EQ(bytes, _mapped);					\
+} while (0)
+
+/* --- refusals ---------------------------------------------------------------- */
+
+TEST_F(edge, overlap_of_pages)
+{
+	EXPECT_MAP(0, 4 * SZ_4K, X, PA, SZ_4K, 4, RW);
+	EXPECT_MAP(-EEXIST, 2 * SZ_4K, X - 2 * SZ_4K, SZ_2M, SZ_4K, 8, RW);
+	EXPECT_EQ(6, leaves(self->fd));
+	EXPECT_EQ(SZ_2M, iopt_lookup(self->fd, X - 2 * SZ_4K));
+	EXPECT_EQ(PA, iopt_lookup(self->fd, X));
+	EXPECT_EQ(PA + 3 * SZ_4K, iopt_lookup(self->fd, X + 3 * SZ_4K));
+	EXPECT_EQ(0, iopt_lookup(self->fd, X + 4 * SZ_4K));
+	EXPECT_MAP(-EEXIST, 0, X, SZ_2M, SZ_4K, 1, RW);
+	EXPECT_EQ(PA, iopt_lookup(self->fd, X));
+}
+
+TEST_F(edge, overlap_in_a_later_table)
+{
+	EXPECT_MAP(0, SZ_4K, X + 700 * SZ_4K, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(-EEXIST, 700 * SZ_4K, X, 2 * PA, SZ_4K, 1500, RW);
+	EXPECT_EQ(701, leaves(self->fd));
+	EXPECT_EQ(PA, iopt_lookup(self->fd, X + 700 * SZ_4K));
+	EXPECT_EQ(0, iopt_lookup(self->fd, X + 701 * SZ_4K));
+}
+
+TEST_F(edge, overlap_with_blocks)
+{
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+	EXPECT_MAP(-EEXIST, 0, X + SZ_4K, SZ_2M, SZ_4K, 1, RW);
+	EXPECT_MAP(-EEXIST, 0, X, SZ_2M, SZ_2M, 1, RW);
+	EXPECT_MAP(-EEXIST, SZ_2M, X - SZ_2M, 2 * PA, SZ_2M, 3, RW);
+	EXPECT_EQ(2, leaves(self->fd));
+	EXPECT_EQ(PA + 5, iopt_lookup(self->fd, X + 5));
+
+	EXPECT_MAP(0, SZ_1G, 8 * SZ_1G, PA, SZ_1G, 1, RW);
+	EXPECT_MAP(-EEXIST, 0, 8 * SZ_1G + X % SZ_1G, SZ_2M, SZ_2M, 1, RW);
+	EXPECT_MAP(-EEXIST, 0, 8 * SZ_1G + X % SZ_1G, SZ_2M, SZ_4K, 1, RW);
+	EXPECT_EQ(PA + SZ_2M, iopt_lookup(self->fd, 8 * SZ_1G + SZ_2M));
+	EXPECT_EQ(3, leaves(self->fd));
+}
+
+TEST_F(edge, misaligned)
+{
+	EXPECT_MAP(-EINVAL, 0, X + 1, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(-EINVAL, 0, X, PA + 8, SZ_4K, 1, RW);
+	EXPECT_MAP(-EINVAL, 0, X + SZ_4K, PA, SZ_2M, 1, RW);
+	EXPECT_MAP(-EINVAL, 0, X, PA + SZ_4K, SZ_2M, 1, RW);
+	EXPECT_MAP(-EINVAL, 0, X, PA, SZ_1G, 1, RW);
+	EXPECT_MAP(-EINVAL, 0, 8 * SZ_1G, PA + SZ_2M, SZ_1G, 1, RW);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_EQ(1, iopt_tables(self->fd));
+
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+	EXPECT_EQ(0, iopt_unmap(self->fd, X + 1, SZ_4K, 1));
+	EXPECT_EQ(0, iopt_unmap(self->fd, X + SZ_4K, SZ_2M, 1));
+	EXPECT_EQ(0, iopt_unmap(self->fd, X, SZ_1G, 1));
+	EXPECT_EQ(1, leaves(self->fd));
+}
+
+TEST_F(edge, no_such_page_size)
+{
+	static const __u64 sizes[] = {
+		0, 1, SZ_4K / 2, 2 * SZ_4K, 3 * SZ_4K, 16 * SZ_4K, 16 * SZ_2M,
+		SZ_4K | SZ_2M, SZ_512G, 1ull << 63, ~0ull,
+	};
+	unsigned int i;
+
+	EXPECT_MAP(0, SZ_4K, 0, PA, SZ_4K, 1, RW);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		EXPECT_MAP(-EINVAL, 0, 0, 0, sizes[i], 1, RW);
+		EXPECT_EQ(0, iopt_unmap(self->fd, 0, sizes[i], 1));
+	}
+	EXPECT_MAP(-EINVAL, 0, X, PA, SZ_4K, 0, RW);
+	EXPECT_EQ(0, iopt_unmap(self->fd, 0, SZ_4K, 0));
+	EXPECT_EQ(1, leaves(self->fd));
+}
+
+TEST_F(edge, iova_out_of_range)
+{
+	const __u64 end = 1ull << IAS, top = 1ull << 63;
+
+	EXPECT_MAP(-ERANGE, 0, end, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(-ERANGE, 0, end - SZ_4K, PA, SZ_4K, 2, RW);
+	EXPECT_MAP(-ERANGE, 0, end - SZ_2M, PA, SZ_2M, 2, RW);
+	EXPECT_MAP(-ERANGE, 0, top, PA, SZ_1G, 1, RW);
+	EXPECT_MAP(-ERANGE, 0, -SZ_4K, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(-ERANGE, 0, -SZ_4K, PA, SZ_4K, 2, RW);
+	/* Sizes that come to nothing, or to little, in 64 bits */
+	EXPECT_MAP(-ERANGE, 0, 0, PA, SZ_4K, 1ull << 52, RW);
+	EXPECT_MAP(-ERANGE, 0, 0, PA, SZ_4K, (1ull << 52) + 1, RW);
+	EXPECT_MAP(-ERANGE, 0, SZ_4K, PA, SZ_4K, ~0ull, RW);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_EQ(1, iopt_tables(self->fd));
+
+	EXPECT_MAP(0, SZ_4K, 0, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(0, iopt_unmap(self->fd, end, SZ_4K, 1));
+	EXPECT_EQ(0, iopt_unmap(self->fd, top, SZ_4K, 1));
+	EXPECT_EQ(0, iopt_unmap(self->fd, 0, SZ_4K, (1ull << 52) + 1));
+	EXPECT_EQ(0, iopt_lookup(self->fd, end));
+	EXPECT_EQ(0, iopt_lookup(self->fd, top));
+	EXPECT_EQ(0, iopt_lookup(self->fd, ~0ull));
+	EXPECT_EQ(PA, iopt_lookup(self->fd, 0));
+}
+
+TEST_F(edge, paddr_out_of_range)
+{
+	const __u64 end = 1ull << OAS;
+
+	EXPECT_MAP(-ERANGE, 0, X, end, SZ_4K, 1, RW);
+	EXPECT_MAP(-ERANGE, 0, X, end - SZ_4K, SZ_4K, 2, RW);
+	EXPECT_MAP(-ERANGE, 0, X, 1ull << 48, SZ_2M, 1, RW);
+	EXPECT_MAP(-ERANGE, 0, X, -SZ_4K, SZ_4K, 2, RW);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_MAP(0, SZ_4K, X, end - SZ_4K, SZ_4K, 1, RW);
+	EXPECT_EQ(end - 1, iopt_lookup(self->fd, X + SZ_4K - 1));
+}
+
+TEST_F(edge, no_permission)
+{
+	EXPECT_MAP(-EINVAL, 0, X, PA, SZ_4K, 1, 0);
+	EXPECT_MAP(-EINVAL, 0, X, PA, SZ_2M, 1, IOPT_CACHE | IOPT_NOEXEC);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_EQ(1, iopt_tables(self->fd));
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, IOPT_WRITE);
+}
+
+TEST_F(edge, unmap_stops_at_a_hole)
+{
+	EXPECT_EQ(0, iopt_unmap(self->fd, X, SZ_4K, 4));
+	EXPECT_EQ(0, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(0, iopt_unmap(self->fd, SZ_1G, SZ_1G, 2));
+	EXPECT_MAP(0, 4 * SZ_4K, X, PA, SZ_4K, 4, RW);
+	EXPECT_MAP(0, SZ_4K, X + 5 * SZ_4K, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(0, iopt_unmap(self->fd, X - SZ_4K, SZ_4K, 3));
+	EXPECT_EQ(3 * SZ_4K, iopt_unmap(self->fd, X + SZ_4K, SZ_4K, 8));
+	EXPECT_EQ(2, leaves(self->fd));
+}
+
+TEST_F(edge, last_page_of_the_space)
+{
+	static const unsigned int widths[] = { 31, 32, 36, 39, 40, 48 };
+	static const __u64 sizes[] = { SZ_4K, SZ_2M, SZ_1G };
+	unsigned int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(widths); i++) {
+		int fd = iopt_new(widths[i], variant->flags);
+		__u64 end = 1ull << widths[i];
+
+		for (j = 0; j < 3; j++) {
+			__u64 mapped = 0, size = sizes[j];
+
+			EXPECT_EQ(0, iopt_map(fd, end - size, PA, size, 1, RW,
+					      &mapped));
+			EXPECT_EQ(size, mapped);
+			EXPECT_EQ(PA + size - 1, iopt_lookup(fd, end - 1));
+			EXPECT_EQ(0, iopt_lookup(fd, end - size - 1));
+			EXPECT_EQ(0, iopt_lookup(fd, 0));
+			EXPECT_EQ(size, iopt_unmap(fd, end - size, size, 1));
+			EXPECT_EQ(0, iopt_lookup(fd, end - 1));
+		}
+		close(fd);
+	}
+}
+
+/* --- blocks and tables --------------------------------------------------------- */
+
+TEST_F(edge, block_over_empty_table)
+{
+	struct iopt_counters counters;
+
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 1));
+	EXPECT_EQ(3, iopt_tables(self->fd));
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+
+	iopt_counters(self->fd, &counters);
+	EXPECT_EQ(1, counters.flush_walk);
+	EXPECT_LE(counters.flush_walk_iova, X);
+	EXPECT_GE(counters.flush_walk_iova + counters.flush_walk_size,
+		  X + SZ_2M);
+	EXPECT_EQ(2, iopt_tables(self->fd));
+	EXPECT_TABLES(1, 1);
+}
+
+TEST_F(edge, block_over_subtree)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	/* One table of 2 MiB entries, three of pages */
+	EXPECT_TRUE(iopt_fill(self->fd, 8 * SZ_1G, SZ_2M, 3, SZ_4K, 1));
+	EXPECT_TRUE(iopt_strip(self->fd, 8 * SZ_1G, SZ_2M, 3, SZ_4K, 1));
+	EXPECT_MAP(0, SZ_1G, 8 * SZ_1G, PA, SZ_1G, 1, RW);
+	EXPECT_EQ(1, iopt_tables(self->fd));
+	EXPECT_TABLES(4, 0);
+	EXPECT_EQ(PA + 12345, iopt_lookup(self->fd, 8 * SZ_1G + 12345));
+}
+
+TEST_F(edge, block_over_table_without_callback)
+{
+	int fd = iopt_new(IAS, variant->flags | IOPT_NO_TLB);
+	__u64 mapped = ~0ull;
+
+	EXPECT_EQ(0, iopt_map(fd, X, PA, SZ_4K, 1, RW, NULL));
+	EXPECT_EQ(SZ_4K, iopt_unmap(fd, X, SZ_4K, 1));
+	EXPECT_EQ(-EEXIST, iopt_map(fd, X, PA, SZ_2M, 1, RW, &mapped));
+	EXPECT_EQ(0, mapped);
+	EXPECT_EQ(3, iopt_tables(fd));
+	/* The table is still of use */
+	EXPECT_EQ(0, iopt_map(fd, X, PA, SZ_4K, 1, RW, NULL));
+	EXPECT_EQ(PA, iopt_lookup(fd, X));
+	close(fd);
+}
+
+TEST_F(edge, block_over_table_and_flush_times_out)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 1));
+	iopt_time_out(self->fd, true);
+	EXPECT_MAP(-EIO, 0, X, PA, SZ_2M, 1, RW);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_TABLES(0, 2);
+	/* Not before the hardware has confirmed */
+	EXPECT_MAP(-EIO, 0, X, PA, SZ_2M, 1, RW);
+	EXPECT_MAP(-EIO, 0, X, PA, SZ_4K, 1, RW);
+	EXPECT_TABLES(0, 2);
+	iopt_time_out(self->fd, false);
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+	EXPECT_TABLES(1, 1);
+}
+
+TEST_F(edge, part_of_a_block)
+{
+	struct iopt_leaf before, after;
+	__u64 hole = X + 7 * SZ_4K;
+
+	if (!kernel_splits_blocks())
+		SKIP(return, "this kernel does not split blocks");
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, IOPT_READ | IOPT_NOEXEC);
+	before = leaf_at(self->fd, X);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, hole, SZ_4K, 1));
+	EXPECT_EQ(511, leaves(self->fd));
+	EXPECT_EQ(0, iopt_lookup(self->fd, hole));
+	EXPECT_EQ(PA + 6 * SZ_4K, iopt_lookup(self->fd, hole - SZ_4K));
+	EXPECT_EQ(PA + 8 * SZ_4K, iopt_lookup(self->fd, hole + SZ_4K));
+	EXPECT_EQ(PA + SZ_2M - 1, iopt_lookup(self->fd, X + SZ_2M - 1));
+
+	/* A page where a block was, with everything else as it was */
+	after = leaf_at(self->fd, X);
+	EXPECT_EQ(2, before.level);
+	EXPECT_EQ(3, after.level);
+	EXPECT_EQ(before.descriptor | 2, after.descriptor);
+}
+
+TEST_F(edge, page_out_of_a_giant_block)
+{
+	const __u64 base = 8 * SZ_1G, hole = base + 100 * SZ_2M + SZ_4K;
+
+	if (!kernel_splits_blocks())
+		SKIP(return, "this kernel does not split blocks");
+	EXPECT_MAP(0, SZ_1G, base, PA, SZ_1G, 1, RW);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, hole, SZ_4K, 1));
+	EXPECT_EQ(2 * 511, leaves(self->fd));
+	EXPECT_EQ(3, iopt_tables(self->fd));
+	EXPECT_EQ(0, iopt_lookup(self->fd, hole));
+	EXPECT_EQ(PA + (hole - base) - 1, iopt_lookup(self->fd, hole - 1));
+	EXPECT_EQ(PA + (hole - base) + SZ_4K,
+		  iopt_lookup(self->fd, hole + SZ_4K));
+	EXPECT_EQ(2, leaf_at(self->fd, base).level);
+	EXPECT_EQ(PA + SZ_1G - 1, iopt_lookup(self->fd, base + SZ_1G - 1));
+}
+
+TEST_F(edge, leaves_are_told_to_the_driver)
+{
+	struct iopt_counters counters;
+
+	EXPECT_MAP(0, 20 * SZ_4K, X, PA, SZ_4K, 20, RW);
+	EXPECT_MAP(0, 3 * SZ_2M, 8 * SZ_1G, PA, SZ_2M, 3, RW);
+	EXPECT_EQ(10 * SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 10));
+	EXPECT_EQ(2 * SZ_2M, iopt_unmap(self->fd, 8 * SZ_1G, SZ_2M, 2));
+	iopt_counters(self->fd, &counters);
+	EXPECT_EQ(12, counters.add_page);
+}
+
+/* --- limbo ------------------------------------------------------------------- */
+
+TEST_F(edge, detached_table_waits_for_its_flush)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, 3 * SZ_4K, X, PA, SZ_4K, 3, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(0, iopt_lookup(self->fd, X));
+	EXPECT_TABLES(0, 2);
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END |
+					  IOPT_FLUSH_TIMED_OUT));
+	EXPECT_TABLES(0, 2);
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_TABLES(1, 1);
+	EXPECT_EQ(0, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_TABLES(1, 1);
+}
+
+TEST_F(edge, flush_in_progress_releases_nothing)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(0, iopt_flush(self->fd, IOPT_FLUSH_BEGIN));
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	iopt_flush(self->fd, IOPT_FLUSH_END);
+	EXPECT_TABLES(0, 2);
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_TABLES(1, 1);
+}
+
+TEST_F(edge, flush_releases_what_came_before_it)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(0, SZ_4K, X + SZ_2M, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN));
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X + SZ_2M, SZ_2M, 1));
+	EXPECT_TABLES(0, 3);
+	iopt_flush(self->fd, IOPT_FLUSH_END);
+	EXPECT_TABLES(1, 2);
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_TABLES(2, 1);
+}
+
+TEST_F(edge, subtree_in_limbo_counts_whole)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_TRUE(iopt_fill(self->fd, 8 * SZ_1G, SZ_2M, 512, SZ_4K, 2));
+	EXPECT_EQ(SZ_1G, iopt_unmap(self->fd, 8 * SZ_1G, SZ_1G, 1));
+	EXPECT_TABLES(0, 513);
+	EXPECT_EQ(513, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_TABLES(513, 0);
+}
+
+TEST_F(edge, free_takes_limbo_along)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_TRUE(iopt_fill(self->fd, X, SZ_2M, 10, SZ_4K, 1));
+	EXPECT_EQ(4 * SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 4));
+	iopt_free(self->fd);
+	EXPECT_TABLES(12, -1);
+}
+
+/* --- tables that have become empty --------------------------------------------- */
+
+#define EXPECT_CALLBACKS(nr) do {					\
+	struct iopt_counters _counters;					\
+	iopt_counters(self->fd, &_counters);				\
+	EXPECT_EQ(nr, _counters.flush_walk);				\
+} while (0)
+
+TEST_F(edge, emptied_tables_go)
+{
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_TRUE(iopt_fill(self->fd, X, SZ_2M, 100, SZ_4K, 3));
+	EXPECT_TRUE(iopt_strip(self->fd, X, SZ_2M, 100, SZ_4K, 1));
+	EXPECT_EQ(102, iopt_tables(self->fd));
+	EXPECT_TRUE(iopt_strip(self->fd, X + SZ_4K, SZ_2M, 100, SZ_4K, 2));
+	EXPECT_GE(1 + KEPT_TABLES, iopt_tables(self->fd));
+	/* All the others wait for a flush, and have gone after it */
+	iopt_drain();
+	EXPECT_EQ(101, iopt_stat("live") - self->live);
+	iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopt_drain();
+	EXPECT_GE(KEPT_TABLES, iopt_stat("live") - self->live);
+	EXPECT_EQ((long)iopt_tables(self->fd) - 1,
+		  iopt_stat("live") - self->live);
+}
+
+TEST_F(edge, blocks_emptied_by_pages_go)
+{
+	if (!kernel_splits_blocks() || !iopt_alone())
+		SKIP(return, "no splitting of blocks, or the counters are not ours");
+	EXPECT_MAP(0, 40 * SZ_2M, X, PA, SZ_2M, 40, RW);
+	EXPECT_EQ(40 * SZ_2M, iopt_unmap(self->fd, X, SZ_4K, 40 * 512));
+	EXPECT_GE(1 + KEPT_TABLES, iopt_tables(self->fd));
+	iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopt_drain();
+	EXPECT_GE(KEPT_TABLES, iopt_stat("live") - self->live);
+}
+
+TEST_F(edge, one_page_over_and_over)
+{
+	struct iopt_counters counters;
+	long made;
+	int i;
+
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	made = iopt_stat("live") + iopt_stat("freed");
+	for (i = 0; i < 1000; i++) {
+		ASSERT_EQ(SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 1));
+		iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+		ASSERT_EQ(0, iopt_map(self->fd, X, PA, SZ_4K, 1, RW, NULL));
+	}
+	EXPECT_EQ(made, iopt_stat("live") + iopt_stat("freed"));
+	iopt_counters(self->fd, &counters);
+	EXPECT_EQ(0, counters.flush_walk + counters.flush_all);
+}
+
+TEST_F(edge, new_table_in_a_slot_not_yet_flushed)
+{
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_CALLBACKS(0);
+	EXPECT_MAP(0, SZ_4K, X + SZ_4K, PA, SZ_4K, 1, RW);
+	EXPECT_CALLBACKS(1);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_CALLBACKS(1);
+
+	/* With a flush of the driver's in between there is no need for one */
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_CALLBACKS(1);
+}
+
+TEST_F(edge, block_in_a_slot_not_yet_flushed)
+{
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_MAP(0, 2 * SZ_2M, X - SZ_2M, PA, SZ_2M, 2, RW);
+	EXPECT_CALLBACKS(1);
+	EXPECT_EQ(PA + SZ_2M, iopt_lookup(self->fd, X));
+}
+
+TEST_F(edge, slot_flushed_too_early)
+{
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(0, iopt_flush(self->fd, IOPT_FLUSH_BEGIN));
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	iopt_flush(self->fd, IOPT_FLUSH_END);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_CALLBACKS(1);
+}
+
+TEST_F(edge, slot_whose_flush_is_under_way)
+{
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN));
+	/* Somebody else's flush is not over: one's own, begun later, will do */
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_CALLBACKS(1);
+	iopt_flush(self->fd, IOPT_FLUSH_END);
+	EXPECT_EQ(PA, iopt_lookup(self->fd, X));
+}
+
+TEST_F(edge, slot_whose_flush_timed_out)
+{
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	iopt_time_out(self->fd, true);
+	EXPECT_MAP(-EIO, 0, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(0, leaves(self->fd));
+	EXPECT_EQ(0, iopt_lookup(self->fd, X));
+	iopt_time_out(self->fd, false);
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(PA, iopt_lookup(self->fd, X));
+}
+
+/* --- what is made at all ------------------------------------------------------- */
+
+static int try_create(struct iopt_create shape)
+{
+	int fd = iopt_open();
+	int ret = iopt_create(fd, &shape);
+
+	close(fd);
+	return ret;
+}
+
+static const struct iopt_create usual = {
+	.fmt = IOPT_ARM_64_LPAE_S1, .ias = IAS, .oas = OAS,
+	.pgsize_bitmap = SIZES,
+};
+
+#define EXPECT_CREATE(result, ...) do {					\
+	struct iopt_create _shape = usual;				\
+	__VA_ARGS__;							\
+	EXPECT_EQ(result, try_create(_shape));				\
+} while (0)
+
+TEST_F(edge, formats)
+{
+	static const __u32 bad[] = {
+		IOPT_ARM_32_LPAE_S2, IOPT_ARM_64_LPAE_S2, 4, 5, 6, 7, 8, 100,
+		~0u,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_CREATE(-EOPNOTSUPP, _shape.fmt = bad[i]);
+	EXPECT_CREATE(0, _shape.fmt = IOPT_ARM_64_LPAE_S1);
+	EXPECT_CREATE(0, _shape.fmt = IOPT_ARM_32_LPAE_S1; _shape.ias = 32);
+	EXPECT_CREATE(-EOPNOTSUPP, _shape.fmt = IOPT_ARM_32_LPAE_S1;
+		      _shape.ias = 33);
+	EXPECT_CREATE(-EOPNOTSUPP, _shape.fmt = IOPT_ARM_32_LPAE_S1;
+		      _shape.ias = 32; _shape.oas = 42);
+}
+
+TEST_F(edge, widths)
+{
+	static const __u32 bad_ias[] = { 0, 1, 12, 49, 52, 64, 100, ~0u };
+	static const __u32 bad_oas[] = { 0, 49, 52, 64, ~0u };
+	static const __u32 oas[] = { 32, 36, 40, 42, 44, 48 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_ias); i++)
+		EXPECT_CREATE(-EOPNOTSUPP, _shape.ias = bad_ias[i]);
+	for (i = 0; i < ARRAY_SIZE(bad_oas); i++)
+		EXPECT_CREATE(-EOPNOTSUPP, _shape.oas = bad_oas[i]);
+	for (i = 0; i < ARRAY_SIZE(oas); i++)
+		EXPECT_CREATE(0, _shape.oas = oas[i]);
+}
+
+TEST_F(edge, quirks_and_sizes)
+{
+	static const __u64 bad[] = {
+		1 << 1, 1 << 3, 1 << 4, 1 << 5, 1 << 6, 1 << 7, 1 << 8,
+		1ull << 40, IOPT_QUIRK_ARM_NS | 1 << 5, ~0ull,
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		EXPECT_CREATE(-EOPNOTSUPP, _shape.quirks = bad[i]);
+	EXPECT_CREATE(0, _shape.quirks = IOPT_QUIRK_ARM_NS);
+	EXPECT_CREATE(-EOPNOTSUPP, _shape.pgsize_bitmap = 0);
+	EXPECT_CREATE(-EOPNOTSUPP, _shape.pgsize_bitmap = SZ_2M | SZ_1G);
+	EXPECT_CREATE(-EOPNOTSUPP, _shape.pgsize_bitmap = 16 * SZ_4K);
+}
+
+TEST_F(edge, only_the_sizes_asked_for)
+{
+	struct iopt_create shape = usual;
+	int fd = iopt_open();
+
+	shape.pgsize_bitmap = SZ_4K | 4 * SZ_4K | SZ_2M | 1ull << 39;
+	ASSERT_EQ(0, iopt_create(fd, &shape));
+	EXPECT_EQ(SZ_4K | SZ_2M, shape.pgsize_bitmap);
+	EXPECT_EQ(-EINVAL, iopt_map(fd, 0, 0, SZ_1G, 1, RW, NULL));
+	EXPECT_EQ(-EINVAL, iopt_map(fd, 0, 0, 4 * SZ_4K, 1, RW, NULL));
+	EXPECT_EQ(0, iopt_map(fd, 0, SZ_2M, SZ_2M, 1, RW, NULL));
+	close(fd);
+}
+
+/* A leaf as big as the root has no place; everything smaller has */
+TEST_F(edge, narrow_spaces)
+{
+	static const unsigned int widths[] = { 13, 20, 21, 22, 30, 31 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(widths); i++) {
+		struct iopt_create shape = usual;
+		int fd = iopt_open();
+		__u64 size;
+
+		shape.ias = widths[i];
+		if (iopt_create(fd, &shape)) {
+			close(fd);
+			continue;
+		}
+		for (size = SZ_4K; size <= SZ_1G; size *= 512) {
+			int wanted = shape.pgsize_bitmap & size ? 0 : -EINVAL;
+
+			if (size >= 1ull << shape.ias)
+				wanted = -EINVAL;
+			EXPECT_EQ(wanted, iopt_map(fd, 0, PA, size, 1, RW,
+						   NULL));
+			if (!wanted)
+				EXPECT_EQ(size, iopt_unmap(fd, 0, size, 1));
+		}
+		EXPECT_EQ(0, shape.pgsize_bitmap >> shape.ias);
+		close(fd);
+	}
+}
+
+TEST_F(edge, bad_requests)
+{
+	struct iopt_create shape = usual;
+	struct iopt_map map = {};
+	struct iopt_flush flush = {};
+	int fd = iopt_open();
+
+#define EXPECT_ERRNO(wanted, cmd, arg) do {				\
+	EXPECT_EQ(-1, ioctl(fd, cmd, arg));				\
+	EXPECT_EQ(wanted, errno);					\
+} while (0)
+	EXPECT_ERRNO(EINVAL, IOPT_IOC_MAP, &map);
+	EXPECT_ERRNO(EINVAL, IOPT_IOC_FLUSH, &flush);
+	EXPECT_ERRNO(EFAULT, IOPT_IOC_CREATE, NULL);
+	EXPECT_ERRNO(ENOTTY, _IO('i', 1), NULL);
+	EXPECT_ERRNO(ENOTTY, _IOWR('i', 0xd1, char[4000]), &map);
+	shape.flags = 1 << 30;
+	EXPECT_ERRNO(EINVAL, IOPT_IOC_CREATE, &shape);
+	shape.flags = 0;
+	EXPECT_EQ(0, iopt_create(fd, &shape));
+	EXPECT_EQ(-EBUSY, iopt_create(fd, &shape));
+	map.flags = 1 << 5;
+	EXPECT_ERRNO(EINVAL, IOPT_IOC_MAP, &map);
+	flush.flags = IOPT_FLUSH_END;
+	EXPECT_ERRNO(EINVAL, IOPT_IOC_FLUSH, &flush);
+	flush.flags = IOPT_FLUSH_BEGIN;
+	EXPECT_EQ(0, ioctl(fd, IOPT_IOC_FLUSH, &flush));
+	EXPECT_ERRNO(EBUSY, IOPT_IOC_FLUSH, &flush);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	iopt_require();
+	return test_harness_run(argc, argv);
+}

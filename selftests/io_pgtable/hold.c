@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keeps a page table, for module.sh:
+ *
+ *	hold wait TABLES	make it, say so, free it when standard input ends
+ *	hold free TABLES	make it and free it
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "iopt.h"
+#include "kselftest.h"
+
+int main(int argc, char **argv)
+{
+	__u64 tables;
+	int fd;
+
+	if (argc != 3 || (strcmp(argv[1], "wait") && strcmp(argv[1], "free"))) {
+		fprintf(stderr, "usage: %s wait|free TABLES\n", argv[0]);
+		return KSFT_FAIL;
+	}
+	tables = strtoull(argv[2], NULL, 0);
+	fd = iopt_new(39, 0);
+	if (!iopt_fill(fd, 0, SZ_2M, tables, SZ_4K, 1))
+		return KSFT_FAIL;
+	if (!strcmp(argv[1], "wait")) {
+		char byte;
+
+		puts("ready");
+		fflush(stdout);
+		while (read(STDIN_FILENO, &byte, 1) > 0)
+			;
+	}
+	iopt_free(fd);
+	return KSFT_PASS;
+}

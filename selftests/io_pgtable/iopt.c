@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the tests of io-pgtable-arm-deferred have in common.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "iopt.h"
+#include "kselftest.h"
+
+#define MODULE_PARAMS	"/sys/module/io_pgtable_arm_deferred/parameters/"
+#define MODULE_HOLDERS	"/sys/module/io_pgtable_arm_deferred/holders"
+#define DEBUGFS		"/sys/kernel/debug/io-pgtable-arm-deferred/"
+
+const char *complain(const char *fmt, ...)
+{
+	static __thread char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	return text;
+}
+
+/* --- files ------------------------------------------------------------------ */
+
+static bool read_text(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t len;
+
+	if (fd < 0)
+		return false;
+	len = read(fd, text, size - 1);
+	close(fd);
+	if (len < 0)
+		return false;
+	text[len] = '\0';
+	return true;
+}
+
+/* Parameters of type bool read as Y and N */
+static long read_number(const char *dir, const char *name)
+{
+	char path[PATH_MAX], text[64];
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	if (!read_text(path, text, sizeof(text)))
+		return -1;
+	if (text[0] == 'Y' || text[0] == 'N')
+		return text[0] == 'Y';
+	return strtol(text, NULL, 0);
+}
+
+static int write_text(const char *dir, const char *name, const char *text)
+{
+	char path[PATH_MAX];
+	int fd, ret = 0;
+
+	snprintf(path, sizeof(path), "%s%s", dir, name);
+	fd = open(path, O_WRONLY);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+long iopt_stat(const char *name)
+{
+	return read_number(DEBUGFS, name);
+}
+
+void iopt_reset_longest(void)
+{
+	write_text(DEBUGFS, "reset", "1");
+}
+
+long iopt_param(const char *name)
+{
+	return read_number(MODULE_PARAMS, name);
+}
+
+int iopt_set_param(const char *name, const char *value)
+{
+	return write_text(MODULE_PARAMS, name, value);
+}
+
+static bool alone;
+
+bool iopt_alone(void)
+{
+	return alone;
+}
+
+static bool other_holders(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir(MODULE_HOLDERS);
+	bool others = false;
+
+	if (!dir)
+		return true;
+	while ((entry = readdir(dir)))
+		if (entry->d_name[0] != '.' &&
+		    strcmp(entry->d_name, "iopt_test"))
+			others = true;
+	closedir(dir);
+	return others;
+}
+
+long iopt_vmstat(const char *name)
+{
+	char line[128], word[64];
+	long value, found = -1;
+	FILE *file;
+
+	/* Reading it makes every CPU hand in what it has not told yet */
+	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
+	file = fopen("/proc/vmstat", "r");
+	if (!file)
+		return -1;
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%63s %ld", word, &value) == 2 &&
+		    !strcmp(word, name))
+			found = value;
+	fclose(file);
+	return found;
+}
+
+/* --- modules ---------------------------------------------------------------- */
+
+static int run(const char *program, const char *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid) {
+		close(STDERR_FILENO);
+		execlp(program, program, arg, NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* The module lies beside the program, or one folder down as it was built */
+static bool load_test_module(void)
+{
+	static const char * const places[] = { "", "kmod/" };
+	char self[PATH_MAX], path[PATH_MAX + 32];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	const char *folder;
+	unsigned int i;
+
+	if (len < 0)
+		return false;
+	self[len] = '\0';
+	folder = dirname(self);
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		snprintf(path, sizeof(path), "%s/%siopt_test.ko", folder,
+			 places[i]);
+		if (!access(path, R_OK))
+			return !run("insmod", path);
+	}
+	return !run("modprobe", "iopt_test");
+}
+
+static void skip_all(const char *reason)
+{
+	ksft_print_header();
+	printf("1..0 # SKIP %s\n", reason);
+	exit(KSFT_SKIP);
+}
+
+void iopt_require(void)
+{
+	int fd;
+
+	if (access(IOPT_DEVICE, F_OK)) {
+		if (geteuid())
+			skip_all("needs root to load the test module");
+		if (run("modprobe", "io-pgtable-arm-deferred"))
+			skip_all("io-pgtable-arm-deferred.ko cannot be loaded");
+		if (!load_test_module())
+			skip_all("iopt_test.ko cannot be loaded");
+	}
+	fd = open(IOPT_DEVICE, O_RDWR);
+	if (fd < 0)
+		skip_all(IOPT_DEVICE " cannot be opened");
+	close(fd);
+	iopt_drain();
+	/* A driver without a table does not disturb; tables left by us must not hide */
+	alone = !other_holders() || iopt_stat("live") == 0;
+}
+
+/* --- the device ------------------------------------------------------------- */
+
+static void must(int fd, unsigned long cmd, void *arg, const char *what)
+{
+	if (!ioctl(fd, cmd, arg))
+		return;
+	fprintf(stderr, "# %s: %s\n", what, strerror(errno));
+	abort();
+}
+
+int iopt_open(void)
+{
+	int fd = open(IOPT_DEVICE, O_RDWR | O_CLOEXEC);
+
+	if (fd < 0) {
+		perror("# " IOPT_DEVICE);
+		abort();
+	}
+	return fd;
+}
+
+int iopt_create(int fd, struct iopt_create *shape)
+{
+	return ioctl(fd, IOPT_IOC_CREATE, shape) ? -errno : 0;
+}
+
+int iopt_new(unsigned int ias, unsigned int flags)
+{
+	struct iopt_create shape = {
+		.fmt		= IOPT_ARM_64_LPAE_S1,
+		.ias		= ias,
+		.oas		= 40,
+		.flags		= flags,
+		.pgsize_bitmap	= SIZES,
+	};
+	int fd = iopt_open();
+
+	must(fd, IOPT_IOC_CREATE, &shape, "create");
+	return fd;
+}
+
+int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
+	     __u64 pgcount, __u32 prot, __u64 *mapped)
+{
+	struct iopt_map arg = {
+		.iova = iova, .paddr = paddr, .pgsize = pgsize,
+		.pgcount = pgcount, .prot = prot,
+	};
+
+	must(fd, IOPT_IOC_MAP, &arg, "map");
+	if (mapped)
+		*mapped = arg.mapped;
+	return arg.result;
+}
+
+__u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount)
+{
+	struct iopt_unmap arg = {
+		.iova = iova, .pgsize = pgsize, .pgcount = pgcount,
+	};
+
+	must(fd, IOPT_IOC_UNMAP, &arg, "unmap");
+	return arg.unmapped;
+}
+
+__u64 iopt_lookup(int fd, __u64 iova)
+{
+	struct iopt_lookup arg = { .iova = iova };
+
+	must(fd, IOPT_IOC_LOOKUP, &arg, "lookup");
+	return arg.paddr;
+}
+
+__u64 iopt_flush(int fd, unsigned int flags)
+{
+	struct iopt_flush arg = { .flags = flags };
+
+	must(fd, IOPT_IOC_FLUSH, &arg, "flush");
+	return arg.count;
+}
+
+void iopt_time_out(int fd, bool on)
+{
+	struct iopt_control arg = { .time_out = on };
+
+	must(fd, IOPT_IOC_CONTROL, &arg, "control");
+}
+
+void iopt_counters(int fd, struct iopt_counters *counters)
+{
+	must(fd, IOPT_IOC_COUNTERS, counters, "counters");
+}
+
+__u64 iopt_free(int fd)
+{
+	struct iopt_time arg;
+
+	must(fd, IOPT_IOC_FREE, &arg, "free");
+	return arg.ns;
+}
+
+__u64 iopt_drain(void)
+{
+	struct iopt_time arg;
+	int fd = iopt_open();
+
+	must(fd, IOPT_IOC_DRAIN, &arg, "drain");
+	close(fd);
+	return arg.ns;
+}
+
+void iopt_scan(int fd, struct iopt_scan *scan)
+{
+	must(fd, IOPT_IOC_SCAN, scan, "scan");
+}
+
+__u64 iopt_tables(int fd)
+{
+	struct iopt_scan scan = { .last = ~0ull };
+
+	iopt_scan(fd, &scan);
+	return scan.tables;
+}
+
+static bool fill_or_strip(int fd, unsigned long cmd, struct iopt_fill *arg)
+{
+	must(fd, cmd, arg, cmd == IOPT_IOC_FILL ? "fill" : "strip");
+	if (arg->done == arg->count)
+		return true;
+	fprintf(stderr, "# %llu of %llu, then error %d\n", arg->done,
+		arg->count, arg->result);
+	return false;
+}
+
+bool iopt_fill(int fd, __u64 iova, __u64 stride, __u64 count,
+	       __u64 pgsize, __u64 pgcount)
+{
+	struct iopt_fill arg = {
+		.iova = iova, .stride = stride, .count = count,
+		.paddr = SZ_1G, .pgsize = pgsize, .pgcount = pgcount,
+		.prot = IOPT_READ | IOPT_WRITE,
+	};
+
+	return fill_or_strip(fd, IOPT_IOC_FILL, &arg);
+}
+
+bool iopt_strip(int fd, __u64 iova, __u64 stride, __u64 count,
+		__u64 pgsize, __u64 pgcount)
+{
+	struct iopt_fill arg = {
+		.iova = iova, .stride = stride, .count = count,
+		.pgsize = pgsize, .pgcount = pgcount,
+	};
+
+	return fill_or_strip(fd, IOPT_IOC_STRIP, &arg);
+}
+
+bool kernel_splits_blocks(void)
+{
+	unsigned int major, minor;
+	struct utsname name;
+
+	uname(&name);
+	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return false;
+	return major < 6 || (major == 6 && minor < 14);
+}
+
+/* --- chance and options ----------------------------------------------------- */
+
+void rng_seed(struct rng *rng, __u64 seed)
+{
+	/* Zero is the one state that the generator never leaves */
+	rng->state = seed ? seed : 0x9e3779b97f4a7c15ull;
+}
+
+__u64 rng_next(struct rng *rng)
+{
+	rng->state ^= rng->state >> 12;
+	rng->state ^= rng->state << 25;
+	rng->state ^= rng->state >> 27;
+	return rng->state * 0x2545f4914f6cdd1dull;
+}
+
+__u64 rng_below(struct rng *rng, __u64 limit)
+{
+	return (rng_next(rng) >> 8) % limit;
+}
+
+static void take_argument(int *argc, char **argv, int i)
+{
+	memmove(&argv[i], &argv[i + 1], (*argc - i) * sizeof(argv[0]));
+	--*argc;
+}
+
+__u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
+		  __u64 otherwise)
+{
+	const char *text = getenv(env);
+	size_t len = strlen(name);
+	char *end;
+	int i;
+
+	for (i = 1; i < *argc; i++) {
+		if (strncmp(argv[i], "--", 2) ||
+		    strncmp(argv[i] + 2, name, len) || argv[i][2 + len] != '=')
+			continue;
+		text = argv[i] + 3 + len;
+		take_argument(argc, argv, i);
+		break;
+	}
+	if (!text)
+		return otherwise;
+	otherwise = strtoull(text, &end, 0);
+	if (end == text || *end) {
+		fprintf(stderr, "--%s=%s: not a number\n", name, text);
+		exit(KSFT_FAIL);
+	}
+	return otherwise;
+}

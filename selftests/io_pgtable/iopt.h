@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of io-pgtable-arm-deferred have in common.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef IOPT_H
+#define IOPT_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+
+#include "kmod/iopt_test.h"
+#include "kselftest.h"
+
+#define SZ_4K		0x1000ull
+#define SZ_2M		0x200000ull
+#define SZ_1G		0x40000000ull
+#define SZ_4G		0x100000000ull
+#define SZ_512G		0x8000000000ull
+#define SIZES		(SZ_4K | SZ_2M | SZ_1G)
+
+/* Empty tables that the library may keep, beyond the root */
+#define KEPT_TABLES	8
+
+/*
+ * Checks return what they have to say, or NULL when all is well. The text
+ * is the thread's own and lasts until its next.
+ */
+const char *complain(const char *fmt, ...) __printf(1, 2);
+
+/* Loads the modules if need be; exits with status 4 if there is no device after */
+void iopt_require(void);
+
+/* A page table of its own; the usual shape, if no other is given */
+int iopt_open(void);
+int iopt_create(int fd, struct iopt_create *shape);
+int iopt_new(unsigned int ias, unsigned int flags);
+
+/*
+ * The library's own results: a negative errno for a map, the bytes of an unmap.
+ * An ioctl that fails ends the test, as no caller could do better.
+ */
+int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
+	     __u64 pgcount, __u32 prot, __u64 *mapped);
+__u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
+__u64 iopt_lookup(int fd, __u64 iova);
+__u64 iopt_flush(int fd, unsigned int flags);
+void iopt_time_out(int fd, bool on);
+void iopt_counters(int fd, struct iopt_counters *counters);
+__u64 iopt_free(int fd);
+__u64 iopt_drain(void);
+void iopt_scan(int fd, struct iopt_scan *scan);
+__u64 iopt_tables(int fd);
+
+/* count times the same pgcount pages, stride apart; false when not all went */
+bool iopt_fill(int fd, __u64 iova, __u64 stride, __u64 count,
+	       __u64 pgsize, __u64 pgcount);
+bool iopt_strip(int fd, __u64 iova, __u64 stride, __u64 count,
+		__u64 pgsize, __u64 pgcount);
+
+/* The library's debugfs counters and parameters; -1 when there is none */
+long iopt_stat(const char *name);
+void iopt_reset_longest(void);
+long iopt_param(const char *name);
+int iopt_set_param(const char *name, const char *value);
+
+/* Nobody else had tables when iopt_require() was called: the counters are ours */
+bool iopt_alone(void);
+
+/* A line of /proc/vmstat, per-CPU differences folded in; -1 when not there */
+long iopt_vmstat(const char *name);
+
+/* From 6.14 on, kernels refuse to unmap a part of a block, with a warning */
+bool kernel_splits_blocks(void);
+
+/* xorshift64*: good enough, and the same everywhere */
+struct rng {
+	__u64 state;
+};
+
+void rng_seed(struct rng *rng, __u64 seed);
+__u64 rng_next(struct rng *rng);
+__u64 rng_below(struct rng *rng, __u64 limit);
+
+/* --name=value on the command line (and takes it off), else NAME in the environment */
+__u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
+		  __u64 otherwise);
+
+#endif /* IOPT_H */

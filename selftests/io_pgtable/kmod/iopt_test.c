@@ -1,0 +1,641 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A door to io-pgtable-arm-deferred for tests: /dev/iopt-test. No hardware walks
+ * these tables; the flushes are counted and, on demand, do not complete.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/atomic.h>
+#include <linux/bottom_half.h>
+#include <linux/dma-mapping.h>
+#include <linux/fs.h>
+#include <linux/io.h>
+#include <linux/io-pgtable.h>
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/iommu.h>
+#include <linux/ktime.h>
+#include <linux/miscdevice.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+#include <linux/rwsem.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+
+#include "iopt_test.h"
+
+/* VMSAv8 long descriptors with 4 KiB granule: 9 bits of address a level */
+#define PAGE_BITS		12
+#define LEVEL_BITS		9
+#define LAST_LEVEL		3
+#define DESC_VALID		BIT_ULL(0)
+#define DESC_TABLE		BIT_ULL(1)
+#define DESC_ADDRESS		GENMASK_ULL(47, 12)
+
+struct iopt_file {
+	/* shared: everything that the library lets run in parallel; else: exclusive */
+	struct rw_semaphore lock;
+	struct io_pgtable_ops *ops;
+	struct io_pgtable_cfg cfg;
+	bool kernel;
+	bool time_out;
+
+	/* a bracket that user space left open */
+	struct mutex bracket_lock;
+	struct io_pgtable_deferred_limbo bracket;
+	bool bracket_open;
+
+	atomic64_t flush_all;
+	atomic64_t flush_walk;
+	atomic64_t add_page;
+	u64 flush_walk_iova;
+	u64 flush_walk_size;
+};
+
+static struct platform_device *iopt_pdev;
+
+/* The flush that the library asks for; there are no caches, so it is done at once */
+static void iopt_bracket(struct iopt_file *file)
+{
+	struct io_pgtable_deferred_limbo limbo;
+
+	if (file->kernel)
+		return;
+	io_pgtable_deferred_flush_begin(file->ops, &limbo);
+	io_pgtable_deferred_flush_end(file->ops, &limbo,
+				      !READ_ONCE(file->time_out));
+}
+
+static void iopt_tlb_flush_all(void *cookie)
+{
+	struct iopt_file *file = cookie;
+
+	atomic64_inc(&file->flush_all);
+	iopt_bracket(file);
+}
+
+static void iopt_tlb_flush_walk(unsigned long iova, size_t size,
+				size_t granule, void *cookie)
+{
+	struct iopt_file *file = cookie;
+
+	atomic64_inc(&file->flush_walk);
+	WRITE_ONCE(file->flush_walk_iova, iova);
+	WRITE_ONCE(file->flush_walk_size, size);
+	iopt_bracket(file);
+}
+
+static void iopt_tlb_add_page(struct iommu_iotlb_gather *gather,
+			      unsigned long iova, size_t granule, void *cookie)
+{
+	struct iopt_file *file = cookie;
+
+	atomic64_inc(&file->add_page);
+}
+
+static const struct iommu_flush_ops iopt_tlb = {
+	.tlb_flush_all	= iopt_tlb_flush_all,
+	.tlb_flush_walk	= iopt_tlb_flush_walk,
+	.tlb_add_page	= iopt_tlb_add_page,
+};
+
+/* --- making and freeing ------------------------------------------------- */
+
+static struct io_pgtable_ops *iopt_alloc(struct iopt_file *file, u32 fmt)
+{
+	if (file->kernel)
+		return alloc_io_pgtable_ops(fmt, &file->cfg, file);
+	return io_pgtable_deferred_alloc(fmt, &file->cfg, file);
+}
+
+static void iopt_report_cfg(const struct io_pgtable_cfg *cfg,
+			    struct iopt_create *arg)
+{
+	arg->pgsize_bitmap = cfg->pgsize_bitmap;
+	arg->ttbr = cfg->arm_lpae_s1_cfg.ttbr;
+	arg->mair = cfg->arm_lpae_s1_cfg.mair;
+	arg->ips = cfg->arm_lpae_s1_cfg.tcr.ips;
+	arg->tg = cfg->arm_lpae_s1_cfg.tcr.tg;
+	arg->sh = cfg->arm_lpae_s1_cfg.tcr.sh;
+	arg->orgn = cfg->arm_lpae_s1_cfg.tcr.orgn;
+	arg->irgn = cfg->arm_lpae_s1_cfg.tcr.irgn;
+	arg->tsz = cfg->arm_lpae_s1_cfg.tcr.tsz;
+}
+
+static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
+{
+	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB))
+		return -EINVAL;
+	if (file->ops)
+		return -EBUSY;
+
+	file->kernel = arg->flags & IOPT_KERNEL;
+	/* Other formats of the kernel's would leave the fields read back unset */
+	if (file->kernel && arg->fmt != ARM_32_LPAE_S1 &&
+	    arg->fmt != ARM_64_LPAE_S1)
+		return -EINVAL;
+
+	file->cfg = (struct io_pgtable_cfg) {
+		.quirks		= arg->quirks,
+		.pgsize_bitmap	= arg->pgsize_bitmap,
+		.ias		= arg->ias,
+		.oas		= arg->oas,
+		.coherent_walk	= arg->flags & IOPT_COHERENT,
+		.tlb		= arg->flags & IOPT_NO_TLB ? NULL : &iopt_tlb,
+		.iommu_dev	= &iopt_pdev->dev,
+	};
+	file->ops = iopt_alloc(file, arg->fmt);
+	if (!file->ops)
+		return -EOPNOTSUPP;
+	iopt_report_cfg(&file->cfg, arg);
+	return 0;
+}
+
+/* A bracket must not outlive its page table */
+static void iopt_close_bracket(struct iopt_file *file)
+{
+	if (file->bracket_open)
+		io_pgtable_deferred_flush_end(file->ops, &file->bracket, true);
+	file->bracket_open = false;
+}
+
+static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
+{
+	u64 start;
+
+	if (!file->ops)
+		return -EINVAL;
+	iopt_close_bracket(file);
+	start = ktime_get_ns();
+	if (file->kernel)
+		free_io_pgtable_ops(file->ops);
+	else
+		io_pgtable_deferred_free(file->ops);
+	arg->ns = ktime_get_ns() - start;
+	file->ops = NULL;
+	return 0;
+}
+
+/* --- map, unmap, lookup --------------------------------------------------- */
+
+/* The kernel's own code warns of what the library is to refuse: keep it out */
+static bool iopt_kernel_would_warn(struct iopt_file *file, u64 iova, u64 paddr,
+				   u64 pgsize, u64 pgcount)
+{
+	u64 size;
+
+	if (!file->kernel)
+		return false;
+	if (!pgsize || (pgsize & file->cfg.pgsize_bitmap) != pgsize ||
+	    (pgsize & (pgsize - 1)) || ((iova | paddr) & (pgsize - 1)) ||
+	    !pgcount || pgcount > BIT_ULL(file->cfg.ias) / pgsize)
+		return true;
+	size = pgsize * pgcount;
+	return iova > BIT_ULL(file->cfg.ias) - size ||
+	       paddr >> file->cfg.oas || (paddr + size - 1) >> file->cfg.oas;
+}
+
+static bool iopt_fits_size_t(u64 pgsize, u64 pgcount)
+{
+	return pgsize <= SIZE_MAX && pgcount <= SIZE_MAX;
+}
+
+static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
+{
+	bool atomic = arg->flags & IOPT_ATOMIC;
+	size_t mapped = 0;
+	u64 start;
+
+	if (!file->ops || arg->flags & ~IOPT_ATOMIC ||
+	    !iopt_fits_size_t(arg->pgsize, arg->pgcount) ||
+	    iopt_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
+				   arg->pgcount))
+		return -EINVAL;
+
+	if (atomic)
+		local_bh_disable();
+	start = ktime_get_ns();
+	arg->result = file->ops->map_pages(file->ops, arg->iova, arg->paddr,
+					   arg->pgsize, arg->pgcount, arg->prot,
+					   atomic ? GFP_ATOMIC : GFP_KERNEL,
+					   &mapped);
+	arg->ns = ktime_get_ns() - start;
+	if (atomic)
+		local_bh_enable();
+	arg->mapped = mapped;
+	return 0;
+}
+
+static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
+{
+	bool atomic = arg->flags & IOPT_ATOMIC;
+	struct iommu_iotlb_gather gather;
+	u64 start;
+
+	if (!file->ops || arg->flags & ~IOPT_ATOMIC ||
+	    !iopt_fits_size_t(arg->pgsize, arg->pgcount) ||
+	    iopt_kernel_would_warn(file, arg->iova, 0, arg->pgsize,
+				   arg->pgcount))
+		return -EINVAL;
+
+	iommu_iotlb_gather_init(&gather);
+	if (atomic)
+		local_bh_disable();
+	start = ktime_get_ns();
+	arg->unmapped = file->ops->unmap_pages(file->ops, arg->iova,
+					       arg->pgsize, arg->pgcount,
+					       &gather);
+	arg->ns = ktime_get_ns() - start;
+	if (atomic)
+		local_bh_enable();
+	return 0;
+}
+
+static long iopt_lookup(struct iopt_file *file, struct iopt_lookup *arg)
+{
+	if (!file->ops)
+		return -EINVAL;
+	arg->paddr = file->ops->iova_to_phys(file->ops, arg->iova);
+	return 0;
+}
+
+/* One element of a fill: in pieces, as the library may stop at the end of a table */
+static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
+			 u64 iova)
+{
+	size_t size = arg->pgsize * arg->pgcount, total = 0, mapped;
+	int ret;
+
+	while (total < size) {
+		mapped = 0;
+		ret = file->ops->map_pages(file->ops, iova + total,
+					   arg->paddr + total, arg->pgsize,
+					   (size - total) / arg->pgsize,
+					   arg->prot, GFP_KERNEL, &mapped);
+		if (ret)
+			return ret;
+		if (!mapped)
+			return -EIO;
+		total += mapped;
+	}
+	return 0;
+}
+
+static int iopt_strip_one(struct iopt_file *file, const struct iopt_fill *arg,
+			  u64 iova)
+{
+	size_t size = arg->pgsize * arg->pgcount, total = 0, unmapped;
+	struct iommu_iotlb_gather gather;
+
+	iommu_iotlb_gather_init(&gather);
+	while (total < size) {
+		unmapped = file->ops->unmap_pages(file->ops, iova + total,
+						  arg->pgsize,
+						  (size - total) / arg->pgsize,
+						  &gather);
+		if (!unmapped)
+			return -ENOENT;
+		total += unmapped;
+	}
+	return 0;
+}
+
+static long iopt_fill(struct iopt_file *file, struct iopt_fill *arg,
+		      int (*one)(struct iopt_file *, const struct iopt_fill *,
+				 u64))
+{
+	u64 start = ktime_get_ns();
+
+	if (!file->ops || !arg->pgsize || !arg->pgcount ||
+	    arg->pgcount > SIZE_MAX / arg->pgsize ||
+	    iopt_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
+				   arg->pgcount) ||
+	    (file->kernel && arg->stride & (arg->pgsize - 1)))
+		return -EINVAL;
+
+	arg->result = 0;
+	for (arg->done = 0; arg->done < arg->count; arg->done++) {
+		u64 iova = arg->iova + arg->done * arg->stride;
+
+		if (iopt_kernel_would_warn(file, iova, arg->paddr, arg->pgsize,
+					   arg->pgcount))
+			return -EINVAL;
+		arg->result = one(file, arg, iova);
+		if (arg->result)
+			break;
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	arg->ns = ktime_get_ns() - start;
+	return 0;
+}
+
+/* --- flushing ------------------------------------------------------------- */
+
+static long iopt_flush_whole(struct iopt_file *file, struct iopt_flush *arg)
+{
+	struct io_pgtable_deferred_limbo limbo;
+
+	io_pgtable_deferred_flush_begin(file->ops, &limbo);
+	arg->count = limbo.count;
+	io_pgtable_deferred_flush_end(file->ops, &limbo,
+				      !(arg->flags & IOPT_FLUSH_TIMED_OUT));
+	return 0;
+}
+
+/* A bracket that spans several calls, to put detaches into the middle of a flush */
+static long iopt_flush_half(struct iopt_file *file, struct iopt_flush *arg)
+{
+	bool begin = arg->flags & IOPT_FLUSH_BEGIN;
+	long ret = 0;
+
+	mutex_lock(&file->bracket_lock);
+	if (begin == file->bracket_open) {
+		ret = begin ? -EBUSY : -EINVAL;
+	} else if (begin) {
+		io_pgtable_deferred_flush_begin(file->ops, &file->bracket);
+		arg->count = file->bracket.count;
+		file->bracket_open = true;
+	} else {
+		arg->count = file->bracket.count;
+		io_pgtable_deferred_flush_end(file->ops, &file->bracket,
+					      !(arg->flags & IOPT_FLUSH_TIMED_OUT));
+		file->bracket_open = false;
+	}
+	mutex_unlock(&file->bracket_lock);
+	return ret;
+}
+
+static long iopt_flush(struct iopt_file *file, struct iopt_flush *arg)
+{
+	u32 halves = arg->flags & (IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+
+	if (!file->ops || file->kernel || !halves ||
+	    arg->flags & ~(halves | IOPT_FLUSH_TIMED_OUT))
+		return -EINVAL;
+	if (halves == (IOPT_FLUSH_BEGIN | IOPT_FLUSH_END))
+		return iopt_flush_whole(file, arg);
+	return iopt_flush_half(file, arg);
+}
+
+static long iopt_counters(struct iopt_file *file, struct iopt_counters *arg)
+{
+	arg->flush_all = atomic64_read(&file->flush_all);
+	arg->flush_walk = atomic64_read(&file->flush_walk);
+	arg->add_page = atomic64_read(&file->add_page);
+	arg->flush_walk_iova = READ_ONCE(file->flush_walk_iova);
+	arg->flush_walk_size = READ_ONCE(file->flush_walk_size);
+	return 0;
+}
+
+/* --- the test's own walk -------------------------------------------------- */
+
+static int iopt_scan_leaf(struct iopt_scan *arg, u64 iova, u64 desc, int level)
+{
+	struct iopt_leaf leaf = {
+		.iova = iova, .descriptor = desc, .level = level,
+	};
+	struct iopt_leaf __user *out = u64_to_user_ptr(arg->buffer);
+
+	if (arg->leaves < arg->capacity &&
+	    copy_to_user(out + arg->leaves, &leaf, sizeof(leaf)))
+		return -EFAULT;
+	arg->leaves++;
+	return 0;
+}
+
+static int iopt_scan_table(struct iopt_scan *arg, u64 table, u64 base,
+			   int level, unsigned int entries)
+{
+	unsigned int shift = PAGE_BITS + LEVEL_BITS * (LAST_LEVEL - level);
+	u64 *entry = phys_to_virt(table);
+	unsigned int i;
+	int ret = 0;
+
+	arg->tables++;
+	for (i = 0; i < entries && !ret; i++) {
+		u64 iova = base + ((u64)i << shift);
+		u64 desc = le64_to_cpu(READ_ONCE(*(__le64 *)&entry[i]));
+
+		if (!(desc & DESC_VALID) || iova > arg->last ||
+		    iova + BIT_ULL(shift) - 1 < arg->start)
+			continue;
+		if (level < LAST_LEVEL && desc & DESC_TABLE)
+			ret = iopt_scan_table(arg, desc & DESC_ADDRESS, iova,
+					      level + 1, BIT(LEVEL_BITS));
+		else
+			ret = iopt_scan_leaf(arg, iova, desc, level);
+		cond_resched();
+	}
+	return ret;
+}
+
+static long iopt_scan(struct iopt_file *file, struct iopt_scan *arg)
+{
+	unsigned int levels, root_bits;
+
+	if (!file->ops || arg->start > arg->last)
+		return -EINVAL;
+	levels = DIV_ROUND_UP(file->cfg.ias - PAGE_BITS, LEVEL_BITS);
+	root_bits = file->cfg.ias - PAGE_BITS - LEVEL_BITS * (levels - 1);
+	arg->leaves = 0;
+	arg->tables = 0;
+	return iopt_scan_table(arg, file->cfg.arm_lpae_s1_cfg.ttbr, 0,
+			       LAST_LEVEL + 1 - levels, BIT(root_bits));
+}
+
+/* --- the file ------------------------------------------------------------- */
+
+static long iopt_drain(struct iopt_time *arg)
+{
+	u64 start = ktime_get_ns();
+
+	io_pgtable_deferred_drain();
+	arg->ns = ktime_get_ns() - start;
+	return 0;
+}
+
+union iopt_arg {
+	struct iopt_create create;
+	struct iopt_map map;
+	struct iopt_unmap unmap;
+	struct iopt_lookup lookup;
+	struct iopt_fill fill;
+	struct iopt_flush flush;
+	struct iopt_time time;
+	struct iopt_control control;
+	struct iopt_counters counters;
+	struct iopt_scan scan;
+};
+
+static long iopt_shared(struct iopt_file *file, unsigned int cmd,
+			union iopt_arg *arg)
+{
+	switch (cmd) {
+	case IOPT_IOC_MAP:
+		return iopt_map(file, &arg->map);
+	case IOPT_IOC_UNMAP:
+		return iopt_unmap(file, &arg->unmap);
+	case IOPT_IOC_LOOKUP:
+		return iopt_lookup(file, &arg->lookup);
+	case IOPT_IOC_FILL:
+		return iopt_fill(file, &arg->fill, iopt_fill_one);
+	case IOPT_IOC_STRIP:
+		return iopt_fill(file, &arg->fill, iopt_strip_one);
+	case IOPT_IOC_FLUSH:
+		return iopt_flush(file, &arg->flush);
+	case IOPT_IOC_COUNTERS:
+		return iopt_counters(file, &arg->counters);
+	case IOPT_IOC_DRAIN:
+		return iopt_drain(&arg->time);
+	case IOPT_IOC_CONTROL:
+		WRITE_ONCE(file->time_out, arg->control.time_out);
+		return 0;
+	default:
+		return -ENOTTY;
+	}
+}
+
+static long iopt_exclusive(struct iopt_file *file, unsigned int cmd,
+			   union iopt_arg *arg)
+{
+	switch (cmd) {
+	case IOPT_IOC_CREATE:
+		return iopt_create(file, &arg->create);
+	case IOPT_IOC_FREE:
+		return iopt_free(file, &arg->time);
+	default:
+		return iopt_scan(file, &arg->scan);
+	}
+}
+
+static long iopt_locked(struct iopt_file *file, unsigned int cmd,
+			union iopt_arg *arg)
+{
+	long ret;
+
+	switch (cmd) {
+	case IOPT_IOC_CREATE:
+	case IOPT_IOC_FREE:
+	case IOPT_IOC_SCAN:
+		down_write(&file->lock);
+		ret = iopt_exclusive(file, cmd, arg);
+		up_write(&file->lock);
+		return ret;
+	default:
+		down_read(&file->lock);
+		ret = iopt_shared(file, cmd, arg);
+		up_read(&file->lock);
+		return ret;
+	}
+}
+
+static long iopt_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
+{
+	void __user *user = (void __user *)uarg;
+	unsigned int size = _IOC_SIZE(cmd);
+	union iopt_arg arg;
+	long ret;
+
+	if (size > sizeof(arg))
+		return -ENOTTY;
+	memset(&arg, 0, sizeof(arg));
+	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&arg, user, size))
+		return -EFAULT;
+	ret = iopt_locked(filp->private_data, cmd, &arg);
+	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
+	    copy_to_user(user, &arg, size))
+		return -EFAULT;
+	return ret;
+}
+
+static int iopt_open(struct inode *inode, struct file *filp)
+{
+	struct iopt_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+
+	if (!file)
+		return -ENOMEM;
+	init_rwsem(&file->lock);
+	mutex_init(&file->bracket_lock);
+	filp->private_data = file;
+	return 0;
+}
+
+static int iopt_release(struct inode *inode, struct file *filp)
+{
+	struct iopt_file *file = filp->private_data;
+	struct iopt_time unused;
+
+	iopt_free(file, &unused);
+	kfree(file);
+	return 0;
+}
+
+static const struct file_operations iopt_fops = {
+	.owner		= THIS_MODULE,
+	.open		= iopt_open,
+	.release	= iopt_release,
+	.unlocked_ioctl	= iopt_ioctl,
+	.llseek		= noop_llseek,
+};
+
+static struct miscdevice iopt_misc = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "iopt-test",
+	.fops	= &iopt_fops,
+};
+
+/* What the header promises to user space */
+static void __init iopt_check_values(void)
+{
+	BUILD_BUG_ON(IOPT_ARM_32_LPAE_S1 ^ ARM_32_LPAE_S1);
+	BUILD_BUG_ON(IOPT_ARM_32_LPAE_S2 ^ ARM_32_LPAE_S2);
+	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S1 ^ ARM_64_LPAE_S1);
+	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S2 ^ ARM_64_LPAE_S2);
+	BUILD_BUG_ON(IOPT_QUIRK_ARM_NS ^ IO_PGTABLE_QUIRK_ARM_NS);
+	BUILD_BUG_ON(IOPT_READ ^ IOMMU_READ);
+	BUILD_BUG_ON(IOPT_WRITE ^ IOMMU_WRITE);
+	BUILD_BUG_ON(IOPT_CACHE ^ IOMMU_CACHE);
+	BUILD_BUG_ON(IOPT_NOEXEC ^ IOMMU_NOEXEC);
+	BUILD_BUG_ON(IOPT_MMIO ^ IOMMU_MMIO);
+	BUILD_BUG_ON(IOPT_PRIV ^ IOMMU_PRIV);
+}
+
+static int __init iopt_init(void)
+{
+	int ret;
+
+	iopt_check_values();
+	iopt_pdev = platform_device_register_simple("iopt-test",
+						    PLATFORM_DEVID_NONE, NULL,
+						    0);
+	if (IS_ERR(iopt_pdev))
+		return PTR_ERR(iopt_pdev);
+	/* Tables may lie anywhere: a bounce buffer would be refused */
+	ret = dma_coerce_mask_and_coherent(&iopt_pdev->dev, DMA_BIT_MASK(64));
+	if (!ret)
+		ret = misc_register(&iopt_misc);
+	if (ret)
+		platform_device_unregister(iopt_pdev);
+	return ret;
+}
+
+static void __exit iopt_exit(void)
+{
+	misc_deregister(&iopt_misc);
+	/* Pending tables hold their own reference to the device */
+	platform_device_unregister(iopt_pdev);
+}
+
+module_init(iopt_init);
+module_exit(iopt_exit);
+
+MODULE_DESCRIPTION("Tests of io-pgtable-arm-deferred from user space");
+MODULE_AUTHOR("The ipmmu-deferred authors");
+MODULE_LICENSE("GPL");
+/* Kernels that know it taint themselves as under test */
+MODULE_INFO(test, "Y");

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a page table ought to hold: leaves, in sorted runs. Knows nothing of
+ * descriptors or memory.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef IOPT_MODEL_H
+#define IOPT_MODEL_H
+
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Neighbouring leaves of one size, to neighbouring addresses */
+struct run {
+	__u64 start;
+	__u64 end;		/* exclusive */
+	__u64 paddr;
+	__u64 leaf;		/* bytes of one */
+	__u32 prot;
+};
+
+struct model {
+	struct run *runs;
+	size_t nr;
+	size_t room;
+	unsigned int ias;
+	__u64 replaced;		/* blocks put where a table with leaves was */
+};
+
+void model_init(struct model *model, unsigned int ias);
+void model_destroy(struct model *model);
+
+/* Return: the bytes that are mapped; fewer than asked for have met something */
+__u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
+		__u64 count, __u32 prot);
+
+/*
+ * Is it right that an unmap of count leaves has unmapped done bytes? Takes them
+ * away if so. A table that is empty may be there still, and be unmapped as a
+ * block is, or not.
+ */
+bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
+		 __u64 done);
+
+/* All that is in another one, which must not overlap */
+void model_merge(struct model *model, const struct model *other);
+
+const struct run *model_find(const struct model *model, __u64 iova);
+__u64 model_lookup(const struct model *model, __u64 iova);
+__u64 model_leaves(const struct model *model);
+
+/* The tables that all this needs at least; the root counts */
+__u64 model_tables(const struct model *model);
+
+#endif /* IOPT_MODEL_H */

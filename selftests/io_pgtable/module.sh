@@ -1,0 +1,203 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The modules come and go: twice, not while they are used, not before pending
+# tables are freed, and not with parameters that make no sense.
+#
+# Copyright (C) 2026 The ipmmu-deferred authors
+
+LIB=io_pgtable_arm_deferred
+TEST=iopt_test
+DEVICE=/dev/iopt-test
+PARAMS=/sys/module/$LIB/parameters
+COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
+KSFT_SKIP=4
+
+here=$(dirname "$0")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+planned=8
+number=0
+failures=0
+
+skip_all()
+{
+	echo "1..0 # SKIP $1"
+	exit $KSFT_SKIP
+}
+
+# report NAME: the verdict of the command before
+report()
+{
+	if [ $? -eq 0 ]; then
+		verdict=ok
+	else
+		verdict="not ok"
+		failures=$((failures + 1))
+	fi
+	number=$((number + 1))
+	echo "$verdict $number $1"
+}
+
+# fail TEXT: say why, and be false
+fail()
+{
+	echo "# $1"
+	return 1
+}
+
+loaded()
+{
+	[ -d "/sys/module/$1" ]
+}
+
+load_lib()
+{
+	modprobe $LIB "$@" 2>"$work/error"
+}
+
+load_test()
+{
+	if [ -e "$here/$TEST.ko" ]; then
+		insmod "$here/$TEST.ko"
+	else
+		modprobe $TEST
+	fi
+}
+
+unload()
+{
+	rmmod "$1" 2>"$work/error"
+}
+
+unload_both()
+{
+	if loaded $TEST; then unload $TEST || return 1; fi
+	if loaded $LIB; then unload $LIB || return 1; fi
+}
+
+# Lines of the kernel log that must not grow
+complaints()
+{
+	dmesg | grep -c -E 'WARNING:|BUG:|Oops|Call trace:'
+}
+
+counter()
+{
+	cat "$COUNTERS/$1"
+}
+
+come_and_go()
+{
+	load_lib || fail "load: $(cat "$work/error")" || return 1
+	[ -e $PARAMS/batch ] && [ -e $PARAMS/limit ] && [ -e $PARAMS/deferred ] ||
+		fail "parameters are missing in $PARAMS" || return 1
+	[ "$(counter live)" = 0 ] || fail "live is not 0 after loading" || return 1
+	load_test || fail "$TEST does not load" || return 1
+	[ -c $DEVICE ] || fail "no $DEVICE" || return 1
+	unload_both || fail "unload: $(cat "$work/error")" || return 1
+	[ ! -e $COUNTERS ] || fail "$COUNTERS is still there" || return 1
+	[ ! -e $DEVICE ] || fail "$DEVICE is still there"
+}
+
+# Both modules in use by a process that holds a table
+busy_while_used()
+{
+	load_lib && load_test || fail "the modules do not load" || return 1
+	mkfifo "$work/stdin"
+	"$here/hold" wait 100 <"$work/stdin" >"$work/stdout" &
+	holder=$!
+	exec 9>"$work/stdin"
+	while kill -0 $holder 2>/dev/null && ! grep -q ready "$work/stdout"; do
+		sleep 0.1
+	done
+	status=0
+	[ "$(counter live)" = 102 ] ||
+		fail "live is $(counter live), expected 102" || status=1
+	! unload $TEST || fail "$TEST was unloaded with a table" || status=1
+	! unload $LIB || fail "$LIB was unloaded with a table" || status=1
+	exec 9>&-
+	wait $holder || fail "the table's holder failed" || status=1
+	unload_both || fail "unload: $(cat "$work/error")" || return 1
+	return $status
+}
+
+# Small batches and many tables, so that some are pending when rmmod comes
+drained_at_unload()
+{
+	load_lib batch=1 && load_test || fail "the modules do not load" || return 1
+	"$here/hold" free 60000 || fail "no table could be made" || return 1
+	pending=$(counter pending)
+	unload $TEST || fail "unload: $(cat "$work/error")" || return 1
+	last=$(counter pending)
+	unload $LIB || fail "unload: $(cat "$work/error")" || return 1
+	echo "# $pending tables pending after the free, $last before the unload"
+	[ "$pending" -gt 0 ] || fail "the worker was too fast for this test"
+}
+
+pages_back()
+{
+	cat /proc/sys/vm/stat_refresh >"$work/refresh" 2>&1
+	now=$(sed -n 's/^nr_sec_page_table_pages //p' /proc/vmstat)
+	[ "$now" = "$pages" ] ||
+		fail "nr_sec_page_table_pages is $now, was $pages"
+}
+
+bad_values()
+{
+	status=0
+	for value in batch=0 batch=4097 batch=-1 batch=many limit=0 limit=-1 \
+			limit=all deferred=maybe; do
+		if load_lib $value; then
+			fail "loaded with $value" || status=1
+			unload $LIB
+		fi
+	done
+	! loaded $LIB || fail "$LIB is loaded" || return 1
+	return $status
+}
+
+good_values()
+{
+	load_lib deferred=0 batch=17 limit=4711 ||
+		fail "load: $(cat "$work/error")" || return 1
+	read -r deferred <$PARAMS/deferred
+	read -r batch <$PARAMS/batch
+	read -r limit <$PARAMS/limit
+	unload $LIB || return 1
+	[ "$deferred $batch $limit" = "N 17 4711" ] ||
+		fail "read back: $deferred $batch $limit"
+}
+
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+loaded $LIB || modprobe $LIB 2>"$work/error" ||
+	skip_all "$LIB cannot be loaded: $(cat "$work/error")"
+unload_both || skip_all "the modules are in use: $(cat "$work/error")"
+if load_lib && ! load_test; then
+	unload $LIB
+	skip_all "$TEST cannot be loaded"
+fi
+unload_both
+cat /proc/sys/vm/stat_refresh >"$work/refresh" 2>&1
+pages=$(sed -n 's/^nr_sec_page_table_pages //p' /proc/vmstat)
+before=$(complaints)
+
+echo "TAP version 13"
+echo "1..$planned"
+come_and_go
+report "load_and_unload"
+come_and_go
+report "load_and_unload_again"
+busy_while_used
+report "no_unload_while_used"
+drained_at_unload
+report "unload_drains"
+pages_back
+report "pages_come_back"
+bad_values
+report "bad_parameters_refused"
+good_values
+report "good_parameters_taken"
+[ "$(complaints)" = "$before" ]
+report "kernel_log_is_quiet"
+[ $failures -eq 0 ]

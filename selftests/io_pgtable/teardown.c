@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Page tables of all sizes and states are freed: every page comes back, in
+ * batches that keep to their bounds, by whoever the parameters say.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "iopt.h"
+
+#define THREADS		4
+
+/* ias 32, every page mapped: a root, 4 tables of 1 GiB, 2,048 of 2 MiB */
+#define FULL_4G		(1 + 4 + 2048)
+
+static const char * const parameters[] = { "deferred", "batch", "limit" };
+
+/* What is counted, all of it, in tables */
+struct counts {
+	long live;
+	long pending;
+	long freed;
+	long trees_done;
+	long secondary;		/* -1 where the kernel does not count it */
+	long iommu;
+};
+
+static struct counts count_now(void)
+{
+	struct counts now = {
+		.live		= iopt_stat("live"),
+		.pending	= iopt_stat("pending"),
+		.freed		= iopt_stat("freed"),
+		.trees_done	= iopt_stat("trees_done"),
+		.secondary	= iopt_vmstat("nr_sec_page_table_pages"),
+		.iommu		= iopt_vmstat("nr_iommu_pages"),
+	};
+
+	return now;
+}
+
+static struct counts count_drained(void)
+{
+	iopt_drain();
+	return count_now();
+}
+
+/* The tables of a tree while it is there: counted by everybody alike */
+static const char *check_growth(const struct counts *before, long tables)
+{
+	struct counts now = count_now();
+
+	if (now.live - before->live != tables)
+		return complain("%ld tables live, expected %ld",
+				now.live - before->live, tables);
+	if (now.secondary - before->secondary != tables &&
+	    before->secondary >= 0)
+		return complain("nr_sec_page_table_pages grew by %ld, expected %ld",
+				now.secondary - before->secondary, tables);
+	if (now.iommu - before->iommu != tables && before->iommu >= 0)
+		return complain("nr_iommu_pages grew by %ld, expected %ld",
+				now.iommu - before->iommu, tables);
+	return NULL;
+}
+
+/* After a drain: all as it was, and so many tables and trees freed meanwhile */
+static const char *check_back(const struct counts *before, long tables, long trees)
+{
+	struct counts now = count_drained();
+
+	if (now.pending)
+		return complain("%ld tables pending after a drain",
+				now.pending);
+	if (now.freed - before->freed != tables)
+		return complain("%ld tables freed, expected %ld",
+				now.freed - before->freed, tables);
+	if (now.trees_done - before->trees_done != trees)
+		return complain("%ld trees done, expected %ld",
+				now.trees_done - before->trees_done, trees);
+	return check_growth(before, 0);
+}
+
+static bool fill_4g(int fd)
+{
+	return iopt_fill(fd, 0, SZ_2M, 2048, SZ_4K, 512);
+}
+
+/* So many tables of 2 MiB, in the space of 39 bits, with a page in each */
+static int make_sparse(__u64 regions, unsigned int flags)
+{
+	int fd = iopt_new(39, flags);
+
+	if (!iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
+		abort();
+	return fd;
+}
+
+static long sparse_tables(__u64 regions)
+{
+	return 1 + (regions + 511) / 512 + regions;
+}
+
+/* As many regions of 2 MiB as a third of the free memory has tables for */
+static __u64 regions_that_fit(void)
+{
+	__u64 regions = sysconf(_SC_AVPHYS_PAGES) / 3;
+
+	return regions < 262144 ? regions : 262144;
+}
+
+/* --- one tree ------------------------------------------------------------------ */
+
+FIXTURE(tree)
+{
+	struct counts before;
+	char saved[3][32];
+};
+
+FIXTURE_VARIANT(tree)
+{
+	const char *deferred;
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(tree, by_worker)
+{
+	.deferred = "1",
+};
+
+FIXTURE_VARIANT_ADD(tree, by_worker_coherent)
+{
+	.deferred = "1", .flags = IOPT_COHERENT,
+};
+
+FIXTURE_VARIANT_ADD(tree, by_caller)
+{
+	.deferred = "0",
+};
+
+FIXTURE_VARIANT_ADD(tree, by_caller_coherent)
+{
+	.deferred = "0", .flags = IOPT_COHERENT,
+};
+
+static void save_parameters(char saved[3][32])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		snprintf(saved[i], sizeof(saved[i]), "%ld",
+			 iopt_param(parameters[i]));
+}
+
+static void restore_parameters(char saved[3][32])
+{
+	int i;
+
+	for (i = 0; i < 3; i++)
+		iopt_set_param(parameters[i], saved[i]);
+}
+
+FIXTURE_SETUP(tree)
+{
+	if (!iopt_alone())
+		SKIP(return, "others use the library: its counters are not ours");
+	save_parameters(self->saved);
+	ASSERT_EQ(0, iopt_set_param("deferred", variant->deferred));
+	self->before = count_drained();
+}
+
+FIXTURE_TEARDOWN(tree)
+{
+	restore_parameters(self->saved);
+}
+
+#define ASSERT_FINE(check) do {						\
+	const char *_bad = (check);						\
+	ASSERT_EQ(NULL, _bad)						\
+		TH_LOG("%s", _bad);					\
+} while (0)
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+/* Free it, and see that whoever is to do the work does it */
+static const char *free_by(const char *deferred, int fd)
+{
+	long helps = iopt_stat("helps"), shrinks = iopt_stat("shrinks");
+
+	iopt_free(fd);
+	if (deferred[0] == '0') {
+		if (iopt_stat("pending"))
+			return complain("tables are pending after a free by the caller");
+		return NULL;
+	}
+	/* Short of memory, somebody else may have been made to help */
+	if (iopt_stat("helps") != helps && iopt_stat("shrinks") == shrinks)
+		return complain("the caller helped, and was not to");
+	return NULL;
+}
+
+TEST_F(tree, empty)
+{
+	int fd = iopt_new(39, variant->flags);
+
+	ASSERT_FINE(check_growth(&self->before, 1));
+	ASSERT_FINE(free_by(variant->deferred, fd));
+	ASSERT_FINE(check_back(&self->before, 1, 1));
+	close(fd);
+}
+
+TEST_F(tree, emptied)
+{
+	int fd = make_sparse(1000, variant->flags);
+
+	ASSERT_TRUE(iopt_strip(fd, 0, SZ_2M, 1000, SZ_4K, 1));
+	ASSERT_FINE(check_growth(&self->before, sparse_tables(1000)));
+	iopt_free(fd);
+	ASSERT_FINE(check_back(&self->before, sparse_tables(1000), 1));
+	close(fd);
+}
+
+TEST_F(tree, sparse)
+{
+	int fd = iopt_new(48, variant->flags);
+
+	/* Four levels: each of 300 pages has all of its tables for itself */
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_512G, 300, SZ_4K, 1));
+	ASSERT_FINE(check_growth(&self->before, 1 + 3 * 300));
+	iopt_free(fd);
+	ASSERT_FINE(check_back(&self->before, 1 + 3 * 300, 1));
+	close(fd);
+}
+
+TEST_F(tree, only_blocks)
+{
+	int fd = iopt_new(39, variant->flags);
+
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, 2048, SZ_2M, 1));
+	ASSERT_TRUE(iopt_fill(fd, SZ_512G / 2, SZ_1G, 256, SZ_1G, 1));
+	ASSERT_FINE(check_growth(&self->before, 5));
+	iopt_free(fd);
+	ASSERT_FINE(check_back(&self->before, 5, 1));
+	close(fd);
+}
+
+TEST_F(tree, full_4g)
+{
+	int fd = iopt_new(32, variant->flags);
+
+	ASSERT_TRUE(fill_4g(fd));
+	ASSERT_FINE(check_growth(&self->before, FULL_4G));
+	ASSERT_FINE(free_by(variant->deferred, fd));
+	ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
+	close(fd);
+}
+
+TEST_F(tree, closed_file)
+{
+	int fd = iopt_new(32, variant->flags);
+
+	ASSERT_TRUE(fill_4g(fd));
+	close(fd);
+	ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
+}
+
+TEST_F_TIMEOUT(tree, as_big_as_memory_allows, 300)
+{
+	__u64 regions = regions_that_fit();
+	long tables = sparse_tables(regions);
+	int fd = make_sparse(regions, variant->flags);
+
+	TH_LOG("%ld tables", tables);
+	ASSERT_FINE(check_growth(&self->before, tables));
+	ASSERT_FINE(free_by(variant->deferred, fd));
+	ASSERT_FINE(check_back(&self->before, tables, 1));
+	close(fd);
+}
+
+/*
+ * Making a table takes five to fifteen times as long as freeing it, so a caller
+ * who is back in a thirtieth of the time has not freed them. A busy machine may
+ * get in between, the worker that wakes up not least, but hardly each time.
+ */
+TEST_F_TIMEOUT(tree, caller_is_back_at_once, 300)
+{
+	__u64 making = 0, freeing = 1;
+	int tries;
+
+	if (variant->deferred[0] == '0')
+		SKIP(return, "the caller frees");
+	for (tries = 0; tries < 40 && freeing * 30 > making; tries++) {
+		__u64 start = now_ns();
+		int fd = make_sparse(5000, variant->flags);
+
+		making = now_ns() - start;
+		freeing = iopt_free(fd);
+		close(fd);
+		iopt_drain();
+	}
+	EXPECT_GT(making, freeing * 30);
+}
+
+/*
+ * In one tree at once: live tables, empty ones, some in limbo, some that a
+ * flush that timed out put back, and some pending.
+ */
+TEST_F(tree, half_torn)
+{
+	int fd = iopt_new(32, variant->flags);
+
+	ASSERT_TRUE(fill_4g(fd));
+	ASSERT_TRUE(iopt_strip(fd, 0, SZ_2M, 300, SZ_2M, 1));
+	ASSERT_EQ(300, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	ASSERT_TRUE(iopt_strip(fd, SZ_1G, 2 * SZ_2M, 100, SZ_2M, 1));
+	ASSERT_EQ(100, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END |
+				      IOPT_FLUSH_TIMED_OUT));
+	ASSERT_TRUE(iopt_strip(fd, SZ_1G + SZ_2M, 2 * SZ_2M, 100, SZ_4K, 512));
+	ASSERT_TRUE(iopt_strip(fd, 2 * SZ_1G, SZ_1G, 1, SZ_1G, 1));
+	ASSERT_TRUE(iopt_strip(fd, 3 * SZ_1G, SZ_2M, 7, SZ_4K, 100));
+	iopt_free(fd);
+	ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
+	close(fd);
+}
+
+/* --- several ------------------------------------------------------------------- */
+
+struct worker {
+	pthread_t thread;
+	unsigned int flags;
+	unsigned int rounds;
+	long tables;		/* freed by all of its trees */
+	bool failed;
+};
+
+static void *make_and_free(void *arg)
+{
+	struct worker *worker = arg;
+	unsigned int i;
+
+	for (i = 0; i < worker->rounds; i++) {
+		__u64 regions = 200 + 173 * i;
+		int fd = iopt_new(39, worker->flags);
+
+		worker->failed |= !iopt_fill(fd, i * SZ_1G, SZ_2M, regions,
+					     SZ_4K, 1);
+		/* The first GiB it touches is cut off beforehand, at times */
+		if (i % 2) {
+			worker->failed |= iopt_unmap(fd, i * SZ_1G, SZ_1G,
+						     1) != SZ_1G;
+			iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+		}
+		worker->tables += sparse_tables(regions);
+		iopt_free(fd);
+		close(fd);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(tree, several_at_once, 120)
+{
+	struct worker workers[THREADS] = {};
+	long tables = 0;
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		workers[i].flags = variant->flags;
+		workers[i].rounds = 8;
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL,
+					    make_and_free, &workers[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		EXPECT_FALSE(workers[i].failed);
+		tables += workers[i].tables;
+	}
+	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
+}
+
+static void *drain_and_look(void *arg)
+{
+	long *pending = arg;
+
+	iopt_drain();
+	*pending = iopt_stat("pending");
+	return NULL;
+}
+
+/* Nothing new comes in meanwhile, so after any of the drains nothing is left */
+TEST_F_TIMEOUT(tree, drained_by_several, 120)
+{
+	pthread_t threads[THREADS];
+	long pending[THREADS];
+	int i, fd[THREADS];
+
+	for (i = 0; i < THREADS; i++)
+		fd[i] = make_sparse(2000, variant->flags);
+	for (i = 0; i < THREADS; i++)
+		iopt_free(fd[i]);
+	for (i = 0; i < THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, drain_and_look,
+					    &pending[i]));
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, pending[i]);
+		close(fd[i]);
+	}
+	ASSERT_FINE(check_back(&self->before, THREADS * sparse_tables(2000),
+			       THREADS));
+}
+
+/* --- bounds -------------------------------------------------------------------- */
+
+TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
+{
+	static const long sizes[] = { 1, 7, 64, 4096 };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int fd = iopt_new(32, variant->flags);
+		char text[16];
+		long batches;
+
+		snprintf(text, sizeof(text), "%ld", sizes[i]);
+		ASSERT_EQ(0, iopt_set_param("batch", text));
+		ASSERT_EQ(sizes[i], iopt_param("batch"));
+		ASSERT_TRUE(fill_4g(fd));
+		self->before = count_drained();
+		self->before.live -= FULL_4G;
+		self->before.secondary -= FULL_4G;
+		self->before.iommu -= self->before.iommu < 0 ? 0 : FULL_4G;
+		iopt_reset_longest();
+		batches = iopt_stat("batches");
+		iopt_free(fd);
+		ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
+		ASSERT_LT(0, iopt_stat("longest_batch"));
+		ASSERT_GE(sizes[i], iopt_stat("longest_batch"));
+		ASSERT_LE(FULL_4G / sizes[i], iopt_stat("batches") - batches);
+		close(fd);
+	}
+}
+
+TEST_F_TIMEOUT(tree, limit_makes_callers_help, 120)
+{
+	long helps = iopt_stat("helps");
+	int fd = make_sparse(10000, variant->flags), other;
+
+	ASSERT_EQ(0, iopt_set_param("limit", "100"));
+	iopt_free(fd);
+	ASSERT_GE(100, iopt_stat("pending"));
+	ASSERT_LT(helps, iopt_stat("helps"));
+	close(fd);
+
+	/* And so do those who map */
+	ASSERT_EQ(0, iopt_set_param("limit", "1000000"));
+	fd = make_sparse(20000, variant->flags);
+	other = iopt_new(39, variant->flags);
+	iopt_free(fd);
+	helps = iopt_stat("helps");
+	if (variant->deferred[0] == '1') {
+		ASSERT_EQ(0, iopt_set_param("limit", "1"));
+		ASSERT_TRUE(iopt_fill(other, 0, SZ_1G, 1, SZ_4K, 200 * 512));
+		ASSERT_LT(helps, iopt_stat("helps"));
+	}
+	close(fd);
+	close(other);
+	iopt_drain();
+	ASSERT_FINE(check_growth(&self->before, 0));
+}
+
+/* A small tree behind a huge one does not wait for all of it */
+TEST_F_TIMEOUT(tree, small_one_overtakes, 120)
+{
+	long done = self->before.trees_done;
+	int huge, small, tries;
+	long pending = 0;
+
+	if (variant->deferred[0] == '0')
+		SKIP(return, "the caller frees: there is no queue");
+	for (tries = 0; tries < 5 && !pending; tries++) {
+		huge = make_sparse(40000, variant->flags);
+		small = iopt_new(39, variant->flags);
+		done = iopt_stat("trees_done");
+		iopt_free(huge);
+		iopt_free(small);
+		while (iopt_stat("trees_done") == done)
+			sched_yield();
+		pending = iopt_stat("pending");
+		close(huge);
+		close(small);
+		iopt_drain();
+	}
+	EXPECT_LT(0, pending);
+	ASSERT_FINE(check_growth(&self->before, 0));
+}
+
+/* --- parameters ---------------------------------------------------------------- */
+
+FIXTURE(parameters)
+{
+	char saved[3][32];
+};
+
+FIXTURE_SETUP(parameters)
+{
+	save_parameters(self->saved);
+}
+
+FIXTURE_TEARDOWN(parameters)
+{
+	restore_parameters(self->saved);
+}
+
+TEST_F(parameters, bad_values_change_nothing)
+{
+	static const struct {
+		const char *name;
+		const char *value;
+	} bad[] = {
+		{ "batch", "0" }, { "batch", "4097" }, { "batch", "-1" },
+		{ "batch", "many" }, { "batch", "64 tables" }, { "batch", "\n" },
+		{ "batch", "99999999999999999999999" },
+		{ "limit", "0" }, { "limit", "-1" }, { "limit", "none" },
+		{ "limit", "99999999999999999999999" },
+		{ "deferred", "maybe" }, { "deferred", "2" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		long old = iopt_param(bad[i].name);
+
+		EXPECT_EQ(-EINVAL, iopt_set_param(bad[i].name, bad[i].value))
+			TH_LOG("%s=%s", bad[i].name, bad[i].value);
+		EXPECT_EQ(old, iopt_param(bad[i].name));
+	}
+}
+
+TEST_F(parameters, good_values_are_taken)
+{
+	static const struct {
+		const char *name;
+		const char *value;
+		long read;
+	} good[] = {
+		{ "batch", "1", 1 }, { "batch", "4096", 4096 },
+		{ "batch", "0x20\n", 32 }, { "limit", "1", 1 },
+		{ "limit", "262144", 262144 }, { "deferred", "0", 0 },
+		{ "deferred", "Y", 1 }, { "deferred", "off", 0 },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++) {
+		EXPECT_EQ(0, iopt_set_param(good[i].name, good[i].value));
+		EXPECT_EQ(good[i].read, iopt_param(good[i].name));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	iopt_require();
+	return test_harness_run(argc, argv);
+}
