@@ -17,5 +17,16 @@
 #error "ipmmu-deferred needs Linux 6.1 or newer"
 #endif
 
+/*
+ * Debian's kernels zero every variable on the stack (CONFIG_INIT_STACK_ALL_ZERO).
+ * For one that is filled in anyway, on a path where a hundred instructions are
+ * a tenth of the whole.
+ */
+#if __has_attribute(__uninitialized__)
+#define compat_uninitialized	__attribute__((__uninitialized__))
+#else
+#define compat_uninitialized
+#endif
+
 #endif /* __ASSEMBLY__ */
 #endif /* COMPAT_H */

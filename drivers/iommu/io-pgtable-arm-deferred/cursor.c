@@ -37,61 +37,79 @@ void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root)
 			  iopt_page_below(root));
 }
 
-/* The next table under the one being emptied, or NULL when @scan ran out */
-static u64 *iopt_cursor_child(struct iopt_cursor *cursor,
-			      const struct lpae_geometry *geo,
-			      unsigned int *scan)
+/*
+ * The tables of the last level under the one being emptied, up to a table that
+ * has some under itself: that one is gone into. Return: how many were taken.
+ */
+static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
+				       unsigned int end, struct page **pages,
+				       unsigned int max, unsigned int *scan)
 {
 	int level = cursor->level;
-	unsigned int end = lpae_entries(geo, level);
+	const u64 *table = cursor->table[level];
 	unsigned int index = cursor->index[level];
-	u64 *found = NULL;
+	unsigned int stop = min(end, index + *scan);
+	unsigned int first = index, nr = 0;
+	unsigned long below = 0;
+	struct page *page = NULL;
 
-	while (index < end && *scan) {
-		u64 entry = cursor->table[level][index++];
+	/* Entries above the last level: one that leads on leads to a table. */
+	while (index < stop && nr < max && nr < cursor->below[level]) {
+		u64 entry = table[index++];
 
-		--*scan;
-		if (lpae_is_table(entry, level)) {
-			found = iopt_table_of(entry);
+		if (!lpae_leads_on(entry))
+			continue;
+		page = pfn_to_page(lpae_address(entry) >> LPAE_PAGE_SHIFT);
+		below = iopt_page_below(page);
+		if (below)
 			break;
-		}
+		pages[nr++] = page;
 	}
+	*scan -= index - first;
 	cursor->index[level] = index;
-	/* The count says that there is one: the tree must have been damaged. */
-	if (!found && index == end && WARN_ON_ONCE(cursor->below[level]))
-		cursor->below[level] = 0;
-	return found;
+	cursor->below[level] -= nr;
+	if (below) {
+		cursor->below[level] -= below + 1;
+		iopt_cursor_enter(cursor, level + 1, page_address(page), below);
+	}
+	return nr;
 }
 
 /*
- * iopt_cursor_next() - the next table that nothing is under any more
+ * iopt_cursor_take() - tables that nothing is under any more
+ * @pages: filled with their pages, which are the caller's now
+ * @max: how many at most
  * @scan: how many entries may be looked at; counted down
  *
  * Goes back up as soon as the count says that nothing is left under a table, so
  * that a sparse or block-mapped table is not read to its end.
  *
- * Return: the table, which is the caller's now, or NULL when @scan ran out. With
- * the sub-tree's root handed out the cursor is closed.
+ * Return: how many were taken, 0 if @scan ran out before. With the sub-tree's
+ * root handed out the cursor is closed.
  */
-u64 *iopt_cursor_next(struct iopt_cursor *cursor,
-		      const struct lpae_geometry *geo, unsigned int *scan)
+unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
+			      const struct lpae_geometry *geo,
+			      struct page **pages, unsigned int max,
+			      unsigned int *scan)
 {
-	while (cursor->below[cursor->level]) {
-		int level = cursor->level;
-		u64 *child = iopt_cursor_child(cursor, geo, scan);
-		unsigned long below;
+	unsigned int nr = 0;
 
-		if (!child) {
-			if (!*scan)
-				return NULL;
+	while (nr < max && *scan && iopt_cursor_is_open(cursor)) {
+		int level = cursor->level;
+		unsigned int end = lpae_entries(geo, level);
+
+		if (!cursor->below[level]) {
+			pages[nr++] = iopt_table_page(cursor->table[level]);
+			cursor->level--;
 			continue;
 		}
-		below = iopt_page_below(iopt_table_page(child));
-		cursor->below[level] -= below + 1;
-		/* Most tables are of the last level: no need to go down there. */
-		if (!below)
-			return child;
-		iopt_cursor_enter(cursor, level + 1, child, below);
+		/* The count says there is one: else the tree is damaged. */
+		if (WARN_ON_ONCE(cursor->index[level] == end)) {
+			cursor->below[level] = 0;
+			continue;
+		}
+		nr += iopt_cursor_gather(cursor, end, pages + nr, max - nr,
+					 scan);
 	}
-	return cursor->table[cursor->level--];
+	return nr;
 }

@@ -13,7 +13,9 @@
 void iopt_cursor_close(struct iopt_cursor *cursor);
 bool iopt_cursor_is_open(const struct iopt_cursor *cursor);
 void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root);
-u64 *iopt_cursor_next(struct iopt_cursor *cursor,
-		      const struct lpae_geometry *geo, unsigned int *scan);
+unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
+			      const struct lpae_geometry *geo,
+			      struct page **pages, unsigned int max,
+			      unsigned int *scan);
 
 #endif /* _IOPT_CURSOR_H */

@@ -9,9 +9,9 @@
 phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_walk walk;
+	struct iopt_walk walk compat_uninitialized;
 
-	if (iova >> iopt->iop.cfg.ias)
+	if (iova > iopt->last)
 		return 0;
 
 	/* A neighbour's table on the way may be cut off, and not freed before. */

@@ -65,6 +65,9 @@
  */
 #define LPAE_SW_CLEAN		BIT_ULL(55)
 
+/* IOMMU_READ to IOMMU_PRIV: what lpae_leaf_attrs() looks at */
+#define LPAE_PROT_BITS		6
+
 /* Memory types in the order of MAIR; drivers program the value as it is. */
 enum lpae_attr_index {
 	LPAE_ATTR_NC,
@@ -116,6 +119,12 @@ static inline bool lpae_is_table(u64 entry, int level)
 {
 	return level < LPAE_LAST_LEVEL &&
 	       FIELD_GET(LPAE_TYPE, entry) == LPAE_TYPE_TABLE;
+}
+
+/* The same, where the level is known to be above the last */
+static inline bool lpae_leads_on(u64 entry)
+{
+	return FIELD_GET(LPAE_TYPE, entry) == LPAE_TYPE_TABLE;
 }
 
 static inline bool lpae_is_leaf(u64 entry, int level)

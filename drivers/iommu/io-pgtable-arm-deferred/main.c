@@ -13,6 +13,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
+#include <compat/dma.h>
 #include <compat/io-pgtable.h>
 #include "debugfs.h"
 #include "pgtable.h"
@@ -27,21 +28,6 @@
 #define IOPT_TCR_SH_INNER	3
 #define IOPT_TCR_RGN_NC		0
 #define IOPT_TCR_RGN_WBWA	1
-
-/* Does the range lie within the input size, in whole pages of a size we serve? */
-int iopt_check_range(struct iopt *iopt, unsigned long iova, size_t pgsize,
-		     size_t pgcount)
-{
-	const struct io_pgtable_cfg *cfg = &iopt->iop.cfg;
-	unsigned long last = iova + pgsize * pgcount - 1;
-
-	if (!pgcount || !is_power_of_2(pgsize) ||
-	    !(pgsize & cfg->pgsize_bitmap) || !IS_ALIGNED(iova, pgsize))
-		return -EINVAL;
-	if (pgcount > SIZE_MAX / pgsize || last < iova || last >> cfg->ias)
-		return -ERANGE;
-	return 0;
-}
 
 static const char *iopt_refusal(enum io_pgtable_fmt fmt,
 				const struct io_pgtable_cfg *cfg)
@@ -90,11 +76,24 @@ static bool iopt_init_cfg(struct iopt *iopt, struct io_pgtable_cfg *cfg)
 	return true;
 }
 
+/* What every map and unmap would work out again otherwise */
+static void iopt_init_paths(struct iopt *iopt, const struct io_pgtable_cfg *cfg)
+{
+	unsigned int prot;
+
+	iopt->ns = cfg->quirks & IO_PGTABLE_QUIRK_ARM_NS;
+	iopt->gathers = cfg->tlb && cfg->tlb->tlb_add_page;
+	iopt->last = GENMASK(cfg->ias - 1, 0);
+	for (prot = 0; prot < ARRAY_SIZE(iopt->attrs); prot++)
+		iopt->attrs[prot] = lpae_leaf_attrs(prot, iopt->ns);
+}
+
 static void iopt_init_tree(struct iopt_tree *tree,
 			   const struct io_pgtable_cfg *cfg)
 {
 	tree->dev = cfg->iommu_dev;
 	tree->coherent = cfg->coherent_walk;
+	tree->unmaps = !tree->coherent && compat_dma_needs_unmap(tree->dev);
 	raw_spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->limbo);
 	tree->limbo_gen = 1;
@@ -132,7 +131,6 @@ static struct iopt *iopt_create(enum io_pgtable_fmt fmt,
 	if (!iopt)
 		return NULL;
 
-	iopt->ns = cfg->quirks & IO_PGTABLE_QUIRK_ARM_NS;
 	iopt_init_tree(&iopt->tree, cfg);
 	if (!iopt_init_cfg(iopt, cfg)) {
 		dev_err(cfg->iommu_dev,
@@ -140,6 +138,7 @@ static struct iopt *iopt_create(enum io_pgtable_fmt fmt,
 			cfg->ias, cfg->oas);
 		goto err_free;
 	}
+	iopt_init_paths(iopt, cfg);
 	if (!iopt_alloc_root(iopt))
 		goto err_free;
 

@@ -106,7 +106,7 @@ int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
 static void iopt_discard(struct iopt *iopt, u64 **built, int level, int last)
 {
 	for (; level <= last; level++) {
-		iopt_table_unmap(&iopt->tree, built[level]);
+		iopt_table_unmap(&iopt->tree, iopt_table_page(built[level]));
 		iopt_table_free_unpublished(&iopt->tree, built[level]);
 	}
 }
@@ -121,7 +121,7 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
 
-	if (gen <= READ_ONCE(iopt->tree.flushed_gen))
+	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
 		return 0;
 
 	if (tlb && tlb->tlb_flush_walk)
@@ -294,6 +294,7 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 
 	iopt_descend(map->iopt, map->iova, map->level, walk);
 	plan->nr = 1;
+	plan->stamped = 0;
 	if (walk->level == map->level) {
 		if (lpae_is_table(walk->entry, walk->level))
 			return iopt_map_replace(map, walk);
@@ -313,8 +314,8 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 
 static int iopt_map_step(struct iopt_map *map)
 {
+	struct iopt_map_plan plan compat_uninitialized;
 	struct iopt *iopt = map->iopt;
-	struct iopt_map_plan plan;
 	int ret;
 
 	rcu_read_lock();
@@ -414,7 +415,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 		return ret;
 
 	map.level = lpae_leaf_level(pgsize);
-	map.leaf = paddr | lpae_leaf_attrs(prot, iopt->ns) |
+	map.leaf = paddr | iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
 		   lpae_leaf_type(map.level);
 	ret = iopt_map_all(&map);
 

@@ -9,6 +9,7 @@
 #define _IOPT_PGTABLE_H
 
 #include <linux/io-pgtable.h>
+#include <linux/overflow.h>
 
 #include "table.h"
 #include "tree.h"
@@ -25,6 +26,9 @@
  * @tree: its memory, which lives on after the hand-over
  * @root: table at level @tree.geo.start
  * @ns: entries carry NS and NSTable
+ * @gathers: the driver wants to hear of each leaf that is unmapped
+ * @last: the last IOVA
+ * @attrs: attributes of a leaf, by prot
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
  * @kept: which empty tables have not been cut off yet, see empty.c
@@ -38,6 +42,9 @@ struct iopt {
 	struct iopt_tree tree;
 	u64 *root;
 	bool ns;
+	bool gathers;
+	unsigned long last;
+	u64 attrs[BIT(LPAE_PROT_BITS)];
 	unsigned long failed;
 	unsigned long recovered;
 	unsigned long kept[IOPT_KEPT_TABLES];
@@ -88,22 +95,22 @@ static inline void iopt_descend(struct iopt *iopt, unsigned long iova, int last,
 				struct iopt_walk *walk)
 {
 	int level = iopt->tree.geo.start;
+	unsigned int shift = lpae_shift(level);
 	u64 *table = iopt->root;
+	u64 common = ~0ULL;
+	u64 entry;
 
-	walk->common = ~0ULL;
-	for (;;) {
-		u64 entry = READ_ONCE(table[lpae_index(iova, level)]);
-
+	for (;; level++, shift -= LPAE_LEVEL_BITS) {
+		entry = READ_ONCE(table[(iova >> shift) & (LPAE_ENTRIES - 1)]);
 		walk->table[level] = table;
-		if (level == last || !lpae_is_table(entry, level)) {
-			walk->entry = entry;
-			walk->level = level;
-			return;
-		}
-		walk->common &= entry;
+		if (level == last || !lpae_leads_on(entry))
+			break;
+		common &= entry;
 		table = iopt_table_of(entry);
-		level++;
 	}
+	walk->entry = entry;
+	walk->common = common;
+	walk->level = level;
 }
 
 /* @nr tables more, or less, under the table at @level of @walk and all above */
@@ -125,8 +132,20 @@ static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long iova
 	return min_t(size_t, room, count);
 }
 
-int iopt_check_range(struct iopt *iopt, unsigned long iova, size_t pgsize,
-		     size_t pgcount);
+/* Does the range lie within the input size, in whole pages of a size we serve? */
+static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
+				   size_t pgsize, size_t pgcount)
+{
+	unsigned long size, last;
+
+	if (!pgcount || !(pgsize & iopt->iop.cfg.pgsize_bitmap) ||
+	    (pgsize & (pgsize - 1)) || (iova & (pgsize - 1)))
+		return -EINVAL;
+	if (check_mul_overflow(pgsize, pgcount, &size))
+		return -ERANGE;
+	last = iova + size - 1;
+	return last < iova || last > iopt->last ? -ERANGE : 0;
+}
 
 int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,

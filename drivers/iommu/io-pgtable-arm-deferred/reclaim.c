@@ -142,8 +142,7 @@ static struct reclaimer reclaimer;
 /*
  * struct reclaim_batch - a batch under way
  * @pages: table pages taken out of the tree and not yet given back
- * @nr: how many
- * @tables: tables taken out in all
+ * @tables: tables freed
  * @scanned: entries read
  * @start: when it began
  * @reason: why it ended
@@ -151,7 +150,6 @@ static struct reclaimer reclaimer;
  */
 struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
-	unsigned int nr;
 	unsigned long tables;
 	unsigned int scanned;
 	ktime_t start;
@@ -187,26 +185,18 @@ static void reclaim_unaccount(struct page **pages, unsigned int nr)
 	}
 }
 
-static void reclaim_give_pages(struct reclaim_batch *b)
+static void reclaim_give_pages(struct reclaim_batch *b, struct iopt_tree *tree,
+			       unsigned int nr)
 {
-	if (!b->nr)
-		return;
-	reclaim_unaccount(b->pages, b->nr);
-	while (b->nr)
-		__free_page(b->pages[--b->nr]);
-}
+	unsigned int i;
 
-static void reclaim_put_table(struct reclaim_batch *b, struct iopt_tree *tree,
-			      u64 *table)
-{
-	struct page *page = iopt_table_page(table);
-
-	iopt_table_unmap(tree, table);
-	set_page_private(page, 0);
-	b->pages[b->nr++] = page;
-	b->tables++;
-	if (b->nr == RECLAIM_PAGES)
-		reclaim_give_pages(b);
+	reclaim_unaccount(b->pages, nr);
+	for (i = 0; i < nr; i++) {
+		iopt_table_unmap(tree, b->pages[i]);
+		set_page_private(b->pages[i], 0);
+		__free_page(b->pages[i]);
+	}
+	b->tables += nr;
 }
 
 /* Have a sub-tree open. Return: false when there is none left to open. */
@@ -230,12 +220,12 @@ static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
 					unsigned long max)
 {
 	unsigned int scan = RECLAIM_SCAN_SLICE;
-	u64 *table;
+	unsigned int nr = min_t(unsigned long, max - b->tables, RECLAIM_PAGES);
 
-	table = iopt_cursor_next(&tree->cursor, &tree->geo, &scan);
+	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
 	b->scanned += RECLAIM_SCAN_SLICE - scan;
-	if (table)
-		reclaim_put_table(b, tree, table);
+	if (nr)
+		reclaim_give_pages(b, tree, nr);
 
 	if (need_resched())
 		return RECLAIM_RESCHED;
@@ -255,9 +245,10 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	trace_batch_begin(tree, b->help);
 	b->start = ktime_get();
 	b->reason = RECLAIM_EMPTY;
+	b->tables = 0;
+	b->scanned = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	reclaim_give_pages(b);
 	reclaim_calm_allocator();
 }
 
@@ -349,7 +340,7 @@ static bool reclaim_put_back(struct iopt_tree *tree)
  */
 static long reclaim_batch(bool help)
 {
-	struct reclaim_batch b = { .help = help };
+	struct reclaim_batch b compat_uninitialized;
 	struct iopt_tree *tree = reclaim_take();
 	unsigned long flags;
 	bool gone;
@@ -357,6 +348,7 @@ static long reclaim_batch(bool help)
 	if (!tree)
 		return -ENOENT;
 
+	b.help = help;
 	reclaim_run(&b, tree);
 	atomic_long_sub(b.tables, &tree->live);
 	reclaim_note_live(-(long)b.tables);

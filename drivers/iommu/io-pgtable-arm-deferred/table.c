@@ -70,15 +70,6 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 	return -ENOMEM;
 }
 
-/* Undo iopt_table_publishable(). The walker has written nothing to look at. */
-void iopt_table_unmap(struct iopt_tree *tree, u64 *table)
-{
-	if (!tree->coherent)
-		dma_unmap_single_attrs(tree->dev, virt_to_phys(table),
-				       LPAE_TABLE_SIZE, DMA_TO_DEVICE,
-				       DMA_ATTR_SKIP_CPU_SYNC);
-}
-
 /* A table that no walker has ever seen, and that is not mapped for DMA */
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
 {

@@ -115,7 +115,15 @@ static inline bool iopt_page_release(struct page *page, unsigned int nr)
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
-void iopt_table_unmap(struct iopt_tree *tree, u64 *table);
+
+/* Undo iopt_table_publishable(). The walker has written nothing to look at. */
+static inline void iopt_table_unmap(struct iopt_tree *tree, struct page *page)
+{
+	if (tree->unmaps)
+		dma_unmap_single_attrs(tree->dev, page_to_phys(page),
+				       LPAE_TABLE_SIZE, DMA_TO_DEVICE,
+				       DMA_ATTR_SKIP_CPU_SYNC);
+}
 
 /*
  * iopt_sync_entries() - make a run of entries visible to the walker

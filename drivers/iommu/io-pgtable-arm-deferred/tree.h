@@ -49,6 +49,7 @@ enum iopt_tree_state {
  * @dev: the IOMMU, for DMA unmapping; a reference is held
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
+ * @unmaps: the mapping of a table for DMA has to be undone
  * @live: tables allocated and not freed yet, whatever their state
  * @detach_lock: held to cut tables off a live tree; guards the next three
  * @limbo: roots of detached sub-trees that wait for a flush
@@ -77,6 +78,7 @@ struct iopt_tree {
 	struct device *dev;
 	struct lpae_geometry geo;
 	bool coherent;
+	bool unmaps;
 	atomic_long_t live;
 
 	raw_spinlock_t detach_lock;

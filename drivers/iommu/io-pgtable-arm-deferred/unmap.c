@@ -60,15 +60,16 @@ unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
 static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned long iova,
 			      unsigned int nr)
 {
-	const struct iommu_flush_ops *tlb = unmap->iopt->iop.cfg.tlb;
+	const struct iopt *iopt = unmap->iopt;
 
-	if (!tlb || !tlb->tlb_add_page || !unmap->gather ||
+	if (!iopt->gathers || !unmap->gather ||
 	    iommu_iotlb_gather_queued(unmap->gather))
 		return;
 
 	for (; nr; nr--, iova += unmap->pgsize)
-		tlb->tlb_add_page(unmap->gather, iova, unmap->pgsize,
-				  unmap->iopt->iop.cookie);
+		iopt->iop.cfg.tlb->tlb_add_page(unmap->gather, iova,
+						unmap->pgsize,
+						iopt->iop.cookie);
 }
 
 /* Clear leaves, up to the first entry that is none. Return: how many. */
@@ -216,7 +217,7 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 	if (iopt_publish(iopt, walk, iopt_walk_slot(walk, unmap->iova), table,
 			 walk->entry)) {
 		/* Somebody unmaps the same block: a bug in the callers. */
-		iopt_table_unmap(&iopt->tree, table);
+		iopt_table_unmap(&iopt->tree, iopt_table_page(table));
 		iopt_table_free_unpublished(&iopt->tree, table);
 		return -EBUSY;
 	}
@@ -227,7 +228,7 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 /* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
 static int iopt_unmap_one(struct iopt_unmap *unmap)
 {
-	struct iopt_walk walk;
+	struct iopt_walk walk compat_uninitialized;
 	int nr;
 
 	iopt_descend(unmap->iopt, unmap->iova, unmap->level, &walk);

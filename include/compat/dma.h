@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a DMA mapping needs at its end.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef COMPAT_DMA_H
+#define COMPAT_DMA_H
+
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/version.h>
+
+/*
+ * Must memory that the device only reads, and that it reads where it is, be
+ * unmapped? Not if the device is mapped directly: there is no bounce buffer
+ * to give back and nothing to look at. Since 6.16 the kernel answers that
+ * itself; until then only debugging of the DMA API would miss the call.
+ */
+static inline bool compat_dma_needs_unmap(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
+	return dma_need_unmap(dev);
+#else
+	return IS_ENABLED(CONFIG_DMA_API_DEBUG) || get_dma_ops(dev);
+#endif
+}
+
+#endif /* COMPAT_DMA_H */
