@@ -42,12 +42,11 @@ struct iopt_map {
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
 {
 	const u64 *end = entry + nr;
+	size_t pgsize = map->pgsize;
 	u64 leaf = map->leaf;
 
-	for (; entry < end; entry++) {
+	for (; entry < end; entry++, leaf += pgsize)
 		WRITE_ONCE(*entry, leaf);
-		leaf += map->pgsize;
-	}
 }
 
 static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
