@@ -222,7 +222,7 @@ TEST_F(dma, aperture_ends)
 #define WINDOW_SIZE	(WINDOW_PAGES * HOST_PAGE)
 #define SLOT_PAGES	512
 #define WINDOWS		4
-#define RANDOM_OPS	100000
+#define RANDOM_OPS	40000
 
 struct picture {
 	const struct rig *rig;

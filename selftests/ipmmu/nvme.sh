@@ -77,6 +77,8 @@ no_kernel_errors()
 ./witness clear 2>/dev/null || ktap_skip_all "no emulated IPMMU here"
 function=$(nvme_function)
 [ -n "$function" ] || ktap_skip_all "no NVMe controller here"
+! grep -q 'iommu.passthrough=1' /proc/cmdline ||
+	ktap_skip_all "iommu.passthrough=1: the kernel wants no translation"
 load_driver || ktap_skip_all "ipmmu-vmsa-deferred does not load or serves nothing"
 
 ktap_plan 9

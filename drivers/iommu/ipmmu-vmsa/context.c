@@ -16,6 +16,7 @@
 
 #include "encode.h"
 #include "ipmmu.h"
+#include "trace.h"
 
 static struct ipmmu_context *context_find(struct ipmmu_root *root,
 					  enum ipmmu_state state)
@@ -59,11 +60,13 @@ static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
 static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
 					  struct ipmmu_context *ctx)
 {
+	bool taken = ctx->state != IPMMU_BLOCKING;
 	struct io_pgtable_ops *parked = NULL;
-	unsigned long flags;
+	unsigned long flags, caches;
 	int ret;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
+	caches = ctx->caches;
 	ctx->imctr = 0;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
@@ -84,6 +87,8 @@ static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
+	if (taken && !ret)
+		trace_context_given_back(root->mmu->dev, ctx->id, caches);
 	return parked;
 }
 
@@ -148,6 +153,8 @@ int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu)
 	ctx->caches |= BIT(mmu->index);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
+	if (ctx->state == IPMMU_BUSY && !ctx->utlbs)
+		trace_context_taken(root->mmu->dev, ctx->id, ctx->caches);
 	return ipmmu_hw_flush(root, &ctx);
 }
 

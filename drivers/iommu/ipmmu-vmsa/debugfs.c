@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /sys/kernel/debug/ipmmu-vmsa-deferred/contexts: what each context of the root
- * is used for, one a line.
+ * What contexts and micro-TLBs are used for, one a line. Described in
+ * Documentation/ABI/debugfs-ipmmu-vmsa-deferred.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -41,14 +41,123 @@ static int contexts_show(struct seq_file *file, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(contexts);
 
-/* One root a system: the file needs no name of its own. */
+/*
+ * A position is a micro-TLB, counted through all caches. The mutex is held from
+ * start to stop, which is as long as it takes to fill the buffer of one read.
+ */
+#define UTLBS_END	(IPMMU_CACHES_MAX * IPMMU_UTLBS_MAX)
+
+static struct ipmmu *utlb_cache(const struct ipmmu_root *root, loff_t pos)
+{
+	return root->caches[(unsigned int)pos / IPMMU_UTLBS_MAX];
+}
+
+static unsigned int utlb_number(loff_t pos)
+{
+	return (unsigned int)pos % IPMMU_UTLBS_MAX;
+}
+
+/* From @pos on, the first that has masters or points somewhere */
+static void *utlbs_find(const struct ipmmu_root *root, loff_t *pos)
+{
+	const struct ipmmu_utlb *utlb;
+	const struct ipmmu *mmu;
+
+	for (; *pos < UTLBS_END; ++*pos) {
+		mmu = utlb_cache(root, *pos);
+		if (!mmu)
+			continue;
+		utlb = &mmu->utlbs[utlb_number(*pos)];
+		if (utlb->clients || utlb->context)
+			return pos;
+	}
+	return NULL;
+}
+
+static void *utlbs_start(struct seq_file *file, loff_t *pos)
+{
+	struct ipmmu_root *root = file->private;
+
+	mutex_lock(&root->mutex);
+	return utlbs_find(root, pos);
+}
+
+static void *utlbs_next(struct seq_file *file, void *entry, loff_t *pos)
+{
+	++*pos;
+	return utlbs_find(file->private, pos);
+}
+
+static void utlbs_stop(struct seq_file *file, void *entry)
+{
+	struct ipmmu_root *root = file->private;
+
+	mutex_unlock(&root->mutex);
+}
+
+static bool client_has(const struct ipmmu_client *client, unsigned int utlb)
+{
+	unsigned int i;
+
+	for (i = 0; i < client->count; i++)
+		if (client->utlb[i] == utlb)
+			return true;
+	return false;
+}
+
+static int utlbs_show(struct seq_file *file, void *entry)
+{
+	const struct ipmmu_root *root = file->private;
+	const struct ipmmu *mmu = utlb_cache(root, *(loff_t *)entry);
+	unsigned int number = utlb_number(*(loff_t *)entry);
+	const struct ipmmu_context *ctx = mmu->utlbs[number].context;
+	const struct ipmmu_client *client;
+
+	seq_printf(file, "%s cache %u utlb %u ", dev_name(mmu->dev), mmu->index,
+		   number);
+	if (ctx)
+		seq_printf(file, "context %u masters", ctx->id);
+	else
+		seq_puts(file, "off masters");
+	if (!mmu->utlbs[number].clients)
+		seq_puts(file, " none");
+	list_for_each_entry(client, &root->clients, node)
+		if (client->mmu == mmu && client_has(client, number))
+			seq_printf(file, " %s", dev_name(client->dev));
+	seq_putc(file, '\n');
+	return 0;
+}
+
+static const struct seq_operations utlbs_sops = {
+	.start = utlbs_start,
+	.next = utlbs_next,
+	.stop = utlbs_stop,
+	.show = utlbs_show,
+};
+DEFINE_SEQ_ATTRIBUTE(utlbs);
+
+/* One root a system: the files need no names of their own. */
+static const struct {
+	const char *name;
+	umode_t mode;
+	const struct file_operations *fops;
+} files[] = {
+	{ "contexts", 0444, &contexts_fops },
+	{ "utlbs", 0444, &utlbs_fops },
+	{ "tables", 0400, &ipmmu_dump_fops },
+};
+
 void ipmmu_debugfs_root(struct ipmmu_root *root)
 {
-	if (root)
-		debugfs_create_file("contexts", 0444, directory, root,
-				    &contexts_fops);
-	else
-		debugfs_lookup_and_remove("contexts", directory);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		if (root)
+			debugfs_create_file(files[i].name, files[i].mode,
+					    directory, root, files[i].fops);
+		else
+			debugfs_lookup_and_remove(files[i].name, directory);
+	}
 }
 
 void ipmmu_debugfs_init(void)

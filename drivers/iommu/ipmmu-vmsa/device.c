@@ -86,7 +86,9 @@ static struct iommu_device *client_probe(struct device *dev)
 	client->mmu = mmu;
 	client_fill(client, fwspec);
 
+	mutex_lock(&mmu->root->mutex);
 	ret = ipmmu_utlb_claim(client);
+	mutex_unlock(&mmu->root->mutex);
 	if (ret) {
 		kfree(client);
 		return ERR_PTR(ret);

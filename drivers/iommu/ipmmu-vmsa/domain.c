@@ -148,7 +148,7 @@ static void domain_evict(struct ipmmu_domain *domain)
 	struct ipmmu_root *root = domain->root;
 	struct ipmmu_client *client;
 
-	/* The mutex keeps the list as it is; unclaiming takes it too. */
+	/* The mutex keeps the list as it is. */
 	list_for_each_entry(client, &root->clients, node)
 		if (WARN_ON_ONCE(client->domain == domain))
 			ipmmu_utlb_point(client, root->blocking, NULL);

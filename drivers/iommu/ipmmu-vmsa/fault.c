@@ -9,6 +9,7 @@
 
 #include "encode.h"
 #include "ipmmu.h"
+#include "trace.h"
 
 /**
  * struct fault - what is known of a fault once the lock is dropped
@@ -88,6 +89,8 @@ static void fault_report(struct device *mmu, const struct fault *fault)
 {
 	struct device *dev = fault->client ? fault->client->dev : mmu;
 
+	trace_fault(fault->client ? dev_name(dev) : "-", fault->context,
+		    fault->address, fault->status);
 	if (fault->domain &&
 	    !report_iommu_fault(&fault->domain->io, dev, fault->address,
 				IOMMU_FAULT_READ))

@@ -7,10 +7,14 @@
 #include <linux/bitops.h>
 #include <linux/delay.h>
 #include <linux/io.h>
+#include <linux/ktime.h>
 
 #include "encode.h"
 #include "ipmmu.h"
 #include "regs.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
 
 /* A flush takes a few microseconds; the manual's software allows for this many. */
 #define FLUSH_STEPS	100
@@ -257,6 +261,19 @@ static __always_inline int flush_wait(struct ipmmu_root *root,
 	}
 }
 
+/* Out of line: whoever does not trace pays for a branch that is patched away. */
+static noinline int flush_wait_traced(struct ipmmu_root *root,
+				      struct ipmmu_context *ctx,
+				      unsigned long ticket)
+{
+	struct device *dev = root->mmu->dev;
+	u64 begin = ktime_get_ns();
+	int ret = flush_wait(root, ctx, ticket);
+
+	trace_flush(dev, ctx->id, ktime_get_ns() - begin, !ret);
+	return ret;
+}
+
 /**
  * ipmmu_hw_flush() - flush a context and wait for it
  * @root: the root
@@ -280,9 +297,11 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 		ticket = flush_ask(root, ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	if (ticket)
-		return flush_wait(root, ctx, ticket);
-	return ctx ? -ENODEV : 0;
+	if (!ticket)
+		return ctx ? -ENODEV : 0;
+	if (trace_flush_enabled())
+		return flush_wait_traced(root, ctx, ticket);
+	return flush_wait(root, ctx, ticket);
 }
 
 /**

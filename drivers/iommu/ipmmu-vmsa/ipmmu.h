@@ -129,7 +129,7 @@ struct ipmmu {
  * @mutex: see above
  * @caches: the cache IPMMUs
  * @online: those whose registers may be touched
- * @clients: the masters
+ * @clients: the masters; changed under mutex and lock, read under either
  * @count: number of contexts
  * @contexts: the contexts
  * @blocking: the one that is always empty
@@ -155,7 +155,7 @@ struct ipmmu_root {
 
 /**
  * struct ipmmu_client - a master behind an IPMMU
- * @node: in ipmmu_root.clients, under the lock
+ * @node: in ipmmu_root.clients
  * @dev: the master
  * @mmu: the cache IPMMU
  * @domain: the paging domain it is attached to, or NULL; under the lock
@@ -266,5 +266,8 @@ bool ipmmu_coherent(struct device *dev);
 void ipmmu_debugfs_init(void);
 void ipmmu_debugfs_exit(void);
 void ipmmu_debugfs_root(struct ipmmu_root *root);
+
+/* dump.c */
+extern const struct file_operations ipmmu_dump_fops;
 
 #endif /* IPMMU_H */

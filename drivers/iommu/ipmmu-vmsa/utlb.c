@@ -36,7 +36,7 @@ static void utlb_drop(struct ipmmu_client *client, unsigned int count)
 
 /**
  * ipmmu_utlb_claim() - count a master in on its micro-TLBs
- * @client: the master
+ * @client: the master; the root's mutex is held
  *
  * Return: 0, or -EINVAL with nothing changed.
  */
@@ -46,6 +46,8 @@ int ipmmu_utlb_claim(struct ipmmu_client *client)
 	unsigned long flags;
 	unsigned int i;
 	int ret = 0;
+
+	lockdep_assert_held(&root->mutex);
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	for (i = 0; i < client->count; i++) {
