@@ -27,6 +27,7 @@
 #define RACE_ROUNDS	600
 #define SCAN_ROOM	16384
 #define PLACES		24		/* three times what is kept of empty tables */
+#define ROUND		5		/* one more than fit, with the tables above them */
 
 static __u64 seed;
 static __u64 ops;
@@ -45,6 +46,7 @@ struct lane {
 	const char *bad;
 	char text[256];
 	unsigned int number;
+	unsigned int step;
 	enum flushes flushes;
 	int fd;
 };
@@ -85,8 +87,39 @@ struct stranger {
 	int fd;
 };
 
+static void stranger_checks(struct stranger *stranger, const char *how,
+			    __u64 iova, __u64 paddr)
+{
+	if (paddr == PA + iova)
+		return;
+	snprintf(stranger->text, sizeof(stranger->text),
+		 "a stranger's %s finds 0x%llx at 0x%llx", how, paddr, iova);
+	stranger->bad = stranger->text;
+}
+
+static void stranger_looks_up(struct stranger *stranger, struct rng *rng)
+{
+	__u64 iova = SZ_1G + rng_below(rng, 26 * SZ_2M), paddr;
+
+	if (rng_below(rng, 2))
+		iova = rng_below(rng, PLACES) * SZ_1G +
+		       rng_below(rng, 16 * SZ_4K);
+	paddr = iopt_lookup(stranger->fd, iova);
+	if (paddr)
+		stranger_checks(stranger, "lookup", iova, paddr);
+}
+
+static void stranger_dumps(struct stranger *stranger)
+{
+	struct iopt_next_run run = {};
+
+	while (iopt_next_run(stranger->fd, &run))
+		if (run.count)
+			stranger_checks(stranger, "dump", run.start, run.paddr);
+}
+
 /*
- * Looks up what others map and unmap. Whenever it looks, there is nothing, or
+ * Looks at what others map and unmap. Whenever it looks, there is nothing, or
  * the one address that this place is ever mapped to.
  */
 static void *look_all_the_time(void *arg)
@@ -96,17 +129,10 @@ static void *look_all_the_time(void *arg)
 
 	rng_seed(&rng, seed);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !stranger->bad) {
-		__u64 iova = SZ_1G + rng_below(&rng, 26 * SZ_2M), paddr;
-
-		if (rng_below(&rng, 2))
-			iova = rng_below(&rng, PLACES) * SZ_1G +
-			       rng_below(&rng, 16 * SZ_4K);
-		paddr = iopt_lookup(stranger->fd, iova);
-		if (!paddr || paddr == PA + iova)
-			continue;
-		snprintf(stranger->text, sizeof(stranger->text),
-			 "a stranger finds 0x%llx at 0x%llx", paddr, iova);
-		stranger->bad = stranger->text;
+		if (rng_below(&rng, 500))
+			stranger_looks_up(stranger, &rng);
+		else
+			stranger_dumps(stranger);
 	}
 	return NULL;
 }
@@ -227,6 +253,34 @@ static void dying_op(struct lane *lane)
 		lane_unmap(lane, iova, SZ_4K, 1);
 	else
 		lane_lookup(lane, iova + 99);
+}
+
+/*
+ * Round and round a few more places than are kept: whoever empties a table
+ * drives out the one that is mapped next, and that somebody else maps by now.
+ */
+static void round_op(struct lane *lane)
+{
+	__u64 place = lane->step++ % ROUND;
+	__u64 iova = SZ_1G + place * SZ_2M + lane->number * SZ_4K;
+
+	lane_map(lane, iova, SZ_4K, 1);
+	if (!rng_below(&lane->rng, 8))
+		lane_lookup(lane, iova);
+	lane_unmap(lane, iova, SZ_4K, 1);
+	/* Out of step with the others, now and then */
+	if (!rng_below(&lane->rng, 64))
+		lane->step++;
+}
+
+static void *play_round(void *arg)
+{
+	struct lane *lane = arg;
+	__u64 i;
+
+	for (i = 0; i < ops && !lane->bad; i++)
+		round_op(lane);
+	return NULL;
 }
 
 static void *play_dying(void *arg)
@@ -478,6 +532,11 @@ TEST_F_TIMEOUT(lanes, tables_that_die_and_flushes, 300)
 TEST_F_TIMEOUT(lanes, tables_that_die_and_late_flushes, 300)
 {
 	ASSERT_LANES(play_dying, LATE_FLUSHES);
+}
+
+TEST_F_TIMEOUT(lanes, tables_driven_out, 300)
+{
+	ASSERT_LANES(play_round, FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, new_tables_for_all, 300)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Keeps a page table, for module.sh:
+ * Keeps a page table, for the scripts:
  *
  *	hold wait TABLES	make it, say so, free it when standard input ends
  *	hold free TABLES	make it and free it
+ *	hold drain TABLES	and wait until it has gone
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -20,8 +21,9 @@ int main(int argc, char **argv)
 	__u64 tables;
 	int fd;
 
-	if (argc != 3 || (strcmp(argv[1], "wait") && strcmp(argv[1], "free"))) {
-		fprintf(stderr, "usage: %s wait|free TABLES\n", argv[0]);
+	if (argc != 3 || (strcmp(argv[1], "wait") && strcmp(argv[1], "free") &&
+			  strcmp(argv[1], "drain"))) {
+		fprintf(stderr, "%s wait|free|drain TABLES\n", argv[0]);
 		return KSFT_FAIL;
 	}
 	tables = strtoull(argv[2], NULL, 0);
@@ -37,5 +39,7 @@ int main(int argc, char **argv)
 			;
 	}
 	iopt_free(fd);
+	if (!strcmp(argv[1], "drain"))
+		iopt_drain();
 	return KSFT_PASS;
 }

@@ -207,7 +207,8 @@ void iopt_require(void)
 	close(fd);
 	iopt_drain();
 	/* A driver without a table does not disturb; tables left by us must not hide */
-	alone = !other_holders() || iopt_stat("live") == 0;
+	alone = !getenv("IOPT_SHARED") &&
+		(!other_holders() || iopt_stat("live") == 0);
 }
 
 /* --- the device ------------------------------------------------------------- */
@@ -281,6 +282,12 @@ __u64 iopt_lookup(int fd, __u64 iova)
 
 	must(fd, IOPT_IOC_LOOKUP, &arg, "lookup");
 	return arg.paddr;
+}
+
+bool iopt_next_run(int fd, struct iopt_next_run *run)
+{
+	must(fd, IOPT_IOC_NEXT_RUN, run, "next run");
+	return run->more;
 }
 
 __u64 iopt_flush(int fd, unsigned int flags)

@@ -45,6 +45,9 @@ int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
 	     __u64 pgcount, __u32 prot, __u64 *mapped);
 __u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
 __u64 iopt_lookup(int fd, __u64 iova);
+/* False at the end; run->iova is where to go on from */
+bool iopt_next_run(int fd, struct iopt_next_run *run);
+
 __u64 iopt_flush(int fd, unsigned int flags);
 void iopt_time_out(int fd, bool on);
 void iopt_counters(int fd, struct iopt_counters *counters);
@@ -65,7 +68,10 @@ void iopt_reset_longest(void);
 long iopt_param(const char *name);
 int iopt_set_param(const char *name, const char *value);
 
-/* Nobody else had tables when iopt_require() was called: the counters are ours */
+/*
+ * The counters are ours: nobody else had tables when iopt_require() was called,
+ * and IOPT_SHARED in the environment does not say that others will have.
+ */
 bool iopt_alone(void);
 
 /* A line of /proc/vmstat, per-CPU differences folded in; -1 when not there */

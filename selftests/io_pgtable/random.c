@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page tables at random against a model: what map and unmap say, what is found
- * by lookup, what lies in memory, and what the emulated hardware sees.
+ * by lookup and dump, what lies in memory, and what the emulated hardware sees.
  *
  *	random [--seed=N] [--ops=N]	or IOPT_SEED and IOPT_OPS
  *
@@ -288,6 +288,45 @@ static const char *check_leaves(struct test *t)
 	return bad;
 }
 
+#define ADDRESS_BITS	0x0000fffffffff000ull
+#define SOFTWARE_BITS	(0xfull << 55)
+
+static bool run_has_leaf(const struct iopt_next_run *run, __u32 i,
+			 const struct iopt_leaf *leaf)
+{
+	__u64 paddr = leaf->descriptor & ADDRESS_BITS;
+	__u64 attributes = leaf->descriptor & ~(ADDRESS_BITS | SOFTWARE_BITS);
+
+	return leaf->iova == run->start + i * run->pgsize &&
+	       paddr == run->paddr + i * run->pgsize &&
+	       attributes == (run->attributes & ~SOFTWARE_BITS) &&
+	       leaf->level == run->level &&
+	       run->pgsize == SZ_4K << 9 * (3 - run->level);
+}
+
+/* The library's dump has the leaves that the test has found, and no others */
+static const char *check_dump(struct test *t)
+{
+	__u64 n = 0, leaves = model_leaves(&t->model), from = 0;
+	struct iopt_next_run run = {};
+
+	while (iopt_next_run(t->fd, &run)) {
+		__u32 i;
+
+		for (i = 0; i < run.count; i++, n++)
+			if (n == leaves || !run_has_leaf(&run, i, &t->leaves[n]))
+				return complain("dump: leaf %u of 0x%llx: 0x%llx",
+						i, run.start, run.paddr);
+		if (run.iova <= from)
+			return complain("dump: on from 0x%llx is 0x%llx", from,
+					run.iova);
+		from = run.iova;
+	}
+	if (n != leaves)
+		return complain("dump: %llu leaves of %llu", n, leaves);
+	return NULL;
+}
+
 /* Every table that was ever cut off is in limbo or has been freed */
 static const char *check_counts(struct test *t)
 {
@@ -397,6 +436,8 @@ static const char *look(struct test *t)
 {
 	const char *bad = check_leaves(t);
 
+	if (!bad)
+		bad = check_dump(t);
 	if (!bad)
 		bad = check_counts(t);
 	if (!bad)

@@ -262,6 +262,24 @@ static long iopt_lookup(struct iopt_file *file, struct iopt_lookup *arg)
 	return 0;
 }
 
+static long iopt_next_run(struct iopt_file *file, struct iopt_next_run *arg)
+{
+	struct io_pgtable_deferred_run run = { .count = 0 };
+	unsigned long iova = arg->iova;
+
+	if (!file->ops || file->kernel)
+		return -EINVAL;
+	arg->more = io_pgtable_deferred_next_run(file->ops, &iova, &run);
+	arg->iova = iova;
+	arg->start = run.iova;
+	arg->paddr = run.paddr;
+	arg->pgsize = run.pgsize;
+	arg->attributes = run.attributes;
+	arg->count = run.count;
+	arg->level = run.level;
+	return 0;
+}
+
 /* One element of a fill: in pieces, as the library may stop at the end of a table */
 static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
 			 u64 iova)
@@ -470,6 +488,7 @@ union iopt_arg {
 	struct iopt_control control;
 	struct iopt_counters counters;
 	struct iopt_scan scan;
+	struct iopt_next_run next_run;
 };
 
 static long iopt_shared(struct iopt_file *file, unsigned int cmd,
@@ -482,6 +501,8 @@ static long iopt_shared(struct iopt_file *file, unsigned int cmd,
 		return iopt_unmap(file, &arg->unmap);
 	case IOPT_IOC_LOOKUP:
 		return iopt_lookup(file, &arg->lookup);
+	case IOPT_IOC_NEXT_RUN:
+		return iopt_next_run(file, &arg->next_run);
 	case IOPT_IOC_FILL:
 		return iopt_fill(file, &arg->fill, iopt_fill_one);
 	case IOPT_IOC_STRIP:

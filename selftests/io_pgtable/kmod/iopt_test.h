@@ -143,6 +143,19 @@ struct iopt_scan {
 	__u64 tables;		/* the root counts */
 };
 
+/* The next run of leaves from iova on, as the library dumps them */
+struct iopt_next_run {
+	__u64 iova;		/* in: where from; out: where to go on */
+	__u64 start;
+	__u64 paddr;
+	__u64 pgsize;
+	__u64 attributes;
+	__u32 count;		/* 0: none found so far */
+	__u32 level;
+	__u32 more;		/* 0: iova was past the end */
+	__u32 pad;
+};
+
 #define IOPT_IOC_CREATE		_IOWR('i', 0xd0, struct iopt_create)
 #define IOPT_IOC_MAP		_IOWR('i', 0xd1, struct iopt_map)
 #define IOPT_IOC_UNMAP		_IOWR('i', 0xd2, struct iopt_unmap)
@@ -155,5 +168,6 @@ struct iopt_scan {
 #define IOPT_IOC_CONTROL	_IOW('i', 0xd9, struct iopt_control)
 #define IOPT_IOC_COUNTERS	_IOR('i', 0xda, struct iopt_counters)
 #define IOPT_IOC_SCAN		_IOWR('i', 0xdb, struct iopt_scan)
+#define IOPT_IOC_NEXT_RUN	_IOWR('i', 0xdc, struct iopt_next_run)
 
 #endif /* IOPT_TEST_H */

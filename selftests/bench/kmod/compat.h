@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The calls of the IOMMU interface that changed between the kernels this is
+ * built for.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef IPMMU_BENCH_COMPAT_H
+#define IPMMU_BENCH_COMPAT_H
+
+#include <linux/err.h>
+#include <linux/iommu.h>
+#include <linux/version.h>
+
+static inline struct iommu_domain *compat_domain_alloc(struct device *dev)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+	return iommu_paging_domain_alloc(dev);
+#else
+	struct iommu_domain *domain = iommu_domain_alloc(dev->bus);
+
+	return domain ? domain : ERR_PTR(-ENOMEM);
+#endif
+}
+
+static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
+			     phys_addr_t paddr, size_t size, int prot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_map(domain, iova, paddr, size, prot, GFP_KERNEL);
+#else
+	return iommu_map(domain, iova, paddr, size, prot);
+#endif
+}
+
+#endif /* IPMMU_BENCH_COMPAT_H */

@@ -1,0 +1,332 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the library tells of itself: debugfs, tracepoints and histograms have the
+# form that is documented, under load too, and agree with each other.
+#
+# Copyright (C) 2026 The ipmmu-deferred authors
+
+LIB=io_pgtable_arm_deferred
+PARAMS=/sys/module/$LIB/parameters
+COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
+TRACING=/sys/kernel/tracing
+EVENTS=$TRACING/events/io_pgtable_deferred
+KSFT_SKIP=4
+
+# Plain numbers; those that only grow are among them
+NUMBERS="live pending freed batches longest_batch longest_batch_ns trees
+	trees_done helps drains shrinks"
+GROWING="freed batches trees_done helps drains shrinks"
+
+here=$(dirname "$0")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+planned=8
+number=0
+failures=0
+
+skip_all()
+{
+	echo "1..0 # SKIP $1"
+	exit $KSFT_SKIP
+}
+
+# report NAME: the verdict of the command before; status 4 is a skip
+report()
+{
+	status=$?
+	number=$((number + 1))
+	case $status in
+	0) echo "ok $number $1" ;;
+	"$KSFT_SKIP") echo "ok $number $1 # SKIP" ;;
+	*)
+		echo "not ok $number $1"
+		failures=$((failures + 1))
+		;;
+	esac
+}
+
+# fail TEXT: say why, and be false
+fail()
+{
+	echo "# $1"
+	return 1
+}
+
+abi_file()
+{
+	for file in "$here"/debugfs-io-pgtable-arm-deferred \
+			"$here"/../../Documentation/ABI/debugfs-io-pgtable-arm-deferred; do
+		if [ -e "$file" ]; then
+			echo "$file"
+			return
+		fi
+	done
+}
+
+# The same names in the documentation and in debugfs
+files_are_documented()
+{
+	abi=$(abi_file)
+	[ -n "$abi" ] || return $KSFT_SKIP
+	sed -n "s,^What:[[:space:]]*$COUNTERS/,,p" "$abi" | sort >"$work/abi"
+	for file in "$COUNTERS"/*; do
+		basename "$file"
+	done | sort >"$work/files"
+	cmp -s "$work/abi" "$work/files" ||
+		fail "documented: $(tr '\n' ' ' <"$work/abi"); there: $(tr '\n' ' ' <"$work/files")"
+}
+
+check_number()
+{
+	value=$(cat "$COUNTERS/$1")
+	case $value in
+	'' | *[!0-9]*) fail "$1: '$value' is no number" ;;
+	esac
+}
+
+# Lines "least below number": powers of two, each line where the last one ended
+check_hist()
+{
+	awk -v name="$1" '
+		function power(n) { while (n > 1) n /= 2; return n == 1 }
+		NF != 3 || $1 !~ /^[0-9]+$/ || $2 !~ /^[0-9]+$/ ||
+		$3 !~ /^[0-9]+$/ || $1 >= $2 || !power($2) ||
+		($1 != 0 && !power($1)) || (NR > 1 && $1 != last) {
+			print "# " name ": line " NR ": " $0
+			bad = 1
+		}
+		{ last = $2 }
+		END { exit bad }' "$COUNTERS/$1"
+}
+
+check_trees_list()
+{
+	cat "$COUNTERS/trees_list" >"$work/list"
+	grep -q busy "$work/list" && seen_busy=1
+	grep -v -E -e '^[^ ]+ (whole|parts) pending [0-9]+ freed [0-9]+ age_ms [0-9]+( busy)?$' \
+		-e '^and [0-9]+ more$' "$work/list" >"$work/odd" || return 0
+	fail "trees_list: $(head -n 1 "$work/odd")"
+}
+
+remember()
+{
+	for name in $GROWING; do
+		read -r value <"$COUNTERS/$name"
+		echo "$name $value"
+	done
+}
+
+# Nothing that only grows is smaller than when last looked at
+check_growth()
+{
+	remember >"$work/now"
+	[ ! -e "$work/last" ] ||
+		paste -d ' ' "$work/last" "$work/now" |
+		awk '$4 < $2 { print "# " $1 " went from " $2 " to " $4; bad = 1 }
+			END { exit bad }' || return 1
+	mv "$work/now" "$work/last"
+}
+
+look_once()
+{
+	for name in $NUMBERS; do
+		check_number "$name" || return 1
+	done
+	check_hist batch_hist && check_hist queue_hist && check_trees_list &&
+		check_growth
+}
+
+# While page tables come and go
+well_formed_under_load()
+{
+	seen_busy=0
+	rounds=0
+	IOPT_OPS=600 IOPT_SHARED=1 "$here/concurrent" >"$work/concurrent" 2>&1 &
+	load=$!
+	while kill -0 $load 2>/dev/null; do
+		"$here/hold" free 2000
+		look_once || break
+		rounds=$((rounds + 1))
+	done
+	wait $load || fail "concurrent fails meanwhile: $(grep '^not ok' "$work/concurrent")" ||
+		return 1
+	echo "# $rounds looks, $([ $seen_busy = 1 ] || echo no) tree seen while busy"
+	look_once && [ $rounds -gt 0 ]
+}
+
+# One table a batch, so that the tree is there to be seen
+trees_are_listed()
+{
+	echo 1 >$PARAMS/batch
+	"$here/hold" free 30000
+	cat "$COUNTERS/trees_list" >"$work/list"
+	echo 64 >$PARAMS/batch
+	"$here/hold" drain 1
+	grep -q -E '^iopt-test whole pending [0-9]+ ' "$work/list" ||
+		fail "no tree of iopt-test: $(head -n 1 "$work/list")" || return 1
+	check_trees_list || return 1
+	[ ! -s "$work/list" ] || fail "after a drain: $(head -n 1 "$work/list")"
+}
+
+# Files of debugfs have no size: read them
+is_empty()
+{
+	[ -z "$(cat "$COUNTERS/$1")" ]
+}
+
+reset_resets()
+{
+	"$here/hold" drain 1000
+	if [ "$(cat $COUNTERS/longest_batch)" = 0 ] || is_empty batch_hist ||
+			is_empty queue_hist; then
+		fail "nothing to reset after a page table was freed"
+		return
+	fi
+	echo 1 >$COUNTERS/reset
+	if [ "$(cat $COUNTERS/longest_batch)" != 0 ] ||
+			[ "$(cat $COUNTERS/longest_batch_ns)" != 0 ] ||
+			! is_empty batch_hist || ! is_empty queue_hist; then
+		fail "something is left after a reset"
+	fi
+}
+
+events_on()
+{
+	echo 8192 >$TRACING/buffer_size_kb
+	echo >$TRACING/trace
+	echo 1 >$EVENTS/enable
+}
+
+events_off()
+{
+	echo 0 >$EVENTS/enable
+	grep -v '^#' $TRACING/trace >"$work/trace"
+	echo >$TRACING/trace
+}
+
+count_events()
+{
+	grep -c " $1: " "$work/trace"
+}
+
+# Every table that is freed is in a batch_end; begin and end come in pairs
+events_tell_all()
+{
+	[ -d $EVENTS ] || return $KSFT_SKIP
+	"$here/hold" drain 1
+	read -r before <$COUNTERS/freed
+	read -r batches <$COUNTERS/batches
+	events_on
+	"$here/hold" drain 3000
+	events_off
+	read -r after <$COUNTERS/freed
+	read -r batches_after <$COUNTERS/batches
+	sum=$(sed -n 's/.* batch_end: .* tables=\([0-9]*\) .*/\1/p' "$work/trace" |
+		awk '{ sum += $1 } END { print sum + 0 }')
+	[ "$sum" = $((after - before)) ] && [ "$sum" -ge 3007 ] ||
+		fail "batch_end tells of $sum tables, freed grew by $((after - before))" ||
+		return 1
+	[ "$(count_events batch_begin)" = "$(count_events batch_end)" ] &&
+		[ "$(count_events batch_end)" -ge $((batches_after - batches)) ] ||
+		fail "$(count_events batch_begin) batches begun, $(count_events batch_end) ended" ||
+		return 1
+	tree='iopt-test tree=[0-9a-f]+'
+	grep -q -E " tree_queued: $tree tables=3007 whole\$" "$work/trace" ||
+		fail "tree_queued: $(grep tree_queued "$work/trace")" || return 1
+	grep -q -E " tree_done: $tree freed=3007 whole ns=[0-9]+\$" "$work/trace" ||
+		fail "tree_done: $(grep tree_done "$work/trace")" || return 1
+	numbers='tables=[0-9]+ scanned=[0-9]+'
+	reason='reason=(empty|full|scanned|resched)'
+	! grep ' batch_end: ' "$work/trace" |
+		grep -v -q -E " $tree $numbers $reason ns=[0-9]+\$" ||
+		fail "batch_end: $(grep -m 1 batch_end "$work/trace")"
+}
+
+help_is_told()
+{
+	[ -d $EVENTS ] || return $KSFT_SKIP
+	read -r limit <$PARAMS/limit
+	events_on
+	echo 1 >$PARAMS/limit
+	"$here/hold" drain 3000
+	echo "$limit" >$PARAMS/limit
+	events_off
+	grep -q -E ' help: pending=[0-9]+ limit=1$' "$work/trace" ||
+		fail "no help event: $(grep -c . "$work/trace") lines" || return 1
+	grep -q ' batch_begin: .* help$' "$work/trace" || fail "no batch by a helper"
+}
+
+# trigger FILE TEXT: set it, and remember how to take it away
+trigger()
+{
+	echo "$2" >>"$1" || return 1
+	echo "$1 $2" >>"$work/triggers"
+}
+
+remove_triggers()
+{
+	[ -e "$work/triggers" ] || return 0
+	sed '1!G;h;$!d' "$work/triggers" | while read -r file text; do
+		echo "!$text" >>"$file"
+	done
+	rm -f "$work/triggers"
+	[ ! -e $TRACING/synthetic_events ] || echo '!first_batch' >>$TRACING/synthetic_events
+}
+
+# The recipes of Documentation/tracing.md
+# shellcheck disable=SC2016 # $lat is the kernel's
+histograms_work()
+{
+	[ -e $EVENTS/batch_end/hist ] && [ -e $TRACING/synthetic_events ] ||
+		return $KSFT_SKIP
+	queued='onmatch(io_pgtable_deferred.tree_queued).first_batch($lat)'
+	trigger $EVENTS/batch_end/trigger 'hist:keys=ns.log2:vals=tables:sort=ns' &&
+		trigger $EVENTS/batch_end/trigger 'hist:keys=reason:vals=tables,scanned' &&
+		trigger $EVENTS/tree_done/trigger 'hist:keys=whole,ns.log2' &&
+		echo 'first_batch u64 lat' >>$TRACING/synthetic_events &&
+		trigger $EVENTS/tree_queued/trigger 'hist:keys=tree:ts0=common_timestamp.usecs' &&
+		trigger $EVENTS/batch_begin/trigger \
+			"hist:keys=tree:lat=common_timestamp.usecs-\$ts0:$queued" &&
+		trigger $TRACING/events/synthetic/first_batch/trigger 'hist:keys=lat.log2' ||
+		fail "a trigger is refused: $(tail -n 3 $TRACING/error_log 2>/dev/null)" ||
+		return 1
+	"$here/hold" drain 3000
+	empty=0
+	for hist in $EVENTS/batch_end/hist $EVENTS/tree_done/hist \
+			$TRACING/events/synthetic/first_batch/hist; do
+		grep -q -E 'Hits: [1-9]' "$hist" || fail "$hist is empty" || empty=1
+	done
+	return $empty
+}
+
+[ "$(id -u)" = 0 ] || skip_all "needs root"
+modprobe $LIB 2>/dev/null || skip_all "$LIB cannot be loaded"
+[ -e /dev/iopt-test ] || insmod "$here/iopt_test.ko" 2>/dev/null ||
+	modprobe iopt_test 2>/dev/null || skip_all "iopt_test cannot be loaded"
+"$here/hold" drain 1 || skip_all "no page table can be made"
+[ -d $COUNTERS ] || skip_all "no debugfs"
+[ "$(cat $COUNTERS/live)" = 0 ] || skip_all "others use the library: its counters are not ours"
+
+echo "TAP version 13"
+echo "1..$planned"
+files_are_documented
+report "files_are_documented"
+well_formed_under_load
+report "well_formed_under_load"
+trees_are_listed
+report "trees_are_listed"
+reset_resets
+report "reset_resets"
+events_tell_all
+report "events_tell_all"
+help_is_told
+report "help_is_told"
+histograms_work
+result=$?
+remove_triggers
+(exit $result)
+report "histograms_work"
+! grep -q -v '^#' $EVENTS/batch_end/trigger 2>/dev/null
+report "triggers_are_gone"
+[ $failures -eq 0 ]
