@@ -139,10 +139,15 @@ static void *look_all_the_time(void *arg)
 
 /* --- what a lane does to a slot of its own --------------------------------------- */
 
-/* The text lives with the lane, for its thread ends before it is read */
+/*
+ * The text lives with the lane, for its thread ends before it is read. What comes
+ * after the first is of no interest.
+ */
 static void lane_says(struct lane *lane, const char *what, __u64 iova,
 		      __u64 got, __u64 wanted)
 {
+	if (lane->bad)
+		return;
 	snprintf(lane->text, sizeof(lane->text),
 		 "thread %u: %s 0x%llx: 0x%llx, expected 0x%llx", lane->number,
 		 what, iova, got, wanted);
@@ -174,7 +179,10 @@ static void lane_map(struct lane *lane, __u64 iova, __u64 size,
 	__u64 mapped;
 	int ret = map_in_the_end(lane, iova, size, count, &mapped);
 
-	if (mapped != wanted || ret != (wanted == size * count ? 0 : -EEXIST))
+	if (ret != (wanted == size * count ? 0 : -EEXIST))
+		lane_says(lane, "error of map at", iova, -ret,
+			  wanted == size * count ? 0 : EEXIST);
+	if (mapped != wanted)
 		lane_says(lane, "mapped at", iova, mapped, wanted);
 }
 

@@ -119,9 +119,17 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
+	unsigned long flags;
 
 	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
 		return 0;
+
+	/*
+	 * The stamp is written before the table is in limbo, under the lock.
+	 * Wait for that: a flush that began in between would not cover it.
+	 */
+	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	if (tlb && tlb->tlb_flush_walk)
 		tlb->tlb_flush_walk(map->iova, map->pgsize, LPAE_TABLE_SIZE,
