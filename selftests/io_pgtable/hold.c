@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 		while (read(STDIN_FILENO, &byte, 1) > 0)
 			;
 	}
+	iopt_go_first(true);
 	iopt_free(fd);
 	if (!strcmp(argv[1], "drain"))
 		iopt_drain();

@@ -10,6 +10,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -436,4 +437,15 @@ __u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
 		exit(KSFT_FAIL);
 	}
 	return otherwise;
+}
+
+/*
+ * Before everything of normal priority on this CPU, so that the worker that a free
+ * wakes does not get its turn before the next call.
+ */
+void iopt_go_first(bool on)
+{
+	struct sched_param param = { .sched_priority = on };
+
+	sched_setscheduler(0, on ? SCHED_FIFO : SCHED_OTHER, &param);
 }

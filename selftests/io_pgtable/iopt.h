@@ -52,6 +52,7 @@ __u64 iopt_flush(int fd, unsigned int flags);
 void iopt_time_out(int fd, bool on);
 void iopt_counters(int fd, struct iopt_counters *counters);
 __u64 iopt_free(int fd);
+void iopt_go_first(bool on);
 __u64 iopt_drain(void);
 void iopt_scan(int fd, struct iopt_scan *scan);
 __u64 iopt_tables(int fd);
