@@ -69,8 +69,10 @@ apt_update()
 	write_apt_conf
 	write_sources
 	say "reading the mirror's index of arm64 packages"
-	APT_CONFIG=$APT_DIR/apt.conf apt-get -q update >&2 ||
-		die "no index of arm64 packages from the mirror: is the network up?"
+	APT_CONFIG=$APT_DIR/apt.conf apt-get -q -o APT::Update::Error-Mode=any \
+		update >&2 ||
+		die "the mirror does not answer, nothing was done: is the" \
+			"network up, and the mirror in /etc/apt right?"
 	touch "$stamp"
 }
 
