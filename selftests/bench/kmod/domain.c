@@ -12,7 +12,7 @@
 #include <linux/sizes.h>
 
 #include "bench.h"
-#include "compat.h"
+#include <compat/iommu-api.h>
 
 /*
  * Where things are mapped to. Nothing is ever read or written there: the device

@@ -20,7 +20,7 @@
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
-#include "compat.h"
+#include <compat/iommu-api.h>
 #include "ipmmu_test.h"
 
 /* 64 MiB: more than any test uses, less than would hurt the smallest guest */

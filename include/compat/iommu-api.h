@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The calls of the IOMMU interface that changed between the kernels this is
- * built for.
+ * The few calls that users of the IOMMU API make and that changed; for the test
+ * modules.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef IPMMU_BENCH_COMPAT_H
-#define IPMMU_BENCH_COMPAT_H
+#ifndef COMPAT_IOMMU_API_H
+#define COMPAT_IOMMU_API_H
 
 #include <linux/err.h>
 #include <linux/iommu.h>
@@ -33,4 +33,4 @@ static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
 #endif
 }
 
-#endif /* IPMMU_BENCH_COMPAT_H */
+#endif /* COMPAT_IOMMU_API_H */
