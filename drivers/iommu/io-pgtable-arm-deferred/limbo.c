@@ -42,21 +42,27 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 
 	INIT_LIST_HEAD(&limbo->tables);
 	limbo->count = 0;
-	limbo->failed = READ_ONCE(iopt->failed);
+	/*
+	 * What is read here says what the flush covers, so it is read before
+	 * the first register of the flush is written: hence the acquires.
+	 */
+	limbo->failed = smp_load_acquire(&iopt->failed);
 	/*
 	 * Nearly always empty. A detach on another CPU that is not seen here is
 	 * one whose caller has yet to make the flush that releases it. All limbos
 	 * before this one have been taken, and are covered by this flush, too.
 	 */
 	if (!READ_ONCE(tree->limbo_count)) {
-		limbo->gen = READ_ONCE(tree->limbo_gen) - 1;
+		/* As above, before the flush */
+		limbo->gen = smp_load_acquire(&tree->limbo_gen) - 1;
 		return;
 	}
 
 	raw_spin_lock_irqsave(&tree->detach_lock, flags);
 	list_splice_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
-	limbo->gen = tree->limbo_gen++;
+	limbo->gen = tree->limbo_gen;
+	WRITE_ONCE(tree->limbo_gen, limbo->gen + 1);
 	WRITE_ONCE(tree->limbo_count, 0);
 	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
 }
