@@ -20,8 +20,9 @@
 
 /*
  * struct iopt_map - a mapping under way
- * @iova: the next address to map
- * @leaf: the entry to put there
+ * @at: the next address to map
+ * @paddr: where that leads to
+ * @attrs: all of the entry but @paddr
  * @pgsize: bytes of a leaf
  * @level: of the tables that hold such leaves
  * @left: leaves to map
@@ -29,8 +30,9 @@
  */
 struct iopt_map {
 	struct iopt *iopt;
-	unsigned long iova;
-	u64 leaf;
+	unsigned long at;
+	phys_addr_t paddr;
+	u64 attrs;
 	size_t pgsize;
 	int level;
 	gfp_t gfp;
@@ -38,21 +40,18 @@ struct iopt_map {
 	size_t done;
 };
 
-/* Leave the map ready for what comes after the @nr leaves put into @entry */
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
 {
-	const u64 *end = entry + nr;
-	size_t pgsize = map->pgsize;
-	u64 leaf = map->leaf;
-
-	for (; entry < end; entry++, leaf += pgsize)
-		WRITE_ONCE(*entry, leaf);
+	lpae_fill(&map->iopt->tree.geo, entry, nr, map->attrs, map->paddr,
+		  map->pgsize);
 }
 
 static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
 {
-	map->iova += nr * map->pgsize;
-	map->leaf += nr * map->pgsize;
+	size_t size = nr * map->pgsize;
+
+	map->at += size;
+	map->paddr += size;
 	map->left -= nr;
 	map->done += nr;
 }
@@ -63,19 +62,25 @@ static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
  * depend on when he does.
  */
 static void iopt_walk_clean(struct iopt *iopt, const struct iopt_walk *walk,
-			    unsigned long iova)
+			    unsigned long at)
 {
+	const struct lpae_geometry *geo = &iopt->tree.geo;
 	int level;
 
-	for (level = iopt->tree.geo.start; level < walk->level; level++)
-		iopt_sync_entries(&iopt->tree,
-				  &walk->table[level][lpae_index(iova, level)],
-				  1);
+	for (level = geo->start; level < walk->level; level++)
+		iopt_sync_entry(&iopt->tree,
+				&walk->table[level][lpae_index(geo, at, level)]);
+}
+
+u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
+{
+	return lpae_pack(&iopt->tree.geo, virt_to_phys(table)) |
+	       iopt->table_attrs;
 }
 
 /*
  * iopt_publish() - let a walker find @table, and all that was built under it
- * @walk: the way to @slot
+ * @walk: the way to the slot
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
@@ -84,20 +89,20 @@ static void iopt_walk_clean(struct iopt *iopt, const struct iopt_walk *walk,
  *
  * Return: 0, or -EAGAIN when somebody else was there first.
  */
-int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
-		 u64 *table, u64 old)
+int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
+		 u64 old)
 {
 	unsigned long nr = iopt_page_below(iopt_table_page(table)) + 1;
-	u64 entry = lpae_table_entry(virt_to_phys(table), iopt->ns);
+	u64 entry = iopt_table_entry(iopt, table);
 
-	if (cmpxchg64_relaxed(slot, old, entry) != old)
+	if (cmpxchg64_relaxed(walk->slot, old, entry) != old)
 		return -EAGAIN;
 
 	iopt_walk_add_below(iopt, walk, walk->level, nr);
 	if (!iopt->tree.coherent) {
-		iopt_sync_entries(&iopt->tree, slot, 1);
+		iopt_sync_entry(&iopt->tree, walk->slot);
 		/* For software only, so it may reach memory when it likes. */
-		WRITE_ONCE(*slot, entry | LPAE_SW_CLEAN);
+		WRITE_ONCE(*walk->slot, entry | LPAE_SW_CLEAN);
 	}
 	return 0;
 }
@@ -132,7 +137,8 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	if (tlb && tlb->tlb_flush_walk)
-		tlb->tlb_flush_walk(map->iova, map->pgsize, LPAE_TABLE_SIZE,
+		tlb->tlb_flush_walk(iopt->base + map->at, map->pgsize,
+				    lpae_table_size(&iopt->tree.geo),
 				    iopt->iop.cookie);
 	return gen <= READ_ONCE(iopt->tree.flushed_gen) ? 0 : -EIO;
 }
@@ -142,20 +148,20 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 			   unsigned int nr)
 {
 	struct iopt *iopt = map->iopt;
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	unsigned int index = lpae_index(geo, map->at, level);
 	u64 *table;
 
 	/* A table that is filled from end to end needs no zeroes before. */
-	table = iopt_table_alloc(&iopt->tree, level,
-				 map->gfp | (nr < LPAE_ENTRIES ? __GFP_ZERO : 0));
+	table = iopt_table_alloc(&iopt->tree, level, map->gfp |
+				 (nr < BIT(geo->bits) ? __GFP_ZERO : 0));
 	if (!table)
 		return NULL;
 
 	if (child)
-		table[lpae_index(map->iova, level)] =
-			lpae_table_entry(virt_to_phys(child), iopt->ns) |
-			LPAE_SW_CLEAN;
+		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
 	else
-		iopt_map_fill(map, &table[lpae_index(map->iova, level)], nr);
+		iopt_map_fill(map, &table[index], nr);
 	iopt_page_init(iopt_table_page(table), level, child ? 1 : nr,
 		       map->level - level);
 
@@ -191,8 +197,7 @@ static int iopt_build_all(struct iopt_map *map, const struct iopt_walk *walk,
 static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
-	unsigned int nr = iopt_run_length(iopt, map->iova, map->level,
-					  map->left);
+	unsigned int nr = iopt_run_length(iopt, map->at, map->level, map->left);
 	u64 *built[LPAE_LEVELS];
 	int ret;
 
@@ -201,8 +206,7 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 		return ret;
 
 	ret = iopt_map_settle(map, walk->entry) ?:
-	      iopt_publish(iopt, walk, iopt_walk_slot(walk, map->iova),
-			   built[walk->level + 1], walk->entry);
+	      iopt_publish(iopt, walk, built[walk->level + 1], walk->entry);
 	if (ret) {
 		iopt_discard(iopt, built, walk->level + 1, map->level);
 		return ret;
@@ -222,7 +226,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	u64 *slot = iopt_walk_slot(walk, map->iova);
+	u64 *slot = walk->slot;
 	unsigned long flags, count = 0;
 	LIST_HEAD(tables);
 	u64 entry;
@@ -235,14 +239,14 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 	if (lpae_is_table(entry, walk->level)) {
 		count = iopt_detach(iopt, slot, entry, &tables);
 		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-		iopt_sync_entries(&iopt->tree, slot, 1);
+		iopt_sync_entry(&iopt->tree, slot);
 		iopt_limbo_add(iopt, &tables, count);
 	}
 	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	/* The entry that led there held the table above in place. */
 	if (count)
-		iopt_walk_release(iopt, walk, map->iova, 1);
+		iopt_walk_release(iopt, walk, map->at, 1);
 	return -EAGAIN;
 }
 
@@ -253,7 +257,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 				  u64 *stamped)
 {
-	unsigned int room = iopt_run_length(map->iopt, map->iova, map->level,
+	unsigned int room = iopt_run_length(map->iopt, map->at, map->level,
 					    map->left);
 	unsigned int nr;
 
@@ -273,13 +277,12 @@ static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
 			unsigned int nr, u64 stamped)
 {
-	u64 *slot = iopt_walk_slot(walk, map->iova);
 	int ret = iopt_map_settle(map, stamped);
 
 	if (ret)
 		return ret;
-	iopt_map_fill(map, slot, nr);
-	iopt_sync_entries(&map->iopt->tree, slot, nr);
+	iopt_map_fill(map, walk->slot, nr);
+	iopt_sync_entries(&map->iopt->tree, walk->slot, nr);
 	iopt_map_advance(map, nr);
 	return 0;
 }
@@ -299,14 +302,13 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 {
 	struct iopt_walk *walk = &plan->walk;
 
-	iopt_descend(map->iopt, map->iova, map->level, walk);
+	iopt_descend(map->iopt, map->at, map->level, walk);
 	plan->nr = 1;
 	plan->stamped = 0;
 	if (walk->level == map->level) {
 		if (lpae_is_table(walk->entry, walk->level))
 			return iopt_map_replace(map, walk);
-		plan->nr = iopt_map_room(map, iopt_walk_slot(walk, map->iova),
-					 &plan->stamped);
+		plan->nr = iopt_map_room(map, walk->slot, &plan->stamped);
 	} else if (lpae_is_valid(walk->entry)) {
 		return -EEXIST;
 	}
@@ -333,7 +335,7 @@ static int iopt_map_step(struct iopt_map *map)
 
 	if (!iopt->tree.coherent &&
 	    unlikely(!(plan.walk.common & LPAE_SW_CLEAN)))
-		iopt_walk_clean(iopt, &plan.walk, map->iova);
+		iopt_walk_clean(iopt, &plan.walk, map->at);
 
 	if (plan.walk.level == map->level)
 		ret = iopt_map_run(map, &plan.walk, plan.nr, plan.stamped);
@@ -343,7 +345,7 @@ static int iopt_map_step(struct iopt_map *map)
 		return 0;
 
 	rcu_read_lock();
-	iopt_walk_release(iopt, &plan.walk, map->iova, plan.nr);
+	iopt_walk_release(iopt, &plan.walk, map->at, plan.nr);
 	rcu_read_unlock();
 	return ret;
 }
@@ -383,12 +385,12 @@ static int iopt_map_recover(struct iopt *iopt)
 
 static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 			  phys_addr_t paddr, size_t pgsize, size_t pgcount,
-			  int prot)
+			  int prot, unsigned long *at)
 {
 	phys_addr_t last = paddr + pgsize * pgcount - 1;
 	int ret;
 
-	ret = iopt_check_range(iopt, iova, pgsize, pgcount);
+	ret = iopt_check_range(iopt, iova, pgsize, pgcount, at);
 	if (ret)
 		return ret;
 	if (!(prot & (IOMMU_READ | IOMMU_WRITE)) || !IS_ALIGNED(paddr, pgsize))
@@ -408,22 +410,22 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 		   gfp_t gfp, size_t *mapped)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_map map = {
-		.iopt = iopt,
-		.iova = iova,
-		.pgsize = pgsize,
-		.gfp = gfp,
-		.left = pgcount,
-	};
+	struct iopt_map map compat_uninitialized;
 	int ret;
 
-	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot);
+	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &map.at);
 	if (ret)
 		return ret;
 
-	map.level = lpae_leaf_level(pgsize);
-	map.leaf = paddr | iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
-		   lpae_leaf_type(map.level);
+	map.iopt = iopt;
+	map.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
+	map.paddr = paddr;
+	map.attrs = iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
+		    lpae_leaf_type(map.level);
+	map.pgsize = pgsize;
+	map.gfp = gfp;
+	map.left = pgcount;
+	map.done = 0;
 	ret = iopt_map_all(&map);
 
 	if (iopt->tree.coherent) {

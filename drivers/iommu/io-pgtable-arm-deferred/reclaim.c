@@ -44,10 +44,10 @@
  * entry costs about a fiftieth of freeing a table, so a batch that finds little
  * to free takes no longer than one that frees all the time.
  */
-#define RECLAIM_SCAN		(8 * LPAE_ENTRIES)
+#define RECLAIM_SCAN		(8 * RECLAIM_SCAN_SLICE)
 
 /* Entries between two looks at the clock of the scheduler: one table's */
-#define RECLAIM_SCAN_SLICE	LPAE_ENTRIES
+#define RECLAIM_SCAN_SLICE	512
 
 /*
  * Pages accounted and given back at once: enough to make the counters cheap, and
@@ -173,14 +173,16 @@ static void reclaim_calm_allocator(void)
 }
 
 /* Runs of pages that are accounted alike cost one update of the counters. */
-static void reclaim_unaccount(struct page **pages, unsigned int nr)
+static void reclaim_unaccount(struct iopt_tree *tree, struct page **pages,
+			      unsigned int nr)
 {
 	unsigned int i, first = 0;
 
 	for (i = 1; i <= nr; i++) {
 		if (i < nr && compat_accounted_alike(pages[first], pages[i]))
 			continue;
-		compat_account_tables(pages[first], first - (int)i);
+		compat_account_tables(pages[first], (first - (int)i) *
+				      (int)BIT(tree->table_order));
 		first = i;
 	}
 }
@@ -190,11 +192,11 @@ static void reclaim_give_pages(struct reclaim_batch *b, struct iopt_tree *tree,
 {
 	unsigned int i;
 
-	reclaim_unaccount(b->pages, nr);
+	reclaim_unaccount(tree, b->pages, nr);
 	for (i = 0; i < nr; i++) {
 		iopt_table_unmap(tree, b->pages[i]);
-		set_page_private(b->pages[i], 0);
-		__free_page(b->pages[i]);
+		__free_pages(b->pages[i],
+			     iopt_table_order(tree, iopt_page_level(b->pages[i])));
 	}
 	b->tables += nr;
 }

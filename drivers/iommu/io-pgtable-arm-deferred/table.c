@@ -19,21 +19,23 @@
 				 __GFP_COMP)
 
 /*
- * iopt_table_alloc() - a zeroed page for a table of @level, near the IOMMU
+ * iopt_table_alloc() - memory for a table of @level, near the IOMMU
+ * @gfp: says whether it has to be zeroed, too
  *
  * Nothing but the caller knows of it yet.
  */
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 {
+	unsigned int order = iopt_table_order(tree, level);
 	struct page *page;
 
-	gfp = (gfp & ~IOPT_GFP_DROPPED) | __GFP_ZERO;
-	page = alloc_pages_node(dev_to_node(tree->dev), gfp, 0);
+	page = alloc_pages_node(dev_to_node(tree->dev), gfp & ~IOPT_GFP_DROPPED,
+				order);
 	if (!page)
 		return NULL;
 
 	iopt_page_init(page, level, 0, 0);
-	compat_account_tables(page, 1);
+	compat_account_tables(page, BIT(order));
 	atomic_long_inc(&tree->live);
 	reclaim_note_live(1);
 	return page_address(page);
@@ -50,7 +52,17 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
  */
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 {
+	size_t size = iopt_table_bytes(tree,
+				       iopt_page_level(iopt_table_page(table)));
+	phys_addr_t pa = virt_to_phys(table);
 	dma_addr_t dma;
+
+	/* Memory above 48 bits is out of reach of all granules but the largest. */
+	if (unlikely(lpae_address(&tree->geo, lpae_pack(&tree->geo, pa)) != pa)) {
+		dev_err_once(tree->dev,
+			     "tables with this granule must be below 48 bits: check the IOMMU's DMA mask\n");
+		return -ENOMEM;
+	}
 
 	if (tree->coherent) {
 		/* The entries in it before the entry that leads to it */
@@ -58,13 +70,13 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 		return 0;
 	}
 
-	dma = dma_map_single(tree->dev, table, LPAE_TABLE_SIZE, DMA_TO_DEVICE);
+	dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
 	if (dma_mapping_error(tree->dev, dma))
 		return -ENOMEM;
-	if (dma == virt_to_phys(table))
+	if (dma == pa)
 		return 0;
 
-	dma_unmap_single(tree->dev, dma, LPAE_TABLE_SIZE, DMA_TO_DEVICE);
+	dma_unmap_single(tree->dev, dma, size, DMA_TO_DEVICE);
 	dev_err_once(tree->dev,
 		     "tables must be reached at their physical address: check the IOMMU's dma-ranges and DMA mask\n");
 	return -ENOMEM;
@@ -74,10 +86,11 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
 {
 	struct page *page = iopt_table_page(table);
+	unsigned int order = iopt_table_order(tree, iopt_page_level(page));
 
-	compat_account_tables(page, -1);
+	compat_account_tables(page, -(int)BIT(order));
 	set_page_private(page, 0);
 	atomic_long_dec(&tree->live);
 	reclaim_note_live(-1);
-	__free_page(page);
+	__free_pages(page, order);
 }

@@ -49,7 +49,9 @@ enum iopt_tree_state {
  * @dev: the IOMMU, for DMA unmapping; a reference is held
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
- * @unmaps: the mapping of a table for DMA has to be undone
+ * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
+ * @root_order: log2 of the pages of the root
+ * @table_order: log2 of the pages of each other table
  * @live: tables allocated and not freed yet, whatever their state
  * @detach_lock: held to cut tables off a live tree; guards the next three
  * @limbo: roots of detached sub-trees that wait for a flush
@@ -79,6 +81,8 @@ struct iopt_tree {
 	struct lpae_geometry geo;
 	bool coherent;
 	bool unmaps;
+	u8 root_order;
+	u8 table_order;
 	atomic_long_t live;
 
 	raw_spinlock_t detach_lock;
