@@ -8,7 +8,7 @@
 #ifndef _IOPT_PGTABLE_H
 #define _IOPT_PGTABLE_H
 
-#include <linux/io-pgtable.h>
+#include <linux/io-pgtable-arm-deferred.h>
 #include <linux/overflow.h>
 
 #include "table.h"
@@ -23,6 +23,9 @@
 /**
  * struct iopt - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
+ * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
+ *	       flushed, or a flush has failed and has not been made good; changes
+ *	       under the detach lock
  * @tree: its memory, which lives on after the hand-over
  * @root: table at level @tree.geo.start
  * @base: the first IOVA; not zero for the upper half of a split space
@@ -43,6 +46,7 @@
  */
 struct iopt {
 	struct io_pgtable iop;
+	bool unsettled;
 	struct iopt_tree tree;
 	u64 *root;
 	unsigned long base;
@@ -56,6 +60,12 @@ struct iopt {
 	atomic_t kept_pos;
 };
 
+/* Drivers look there, too. */
+static_assert(offsetof(struct iopt, iop) ==
+	      offsetof(struct io_pgtable_deferred, iop));
+static_assert(offsetof(struct iopt, unsettled) ==
+	      offsetof(struct io_pgtable_deferred, unsettled));
+
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 {
 	return container_of(ops, struct iopt, iop.ops);
@@ -63,11 +73,13 @@ static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 
 /*
  * Has the hardware failed to confirm a flush, and none since that began after
- * that? Then it may know translations that are no longer there.
+ * that? Then it may know translations that are no longer there. Whoever maps
+ * where another has unmapped has met him somewhere since, and sees what he saw.
  */
 static inline bool iopt_is_stale(const struct iopt *iopt)
 {
-	return READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
+	return READ_ONCE(iopt->unsettled) &&
+	       READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
 }
 
 /**
