@@ -27,6 +27,7 @@
  * @level: of the tables that hold such leaves
  * @left: leaves to map
  * @done: leaves mapped
+ * @made: tables have been made
  */
 struct iopt_map {
 	struct iopt *iopt;
@@ -38,6 +39,7 @@ struct iopt_map {
 	gfp_t gfp;
 	size_t left;
 	size_t done;
+	bool made;
 };
 
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
@@ -213,6 +215,7 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 	}
 
 	iopt_map_advance(map, nr);
+	map->made = true;
 	return 0;
 }
 
@@ -370,6 +373,9 @@ static int iopt_map_all(struct iopt_map *map)
 			cond_resched();
 		}
 	}
+	/* Those who map a little at a time make tables, too. */
+	if (map->made && gfpflags_allow_blocking(map->gfp))
+		reclaim_throttle();
 	return 0;
 }
 
@@ -426,6 +432,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	map.gfp = gfp;
 	map.left = pgcount;
 	map.done = 0;
+	map.made = false;
 	ret = iopt_map_all(&map);
 
 	if (iopt->tree.coherent) {
