@@ -112,7 +112,8 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
  *
  * Must be called before the first register of the flush is written.
  *
- * Context: any; takes a raw spinlock for a few instructions, none if
+ * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT sleeps;
+ *	    it is held for a few instructions, and not at all if
  *	    io_pgtable_deferred_is_settled().
  */
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
@@ -127,7 +128,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
  * With @completed false the tables go back into limbo and wait for the next
  * flush: a table is never freed on the hope that a flush was late.
  *
- * Context: any.
+ * Context: as io_pgtable_deferred_flush_begin().
  */
 void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   struct io_pgtable_deferred_limbo *limbo,

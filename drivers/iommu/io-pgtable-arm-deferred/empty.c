@@ -100,7 +100,7 @@ static void iopt_evict(struct iopt *iopt, unsigned long key)
 	unsigned long flags;
 
 	key &= ~(IOPT_KEPT_LEVEL | IOPT_KEPT_SET);
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	iopt_descend(iopt, key, level - 1, &walk);
 	if (walk.level == level - 1 && lpae_is_table(walk.entry, walk.level)) {
 		u64 *table = iopt_table_of(&iopt->tree.geo, walk.entry);
@@ -110,7 +110,7 @@ static void iopt_evict(struct iopt *iopt, unsigned long key)
 				   iopt_page_state(iopt_table_page(table)));
 		iopt_cut_empty(iopt, &walk, key);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 }
 
 /* Each of the kept may have all levels between the root and itself to itself. */

@@ -65,7 +65,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	if (limbo->settled)
 		return;
 
-	raw_spin_lock_irqsave(&tree->detach_lock, flags);
+	spin_lock_irqsave(&tree->detach_lock, flags);
 	list_splice_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
 	limbo->failed = iopt->failed;
@@ -77,7 +77,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 		tree->limbo_gen++;
 	limbo->gen = tree->limbo_gen - 1;
 	tree->limbo_count = 0;
-	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
+	spin_unlock_irqrestore(&tree->detach_lock, flags);
 	/*
 	 * What was read there says what the flush covers, so it is read before the
 	 * first register of the flush is written.
@@ -118,7 +118,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 	if (completed && limbo->settled)
 		return;
 
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	if (completed) {
 		iopt_flush_completed(iopt, limbo);
 	} else {
@@ -127,7 +127,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 		limbo->count = 0;
 	}
 	iopt_limbo_judge(iopt);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	if (limbo->count)
 		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
@@ -140,9 +140,9 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
 	struct iopt *iopt = iopt_from_ops(ops);
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	iopt_flush_failed(iopt);
 	iopt_limbo_judge(iopt);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_failed);

@@ -26,7 +26,7 @@ static void iopt_init_tree(struct iopt_tree *tree,
 	tree->unmaps = !tree->coherent && compat_dma_needs_unmap(tree->dev);
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
-	raw_spin_lock_init(&tree->detach_lock);
+	spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->limbo);
 	tree->limbo_gen = 1;
 	reclaim_tree_init(tree);

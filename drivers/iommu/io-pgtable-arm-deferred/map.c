@@ -118,6 +118,19 @@ static void iopt_discard(struct iopt *iopt, u64 **built, int level, int last)
 }
 
 /*
+ * Wait for whoever is cutting tables off. With PREEMPT_RT he may have been
+ * preempted in there: waiting for the lock lends him the caller's priority, and
+ * walking again and again would not.
+ */
+static void iopt_await_detach(struct iopt *iopt)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
+
+/*
  * The flush that has to be complete before anything valid goes into a slot that
  * has lost a table: M3 in empty.c. Mostly it has been, long ago.
  */
@@ -126,7 +139,6 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
-	unsigned long flags;
 
 	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
 		return 0;
@@ -135,8 +147,7 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	 * The stamp is written before the table is in limbo, under the lock.
 	 * Wait for that: a flush that began in between would not cover it.
 	 */
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	iopt_await_detach(iopt);
 
 	if (tlb && tlb->tlb_flush_walk)
 		tlb->tlb_flush_walk(iopt->base + map->at, map->pgsize,
@@ -237,7 +248,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
 
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	entry = READ_ONCE(*slot);
 	if (lpae_is_table(entry, walk->level)) {
 		count = iopt_detach(iopt, slot, entry, &tables);
@@ -245,7 +256,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 		iopt_sync_entry(&iopt->tree, slot);
 		iopt_limbo_add(iopt, &tables, count);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	/* The entry that led there held the table above in place. */
 	if (count)
@@ -318,10 +329,13 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 	if (!plan->nr)
 		return -EEXIST;
 
-	if (!iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
-			       plan->nr))
-		return -EAGAIN;
-	return 0;
+	if (likely(iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
+				     plan->nr)))
+		return 0;
+
+	/* Dead: it is not to be found any more once the lock has been given up. */
+	iopt_await_detach(map->iopt);
+	return -EAGAIN;
 }
 
 static int iopt_map_step(struct iopt_map *map)
@@ -361,7 +375,7 @@ static int iopt_map_all(struct iopt_map *map)
 	while (map->left) {
 		ret = iopt_map_step(map);
 		if (ret == -EAGAIN) {
-			/* A table died, or somebody else made it first. */
+			/* A table died, was replaced, or somebody else made it. */
 			cpu_relax();
 			continue;
 		}

@@ -53,7 +53,9 @@ enum iopt_tree_state {
  * @root_order: log2 of the pages of the root
  * @table_order: log2 of the pages of each other table
  * @live: tables allocated and not freed yet, whatever their state
- * @detach_lock: held to cut tables off a live tree; guards the next three
+ * @detach_lock: held to cut tables off a live tree; guards the next three. Not
+ *		 raw: the DMA API, which cleans their slots under it, may take
+ *		 locks that sleep with PREEMPT_RT (DMA_API_DEBUG has one)
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @limbo_gen: number of the limbo that tables go into now, from 1
@@ -85,7 +87,7 @@ struct iopt_tree {
 	u8 table_order;
 	atomic_long_t live;
 
-	raw_spinlock_t detach_lock;
+	spinlock_t detach_lock;
 	struct list_head limbo;
 	unsigned long limbo_count;
 	unsigned long limbo_gen;

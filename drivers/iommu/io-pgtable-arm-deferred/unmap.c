@@ -106,7 +106,7 @@ static unsigned int iopt_unmap_tables(struct iopt *iopt,
 	LIST_HEAD(tables);
 
 	room = min_t(unsigned int, room, IOPT_DETACH_RUN);
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	for (nr = 0; nr < room; nr++) {
 		u64 entry = READ_ONCE(slot[nr]);
 
@@ -119,7 +119,7 @@ static unsigned int iopt_unmap_tables(struct iopt *iopt,
 		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
 		iopt_limbo_add(iopt, &tables, count);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 	return nr;
 }
 
