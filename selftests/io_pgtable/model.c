@@ -11,8 +11,6 @@
 #include "iopt.h"
 #include "model.h"
 
-#define ENTRIES		512	/* of a table: a leaf splits into so many */
-
 static void *grow(void *array, size_t nr, size_t *room, size_t size)
 {
 	if (nr < *room)
@@ -30,6 +28,18 @@ void model_init(struct model *model, unsigned int ias)
 {
 	memset(model, 0, sizeof(*model));
 	model->ias = ias;
+	model_shape(model, SZ_4K, false);
+}
+
+void model_shape(struct model *model, __u64 page, bool concatenated)
+{
+	model->page = page;
+	model->entries = page / sizeof(__u64);
+	model->top = page;
+	while (model->top < (1ull << model->ias) / model->entries)
+		model->top *= model->entries;
+	if (concatenated)
+		model->top /= model->entries;
 }
 
 void model_destroy(struct model *model)
@@ -155,9 +165,8 @@ __u64 model_tables(const struct model *model)
 {
 	__u64 nr = 1, bytes;
 
-	/* A table of all the space is the root */
-	for (bytes = SZ_2M; bytes <= SZ_512G && bytes < 1ull << model->ias;
-	     bytes *= ENTRIES)
+	for (bytes = model->page * model->entries; bytes <= model->top;
+	     bytes *= model->entries)
 		nr += spans(model, bytes);
 	return nr;
 }
@@ -241,7 +250,7 @@ static void split(struct model *model, __u64 iova, __u64 size)
 	while (old.leaf > size) {
 		__u64 hole;
 
-		old.leaf /= ENTRIES;
+		old.leaf /= model->entries;
 		hole = iova & ~(old.leaf - 1);
 		run_add(model, run_part(old, base, hole));
 		run_add(model, run_part(old, hole + old.leaf, end));
@@ -263,7 +272,7 @@ bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 	for (; iova < end; iova += size) {
 		const struct run *run = model_find(model, iova);
 
-		if (size == SZ_4K && !run)
+		if (size == model->page && !run)
 			return false;
 		if (run && run->leaf > size)
 			split(model, iova, size);

@@ -26,10 +26,17 @@ struct model {
 	size_t nr;
 	size_t room;
 	unsigned int ias;
+	unsigned int entries;	/* of a table: a leaf splits into so many */
+	__u64 page;		/* bytes of the smallest leaf */
+	__u64 top;		/* bytes that an entry of the root stands for */
 	__u64 replaced;		/* blocks put where a table with leaves was */
 };
 
+/* 4 KiB, and a root of one table at most, unless model_shape() says otherwise */
 void model_init(struct model *model, unsigned int ias);
+
+/* pages of so many bytes; more tables than one may be the root */
+void model_shape(struct model *model, __u64 page, bool concatenated);
 void model_destroy(struct model *model);
 
 /* Return: the bytes that are mapped; fewer than asked for have met something */
