@@ -14,8 +14,8 @@ EVENTS=$TRACING/events/io_pgtable_deferred
 KSFT_SKIP=4
 
 # Plain numbers; those that only grow are among them
-NUMBERS="live pending freed batches longest_batch longest_batch_ns trees
-	trees_done helps drains shrinks"
+NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
+	trees trees_done helps drains shrinks"
 GROWING="freed batches trees_done helps drains shrinks"
 
 here=$(dirname "$0")

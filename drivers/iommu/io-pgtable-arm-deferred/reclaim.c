@@ -22,9 +22,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <compat/mm.h>
 #include <compat/shrinker.h>
 #include "cursor.h"
+#include "pages.h"
 #include "reclaim.h"
 #include "table.h"
 
@@ -144,6 +144,7 @@ static struct reclaimer reclaimer;
  * @pages: table pages taken out of the tree and not yet given back
  * @tables: tables freed
  * @scanned: entries read
+ * @singles: pages given back one by one
  * @start: when it began
  * @reason: why it ended
  * @help: run by somebody else than the worker
@@ -152,6 +153,7 @@ struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
 	unsigned long tables;
 	unsigned int scanned;
+	unsigned int singles;
 	ktime_t start;
 	enum reclaim_reason reason;
 	bool help;
@@ -172,32 +174,19 @@ static void reclaim_calm_allocator(void)
 		__free_page(page);
 }
 
-/* Runs of pages that are accounted alike cost one update of the counters. */
-static void reclaim_unaccount(struct iopt_tree *tree, struct page **pages,
-			      unsigned int nr)
+static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
+				unsigned int nr)
 {
-	unsigned int i, first = 0;
-
-	for (i = 1; i <= nr; i++) {
-		if (i < nr && compat_accounted_alike(pages[first], pages[i]))
-			continue;
-		compat_account_tables(pages[first], (first - (int)i) *
-				      (int)BIT(tree->table_order));
-		first = i;
-	}
-}
-
-static void reclaim_give_pages(struct reclaim_batch *b, struct iopt_tree *tree,
-			       unsigned int nr)
-{
+	bool last = false;
 	unsigned int i;
 
-	reclaim_unaccount(tree, b->pages, nr);
 	for (i = 0; i < nr; i++) {
 		iopt_table_unmap(tree, b->pages[i]);
-		__free_pages(b->pages[i],
-			     iopt_table_order(tree, iopt_page_level(b->pages[i])));
+		last |= b->pages[i] == tree->root;
 	}
+	b->singles += iopt_pages_free(tree, b->pages, nr);
+	if (last)
+		iopt_pages_finish(tree);
 	b->tables += nr;
 }
 
@@ -227,7 +216,7 @@ static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
 	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
 	b->scanned += RECLAIM_SCAN_SLICE - scan;
 	if (nr)
-		reclaim_give_pages(b, tree, nr);
+		reclaim_give_tables(b, tree, nr);
 
 	if (need_resched())
 		return RECLAIM_RESCHED;
@@ -249,9 +238,13 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->reason = RECLAIM_EMPTY;
 	b->tables = 0;
 	b->scanned = 0;
+	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	reclaim_calm_allocator();
+	if (b->reason == RECLAIM_EMPTY)
+		b->singles += iopt_pages_settle(tree);
+	if (b->singles)
+		reclaim_calm_allocator();
 }
 
 /* The epoch that somebody may be waiting for goes first. */
@@ -352,7 +345,6 @@ static long reclaim_batch(bool help)
 
 	b.help = help;
 	reclaim_run(&b, tree);
-	atomic_long_sub(b.tables, &tree->live);
 	reclaim_note_live(-(long)b.tables);
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
@@ -540,6 +532,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
 	WRITE_ONCE(tree->closed, true);
+	iopt_pages_close(tree);
 	reclaim_count_in(tree, iopt_page_below(root) + 1);
 	list_add_tail(&root->lru, &tree->pending[reclaimer.epoch]);
 	reclaim_enqueue(tree);
@@ -635,6 +628,7 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	}
 	INIT_LIST_HEAD(&tree->node);
 	INIT_LIST_HEAD(&tree->work);
+	init_llist_head(&tree->returned);
 	iopt_cursor_close(&tree->cursor);
 }
 
@@ -724,4 +718,5 @@ void reclaim_exit(void)
 	rcu_barrier();
 	destroy_workqueue(reclaimer.wq);
 	WARN_ON(atomic_long_read(&reclaim_live));
+	WARN_ON(atomic_long_read(&iopt_pages));
 }
