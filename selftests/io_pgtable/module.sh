@@ -147,7 +147,7 @@ bad_values()
 {
 	status=0
 	for value in batch=0 batch=4097 batch=-1 batch=many limit=0 limit=-1 \
-			limit=all deferred=maybe; do
+			limit=all workers=0 workers=9 deferred=maybe; do
 		if load_lib $value; then
 			fail "loaded with $value" || status=1
 			unload $LIB

@@ -20,7 +20,8 @@
 /* ias 32, every page mapped: a root, 4 tables of 1 GiB, 2,048 of 2 MiB */
 #define FULL_4G		(1 + 4 + 2048)
 
-static const char * const parameters[] = { "deferred", "batch", "limit" };
+static const char * const parameters[] = { "deferred", "batch", "limit",
+					     "workers" };
 
 /* Pages that a page table may have beside its tables: all but one of a chunk */
 #define SPARES		15
@@ -136,7 +137,7 @@ static __u64 regions_that_fit(void)
 FIXTURE(tree)
 {
 	struct counts before;
-	char saved[3][32];
+	char saved[4][32];
 };
 
 FIXTURE_VARIANT(tree)
@@ -165,20 +166,20 @@ FIXTURE_VARIANT_ADD(tree, by_caller_coherent)
 	.deferred = "0", .flags = IOPT_COHERENT,
 };
 
-static void save_parameters(char saved[3][32])
+static void save_parameters(char saved[4][32])
 {
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		snprintf(saved[i], sizeof(saved[i]), "%ld",
 			 iopt_param(parameters[i]));
 }
 
-static void restore_parameters(char saved[3][32])
+static void restore_parameters(char saved[4][32])
 {
 	int i;
 
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < 4; i++)
 		iopt_set_param(parameters[i], saved[i]);
 }
 
@@ -391,6 +392,56 @@ TEST_F_TIMEOUT(tree, several_at_once, 120)
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
 }
 
+struct changer {
+	pthread_t thread;
+	bool stop;
+};
+
+static void *change_workers(void *arg)
+{
+	struct changer *changer = arg;
+	struct rng rng;
+	char text[16];
+
+	rng_seed(&rng, 1);
+	while (!__atomic_load_n(&changer->stop, __ATOMIC_RELAXED)) {
+		snprintf(text, sizeof(text), "%llu", 1 + rng_below(&rng, 8));
+		iopt_set_param("workers", text);
+		usleep(100);
+	}
+	return NULL;
+}
+
+/* Trees come while the number of workers changes, and all of them are freed. */
+TEST_F_TIMEOUT(tree, number_of_workers_changes, 120)
+{
+	struct worker workers[THREADS] = {};
+	struct changer changer = {};
+	long tables = 0;
+	int i;
+
+	ASSERT_EQ(0, pthread_create(&changer.thread, NULL, change_workers,
+				    &changer));
+	for (i = 0; i < THREADS; i++) {
+		workers[i].flags = variant->flags;
+		workers[i].rounds = 8;
+		ASSERT_EQ(0, pthread_create(&workers[i].thread, NULL,
+					    make_and_free, &workers[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(workers[i].thread, NULL);
+		EXPECT_FALSE(workers[i].failed);
+		tables += workers[i].tables;
+	}
+	/* Nobody helps: what is left is the workers' alone. */
+	for (i = 0; i < 10000 && iopt_stat("pending"); i++)
+		usleep(1000);
+	EXPECT_EQ(0, iopt_stat("pending"));
+	__atomic_store_n(&changer.stop, true, __ATOMIC_RELAXED);
+	pthread_join(changer.thread, NULL);
+	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
+}
+
 static void *drain_and_look(void *arg)
 {
 	long *pending = arg;
@@ -551,7 +602,7 @@ TEST_F_TIMEOUT(tree, small_one_overtakes, 300)
 
 FIXTURE(parameters)
 {
-	char saved[3][32];
+	char saved[4][32];
 };
 
 FIXTURE_SETUP(parameters)
@@ -575,6 +626,8 @@ TEST_F(parameters, bad_values_change_nothing)
 		{ "batch", "99999999999999999999999" },
 		{ "limit", "0" }, { "limit", "-1" }, { "limit", "none" },
 		{ "limit", "99999999999999999999999" },
+		{ "workers", "0" }, { "workers", "9" }, { "workers", "-1" },
+		{ "workers", "all" },
 		{ "deferred", "maybe" }, { "deferred", "2" },
 	};
 	unsigned int i;
@@ -597,7 +650,8 @@ TEST_F(parameters, good_values_are_taken)
 	} good[] = {
 		{ "batch", "1", 1 }, { "batch", "4096", 4096 },
 		{ "batch", "0x20\n", 32 }, { "limit", "1", 1 },
-		{ "limit", "262144", 262144 }, { "deferred", "0", 0 },
+		{ "limit", "262144", 262144 }, { "workers", "8", 8 },
+		{ "workers", "1", 1 }, { "deferred", "0", 0 },
 		{ "deferred", "Y", 1 }, { "deferred", "off", 0 },
 	};
 	unsigned int i;
