@@ -25,8 +25,8 @@
 #define THREADS		4
 #define OPS_DEFAULT	3000
 
-/* Left for the kernel and the tables of a test while the rest is fragmented */
-#define SPARE_MEMORY	(48ull << 20)
+/* Left as it is for the kernel while the rest is fragmented */
+#define SPARE_MEMORY	(96ull << 20)
 
 #define PAGE		4096ull
 
@@ -286,7 +286,7 @@ static char *fragment(size_t *size)
 
 /* Tables one by one until so many in a row have not come in a chunk */
 #define SINGLES		(4 * CHUNK)
-#define MOST_TABLES	200000
+#define MOST_TABLES	120000	/* half a GiB: no reason for the OOM killer */
 
 /* Return: how many tables that took, or MOST_TABLES */
 static __u64 use_up_chunks(int fd, long pages, long live)

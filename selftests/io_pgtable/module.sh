@@ -126,7 +126,7 @@ busy_while_used()
 drained_at_unload()
 {
 	load_lib batch=1 && load_test || fail "the modules do not load" || return 1
-	"$here/hold" free 60000 || fail "no table could be made" || return 1
+	"$here/hold" free 150000 || fail "no table could be made" || return 1
 	pending=$(counter pending)
 	unload $TEST || fail "unload: $(cat "$work/error")" || return 1
 	last=$(counter pending)

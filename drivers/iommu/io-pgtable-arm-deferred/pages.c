@@ -25,7 +25,6 @@
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
-#include <linux/sizes.h>
 
 #include <compat/mm.h>
 #include "pages.h"
@@ -36,7 +35,11 @@
  * 16 tables: whoever frees one by one of the orders up to
  * PAGE_ALLOC_COSTLY_ORDER, and takes nothing, empties those lists each time.
  */
-#define IOPT_CHUNK_ORDER	(PAGE_SIZE == SZ_4K ? PAGE_ALLOC_COSTLY_ORDER + 1 : 0)
+#if PAGE_SHIFT == 12
+#define IOPT_CHUNK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
+#else
+#define IOPT_CHUNK_ORDER	0
+#endif
 #define IOPT_CHUNK_PAGES	BIT(IOPT_CHUNK_ORDER)
 
 /*
