@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "debugfs.h"
+#include "pages.h"
 #include "reclaim.h"
 
 /* Trees listed at most: a screenful, and few enough to copy under a lock */
@@ -23,6 +24,13 @@ static int iopt_live_get(void *data, u64 *val)
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(iopt_live_fops, iopt_live_get, NULL, "%llu\n");
+
+static int iopt_page_count(void *data, u64 *val)
+{
+	*val = atomic_long_read(&iopt_pages);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_pages_fops, iopt_page_count, NULL, "%llu\n");
 
 static int iopt_reset_set(void *data, u64 val)
 {
@@ -96,6 +104,7 @@ void iopt_debugfs_init(void)
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
 			    &iopt_hist_fops);
 	debugfs_create_file_unsafe("live", 0444, dir, NULL, &iopt_live_fops);
+	debugfs_create_file_unsafe("pages", 0444, dir, NULL, &iopt_pages_fops);
 	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
 	debugfs_create_file("trees_list", 0444, dir, NULL,
 			    &iopt_trees_list_fops);

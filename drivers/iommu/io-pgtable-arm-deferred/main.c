@@ -34,8 +34,7 @@ static void iopt_init_tree(struct iopt_tree *tree,
 
 static bool iopt_alloc_root(struct iopt *iopt)
 {
-	u64 *root = iopt_table_alloc(&iopt->tree, iopt->tree.geo.start,
-				     GFP_KERNEL | __GFP_ZERO);
+	u64 *root = iopt_table_alloc_root(&iopt->tree, GFP_KERNEL | __GFP_ZERO);
 
 	if (!root)
 		return false;

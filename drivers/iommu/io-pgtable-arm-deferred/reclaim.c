@@ -2,10 +2,22 @@
 /*
  * The reclaimer.
  *
- * Trees with something to free stand in one queue. Whoever runs a batch (the
+ * Trees with something to free stand in one queue. Whoever runs a batch (a
  * worker, or a caller that lends a hand) takes the first, frees a bounded number
  * of its tables with no lock held, and puts it back at the end: a small tree
  * behind a huge one waits for a few batches, not for all of them.
+ *
+ * While a tree is busy it is out of the queue, so it is in one pair of hands at
+ * a time, however many workers and helpers there are, and the lock hands over
+ * what they have done to it. It lives until reclaim_put_back() finds, under the
+ * lock, that it is closed, has nothing pending, and waits for no grace period:
+ * then nobody else knows of it. A tree in a grace period is kept by in_grace,
+ * which its callback clears under the lock, in which it also queues it again; it
+ * does not look at it after that, since somebody may have freed it.
+ *
+ * Something waiting means that a worker is queued or runs, or that a helper runs:
+ * each looks whether anything waits after it has put its tree back, and queues a
+ * worker if so. Two that take the last two trees see each other's.
  *
  * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
  * belonged to; all that is used of a page table is its struct iopt_tree, which
@@ -22,9 +34,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <compat/mm.h>
 #include <compat/shrinker.h>
 #include "cursor.h"
+#include "pages.h"
 #include "reclaim.h"
 #include "table.h"
 
@@ -56,6 +68,12 @@
  */
 #define RECLAIM_PAGES		16
 
+/*
+ * Workers, each with a tree of its own: the CPUs of the largest R-Car Gen3. More
+ * would only take turns.
+ */
+#define RECLAIM_WORKERS_MAX	8
+
 static bool deferred = true;
 module_param(deferred, bool, 0644);
 MODULE_PARM_DESC(deferred,
@@ -86,6 +104,11 @@ static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
 	return reclaim_set_range(val, kp, 1, LONG_MAX);
 }
 
+static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
+}
+
 static const struct kernel_param_ops reclaim_batch_ops = {
 	.set = reclaim_set_batch,
 	.get = param_get_ulong,
@@ -93,6 +116,11 @@ static const struct kernel_param_ops reclaim_batch_ops = {
 
 static const struct kernel_param_ops reclaim_limit_ops = {
 	.set = reclaim_set_limit,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops reclaim_workers_ops = {
+	.set = reclaim_set_workers,
 	.get = param_get_ulong,
 };
 
@@ -109,6 +137,12 @@ __MODULE_PARM_TYPE(limit, "ulong");
 MODULE_PARM_DESC(limit,
 		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
 
+static unsigned long workers = 1;
+module_param_cb(workers, &reclaim_workers_ops, &workers, 0644);
+__MODULE_PARM_TYPE(workers, "ulong");
+MODULE_PARM_DESC(workers,
+		 "most trees that workers free at the same time, 1 to 8 (default 1)");
+
 struct reclaim_stats reclaim_stats;
 atomic_long_t reclaim_live;
 
@@ -122,6 +156,7 @@ atomic_long_t reclaim_live;
  * @outstanding: tables to free, by epoch
  * @drain_lock: serialises those who wait for an epoch
  * @done: woken when an epoch has nothing left, or a tree is waiting again
+ * @works: the workers; of those above the parameter none goes on
  * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {
@@ -133,7 +168,7 @@ struct reclaimer {
 	struct mutex drain_lock;	/* one waiter for an epoch at a time */
 	wait_queue_head_t done;
 	struct workqueue_struct *wq;
-	struct work_struct work;
+	struct work_struct works[RECLAIM_WORKERS_MAX];
 	struct shrinker *shrinker;
 };
 
@@ -144,6 +179,7 @@ static struct reclaimer reclaimer;
  * @pages: table pages taken out of the tree and not yet given back
  * @tables: tables freed
  * @scanned: entries read
+ * @singles: pages given back one by one
  * @start: when it began
  * @reason: why it ended
  * @help: run by somebody else than the worker
@@ -152,6 +188,7 @@ struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
 	unsigned long tables;
 	unsigned int scanned;
+	unsigned int singles;
 	ktime_t start;
 	enum reclaim_reason reason;
 	bool help;
@@ -172,32 +209,19 @@ static void reclaim_calm_allocator(void)
 		__free_page(page);
 }
 
-/* Runs of pages that are accounted alike cost one update of the counters. */
-static void reclaim_unaccount(struct iopt_tree *tree, struct page **pages,
-			      unsigned int nr)
+static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
+				unsigned int nr)
 {
-	unsigned int i, first = 0;
-
-	for (i = 1; i <= nr; i++) {
-		if (i < nr && compat_accounted_alike(pages[first], pages[i]))
-			continue;
-		compat_account_tables(pages[first], (first - (int)i) *
-				      (int)BIT(tree->table_order));
-		first = i;
-	}
-}
-
-static void reclaim_give_pages(struct reclaim_batch *b, struct iopt_tree *tree,
-			       unsigned int nr)
-{
+	bool last = false;
 	unsigned int i;
 
-	reclaim_unaccount(tree, b->pages, nr);
 	for (i = 0; i < nr; i++) {
 		iopt_table_unmap(tree, b->pages[i]);
-		__free_pages(b->pages[i],
-			     iopt_table_order(tree, iopt_page_level(b->pages[i])));
+		last |= b->pages[i] == tree->root;
 	}
+	b->singles += iopt_pages_free(tree, b->pages, nr);
+	if (last)
+		iopt_pages_finish(tree);
 	b->tables += nr;
 }
 
@@ -227,7 +251,7 @@ static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
 	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
 	b->scanned += RECLAIM_SCAN_SLICE - scan;
 	if (nr)
-		reclaim_give_pages(b, tree, nr);
+		reclaim_give_tables(b, tree, nr);
 
 	if (need_resched())
 		return RECLAIM_RESCHED;
@@ -249,9 +273,13 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->reason = RECLAIM_EMPTY;
 	b->tables = 0;
 	b->scanned = 0;
+	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	reclaim_calm_allocator();
+	if (b->reason == RECLAIM_EMPTY)
+		b->singles += iopt_pages_settle(tree);
+	if (b->singles)
+		reclaim_calm_allocator();
 }
 
 /* The epoch that somebody may be waiting for goes first. */
@@ -336,11 +364,31 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 	return true;
 }
 
+static bool reclaim_is_waiting(void)
+{
+	return !list_empty_careful(&reclaimer.waiting);
+}
+
+static void reclaim_wake(unsigned int worker)
+{
+	if (worker < READ_ONCE(workers))
+		queue_work(reclaimer.wq, &reclaimer.works[worker]);
+}
+
+static void reclaim_kick(void)
+{
+	reclaim_wake(0);
+}
+
+/* No worker: somebody who lends a hand */
+#define RECLAIM_HELPER		RECLAIM_WORKERS_MAX
+
 /*
- * Free a batch of whatever has its turn. Return: how many tables, or -ENOENT
- * when nothing was waiting.
+ * Free a batch of whatever has its turn. A worker that leaves others waiting
+ * wakes the next one first. Return: how many tables, or -ENOENT when nothing was
+ * waiting.
  */
-static long reclaim_batch(bool help)
+static long reclaim_batch(unsigned int worker)
 {
 	struct reclaim_batch b compat_uninitialized;
 	struct iopt_tree *tree = reclaim_take();
@@ -349,10 +397,11 @@ static long reclaim_batch(bool help)
 
 	if (!tree)
 		return -ENOENT;
+	if (worker != RECLAIM_HELPER && reclaim_is_waiting())
+		reclaim_wake(worker + 1);
 
-	b.help = help;
+	b.help = worker == RECLAIM_HELPER;
 	reclaim_run(&b, tree);
-	atomic_long_sub(b.tables, &tree->live);
 	reclaim_note_live(-(long)b.tables);
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
@@ -368,25 +417,21 @@ static long reclaim_batch(bool help)
 	return b.tables;
 }
 
-static bool reclaim_is_waiting(void)
-{
-	return !list_empty_careful(&reclaimer.waiting);
-}
-
-static void reclaim_kick(void)
-{
-	queue_work(reclaimer.wq, &reclaimer.work);
-}
-
 /*
  * One batch, and to the end of the workqueue: kworkers reschedule between items
  * on every kernel, and flushing or freezing never waits for more than this.
  */
 static void reclaim_work(struct work_struct *work)
 {
-	reclaim_batch(false);
+	unsigned int worker = work - reclaimer.works;
+
+	/* The parameter may have been lowered: leave it to the first one. */
+	if (worker >= READ_ONCE(workers))
+		worker = 0;
+	else
+		reclaim_batch(worker);
 	if (reclaim_is_waiting())
-		reclaim_kick();
+		reclaim_wake(worker);
 }
 
 /*
@@ -398,7 +443,7 @@ static long reclaim_help(void)
 	long tables;
 
 	trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
-	tables = reclaim_batch(true);
+	tables = reclaim_batch(RECLAIM_HELPER);
 	if (reclaim_is_waiting())
 		reclaim_kick();
 	return tables;
@@ -489,7 +534,7 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 static void reclaim_help_until(bool (*enough)(unsigned int), unsigned int arg)
 {
 	while (!enough(arg)) {
-		if (reclaim_batch(true) >= 0)
+		if (reclaim_batch(RECLAIM_HELPER) >= 0)
 			cond_resched();
 		else
 			wait_event(reclaimer.done,
@@ -540,6 +585,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
 	WRITE_ONCE(tree->closed, true);
+	iopt_pages_close(tree);
 	reclaim_count_in(tree, iopt_page_below(root) + 1);
 	list_add_tail(&root->lru, &tree->pending[reclaimer.epoch]);
 	reclaim_enqueue(tree);
@@ -635,6 +681,7 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	}
 	INIT_LIST_HEAD(&tree->node);
 	INIT_LIST_HEAD(&tree->work);
+	init_llist_head(&tree->returned);
 	iopt_cursor_close(&tree->cursor);
 }
 
@@ -688,6 +735,7 @@ static int reclaim_init_shrinker(void)
 
 int reclaim_init(void)
 {
+	unsigned int worker;
 	int ret;
 
 	raw_spin_lock_init(&reclaimer.lock);
@@ -695,17 +743,19 @@ int reclaim_init(void)
 	INIT_LIST_HEAD(&reclaimer.busy);
 	mutex_init(&reclaimer.drain_lock);
 	init_waitqueue_head(&reclaimer.done);
-	INIT_WORK(&reclaimer.work, reclaim_work);
+	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
+		INIT_WORK(&reclaimer.works[worker], reclaim_work);
 	if (!limit)
 		limit = totalram_pages() / 2;
 
 	/*
-	 * Unbound, so that the scheduler finds a CPU that has time, and limited
-	 * to one worker: more of them take all CPUs from everybody else.
+	 * Unbound, so that the scheduler finds a CPU that has time. How many of
+	 * the works are queued is for the parameter to say; the default is one,
+	 * for more of them take all CPUs from everybody else.
 	 */
 	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
 				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				       1);
+				       RECLAIM_WORKERS_MAX);
 	if (!reclaimer.wq)
 		return -ENOMEM;
 
@@ -724,4 +774,5 @@ void reclaim_exit(void)
 	rcu_barrier();
 	destroy_workqueue(reclaimer.wq);
 	WARN_ON(atomic_long_read(&reclaim_live));
+	WARN_ON(atomic_long_read(&iopt_pages));
 }

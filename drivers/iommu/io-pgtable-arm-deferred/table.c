@@ -6,17 +6,19 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <compat/mm.h>
+#include "pages.h"
 #include "reclaim.h"
 #include "table.h"
 
-/*
- * Bits of a caller's gfp that make no sense for a page that the kernel writes
- * to through its linear map and that the IOMMU's own DMA mask, not the
- * caller's, has to reach.
- */
-#define IOPT_GFP_DROPPED	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
-				 __GFP_COMP)
+/* Return: the table, or NULL if there is no @page */
+static u64 *iopt_table_begin(struct page *page, int level)
+{
+	if (!page)
+		return NULL;
+	iopt_page_init(page, level, 0, 0);
+	reclaim_note_live(1);
+	return page_address(page);
+}
 
 /*
  * iopt_table_alloc() - memory for a table of @level, near the IOMMU
@@ -26,19 +28,14 @@
  */
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 {
-	unsigned int order = iopt_table_order(tree, level);
-	struct page *page;
+	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level);
+}
 
-	page = alloc_pages_node(dev_to_node(tree->dev), gfp & ~IOPT_GFP_DROPPED,
-				order);
-	if (!page)
-		return NULL;
-
-	iopt_page_init(page, level, 0, 0);
-	compat_account_tables(page, BIT(order));
-	atomic_long_inc(&tree->live);
-	reclaim_note_live(1);
-	return page_address(page);
+/* The same for the root, which comes first, and may have several pages */
+u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
+{
+	tree->root = iopt_pages_get(tree, tree->root_order, gfp);
+	return iopt_table_begin(tree->root, tree->geo.start);
 }
 
 /*
@@ -86,11 +83,10 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
 {
 	struct page *page = iopt_table_page(table);
-	unsigned int order = iopt_table_order(tree, iopt_page_level(page));
 
-	compat_account_tables(page, -(int)BIT(order));
-	set_page_private(page, 0);
-	atomic_long_dec(&tree->live);
 	reclaim_note_live(-1);
-	__free_pages(page, order);
+	if (page == tree->root)
+		iopt_pages_free(tree, &page, 1);
+	else
+		iopt_pages_return(tree, page);
 }

@@ -22,9 +22,12 @@
  *	1:0	its level
  *	2	dead: detached because it was empty, takes no entry any more
  *	3	kept: empty when last looked at, and in the list of those
- *	27:8	how many of its entries are valid, or about to be: up to 2^17, in a
+ *	4	chunk: one of several pages that were allocated together
+ *	5	done: one of a chunk, and no table any more
+ *	9:6	left: in a chunk's first page: how many of the others are not done
+ *	28:10	how many of its entries are valid, or about to be: up to 2^17, in a
  *		root of sixteen tables of 64 KiB
- *	63:28	how many tables are under it
+ *	63:29	how many tables are under it
  *
  * The count of entries holds a table in place: it is raised before an entry is
  * written, by somebody who has found the table alive, and lowered after the
@@ -35,15 +38,22 @@
  * walk. It is changed by whoever hangs tables under it or takes them away, while
  * the page table is live; after the detach nobody else is left to change it.
  *
+ * The bits of chunks are not the table's, and may change whatever it does: that
+ * is in pages.c.
+ *
  * page->lru links a detached sub-tree by its root.
  */
 #define IOPT_PAGE_LEVEL		GENMASK(1, 0)
 #define IOPT_PAGE_DEAD		BIT(2)
 #define IOPT_PAGE_KEPT		BIT(3)
-#define IOPT_PAGE_ENTRY		BIT(8)
-#define IOPT_PAGE_ENTRIES	GENMASK(27, 8)
-#define IOPT_PAGE_BELOW		BIT(28)
-#define IOPT_PAGE_BELOW_SHIFT	28
+#define IOPT_PAGE_CHUNK		BIT(4)
+#define IOPT_PAGE_DONE		BIT(5)
+#define IOPT_PAGE_LEFT		GENMASK(9, 6)
+#define IOPT_PAGE_LEFT_ONE	BIT(6)
+#define IOPT_PAGE_ENTRY		BIT(10)
+#define IOPT_PAGE_ENTRIES	GENMASK(28, 10)
+#define IOPT_PAGE_BELOW		BIT(29)
+#define IOPT_PAGE_BELOW_SHIFT	29
 
 static inline struct page *iopt_table_page(const u64 *table)
 {
@@ -76,12 +86,18 @@ static inline void iopt_page_add_below(struct page *page, long nr)
 	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));
 }
 
-/* For a page that is still its maker's alone */
+/* For a table that is still its maker's alone, though its chunk is not */
 static inline void iopt_page_init(struct page *page, int level,
 				  unsigned int entries, unsigned long below)
 {
-	set_page_private(page, level | entries * IOPT_PAGE_ENTRY |
-			 below * IOPT_PAGE_BELOW);
+	atomic_long_t *state = iopt_page_state(page);
+	long table = level | entries * IOPT_PAGE_ENTRY | below * IOPT_PAGE_BELOW;
+	long old = atomic_long_read(state);
+	long chunk;
+
+	do {
+		chunk = old & (IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT);
+	} while (!atomic_long_try_cmpxchg_relaxed(state, &old, chunk | table));
 }
 
 /*
@@ -129,6 +145,7 @@ static inline unsigned int iopt_table_order(const struct iopt_tree *tree,
 }
 
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);
+u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
 
