@@ -17,6 +17,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/platform_device.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
@@ -50,6 +51,7 @@ struct iopt_file {
 	struct io_pgtable_cfg cfg;
 	struct iopt_shape shape;
 	bool stage2;
+	gfp_t gfp;		/* of maps that may sleep */
 	bool kernel;
 	bool time_out;
 
@@ -66,6 +68,11 @@ struct iopt_file {
 };
 
 static struct platform_device *iopt_pdev;
+
+static int node = NUMA_NO_NODE;
+module_param(node, int, 0644);
+MODULE_PARM_DESC(node,
+		 "where the IOMMU of page tables made from now on is, -1: nowhere (default)");
 
 /* The flush that the library asks for; there are no caches, so it is done at once */
 static void iopt_bracket(struct iopt_file *file)
@@ -171,13 +178,24 @@ static void iopt_find_shape(struct iopt_file *file)
 	shape->root_bits = bits - shape->level_bits * (LAST_LEVEL - shape->start);
 }
 
+static bool iopt_node_is_there(int nid)
+{
+	return nid == NUMA_NO_NODE ||
+	       (nid >= 0 && nid < MAX_NUMNODES && node_online(nid));
+}
+
 static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 {
-	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB))
+	int nid = READ_ONCE(node);
+
+	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB |
+			   IOPT_ACCOUNT) || !iopt_node_is_there(nid))
 		return -EINVAL;
 	if (file->ops)
 		return -EBUSY;
 
+	set_dev_node(&iopt_pdev->dev, nid);
+	file->gfp = arg->flags & IOPT_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
 	file->kernel = arg->flags & IOPT_KERNEL;
 	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
 	/* Other formats of the kernel's would leave the fields read back unset */
@@ -281,7 +299,7 @@ static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
 	start = ktime_get_ns();
 	arg->result = file->ops->map_pages(file->ops, arg->iova, arg->paddr,
 					   arg->pgsize, arg->pgcount, arg->prot,
-					   atomic ? GFP_ATOMIC : GFP_KERNEL,
+					   atomic ? GFP_ATOMIC : file->gfp,
 					   &mapped);
 	arg->ns = ktime_get_ns() - start;
 	if (atomic)
@@ -353,7 +371,7 @@ static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
 		ret = file->ops->map_pages(file->ops, iova + total,
 					   arg->paddr + total, arg->pgsize,
 					   (size - total) / arg->pgsize,
-					   arg->prot, GFP_KERNEL, &mapped);
+					   arg->prot, file->gfp, &mapped);
 		if (ret)
 			return ret;
 		if (!mapped)
