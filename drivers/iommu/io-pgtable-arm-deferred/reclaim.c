@@ -714,6 +714,11 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	reclaim_stats.shrinks++;
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 	trace_shrink(sc->nr_to_scan, freed);
+	/*
+	 * The pages may lie in this CPU's own list, or in another's: only after
+	 * progress does the allocator look there before it kills somebody.
+	 */
+	mm_account_reclaimed_pages(freed);
 	return freed ?: SHRINK_STOP;
 }
 
