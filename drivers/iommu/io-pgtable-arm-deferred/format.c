@@ -17,10 +17,6 @@
 #define IOPT_TCR_RGN_NC		0
 #define IOPT_TCR_RGN_WBWA	1
 
-/* Widest address without FEAT_LPA, and with it, for which we need 64 KiB (D8.2.1) */
-#define IOPT_BITS		48
-#define IOPT_BITS_64K		52
-
 /* VTCR_EL2.SL0 counts from the other end, and with 4 KiB from another level. */
 #define IOPT_VTCR_SL_MASK	3
 
@@ -106,9 +102,9 @@ iopt_restrict(const struct iopt_format *format, struct io_pgtable_cfg *cfg)
 	if (!granule)
 		return NULL;
 
-	bits = granule->shift < LPAE_SHIFT_64K ? IOPT_BITS : IOPT_BITS_64K;
+	bits = granule->shift < LPAE_SHIFT_64K ? LPAE_BITS : LPAE_BITS_64K;
 	sizes = granule->sizes;
-	if (bits > IOPT_BITS && cfg->oas > IOPT_BITS)
+	if (bits > LPAE_BITS && cfg->oas > LPAE_BITS)
 		sizes |= IOPT_SIZE_4T;
 	cfg->pgsize_bitmap &= sizes;
 	cfg->ias = min(cfg->ias, bits);

@@ -33,6 +33,10 @@
 /* D8.2.2: a stage 2 root may be this many tables side by side. */
 #define LPAE_CONCATENATED_MAX	16
 
+/* D8.2.1: the widest address without FEAT_LPA, and with it, for which we need 64 KiB */
+#define LPAE_BITS		48
+#define LPAE_BITS_64K		52
+
 /* D8.3.1: descriptor formats */
 #define LPAE_VALID		BIT_ULL(0)
 #define LPAE_TYPE		GENMASK_ULL(1, 0)

@@ -156,6 +156,27 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	return gen <= READ_ONCE(iopt->tree.flushed_gen) ? 0 : -EIO;
 }
 
+/*
+ * What is pending may be all that a memory control group is allowed, and no shrinker
+ * is asked when a group is at its limit. So nobody is refused memory, or killed
+ * for it, before what is pending has been freed.
+ */
+static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
+{
+	struct iopt_tree *tree = &map->iopt->tree;
+
+	while (gfpflags_allow_blocking(gfp) && reclaim_has_pending()) {
+		u64 *table = iopt_table_alloc(tree, level, gfp | __GFP_NORETRY |
+					      __GFP_NOWARN);
+
+		if (table)
+			return table;
+		if (!reclaim_make_room())
+			break;
+	}
+	return iopt_table_alloc(tree, level, gfp);
+}
+
 /* The table of @level on the way to the run, with the one below in it */
 static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 			   unsigned int nr)
@@ -166,8 +187,8 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 	u64 *table;
 
 	/* A table that is filled from end to end needs no zeroes before. */
-	table = iopt_table_alloc(&iopt->tree, level, map->gfp |
-				 (nr < BIT(geo->bits) ? __GFP_ZERO : 0));
+	table = iopt_map_alloc(map, level,
+			       map->gfp | (nr < BIT(geo->bits) ? __GFP_ZERO : 0));
 	if (!table)
 		return NULL;
 

@@ -74,6 +74,12 @@
  */
 #define RECLAIM_WORKERS_MAX	8
 
+/*
+ * How long somebody who was refused memory waits for those who are freeing some:
+ * many times a batch or a grace period, so that after it they must be stuck.
+ */
+#define RECLAIM_PATIENCE	HZ
+
 static bool deferred = true;
 module_param(deferred, bool, 0644);
 MODULE_PARM_DESC(deferred,
@@ -612,6 +618,22 @@ void reclaim_throttle(void)
 {
 	if (!reclaim_within_limit(0))
 		reclaim_help();
+}
+
+/*
+ * reclaim_make_room() - free a batch for somebody who was refused memory
+ *
+ * Where others have all of it in hand, or a grace period does, they get a while.
+ * Context: may sleep. Return: false when there is nothing to hope for.
+ */
+bool reclaim_make_room(void)
+{
+	if (reclaim_help() >= 0) {
+		cond_resched();
+		return true;
+	}
+	return wait_event_timeout(reclaimer.done, reclaim_is_waiting() ||
+				  !reclaim_has_pending(), RECLAIM_PATIENCE);
 }
 
 /* Wait until everything that is pending now has been freed. May sleep. */

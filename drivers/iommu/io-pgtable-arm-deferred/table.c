@@ -55,7 +55,7 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 	dma_addr_t dma;
 
 	/* Memory above 48 bits is out of reach of all granules but the largest. */
-	if (unlikely(lpae_address(&tree->geo, lpae_pack(&tree->geo, pa)) != pa)) {
+	if (unlikely(pa >> LPAE_BITS && tree->geo.page_shift < LPAE_SHIFT_64K)) {
 		dev_err_once(tree->dev,
 			     "tables with this granule must be below 48 bits: check the IOMMU's DMA mask\n");
 		return -ENOMEM;
