@@ -125,23 +125,47 @@ static bool other_holders(void)
 	return others;
 }
 
-long iopt_vmstat(const char *name)
+long iopt_read_key(const char *path, const char *key)
 {
-	char line[128], word[64];
+	char line[256], word[64];
 	long value, found = -1;
-	FILE *file;
+	FILE *file = fopen(path, "r");
 
-	/* Reading it makes every CPU hand in what it has not told yet */
-	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
-	file = fopen("/proc/vmstat", "r");
 	if (!file)
 		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63s %ld", word, &value) == 2 &&
-		    !strcmp(word, name))
+	while (fgets(line, sizeof(line), file)) {
+		if (!key)
+			found = strtol(line, NULL, 0);
+		else if (sscanf(line, "%63s %ld", word, &value) == 2 &&
+			 !strcmp(word, key))
 			found = value;
+	}
 	fclose(file);
 	return found;
+}
+
+/* Reading that file makes every CPU hand in what it has not told yet */
+static void fold_vmstat(void)
+{
+	char line[128];
+
+	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
+}
+
+long iopt_vmstat(const char *name)
+{
+	fold_vmstat();
+	return iopt_read_key("/proc/vmstat", name);
+}
+
+long iopt_node_vmstat(int node, const char *name)
+{
+	char path[PATH_MAX];
+
+	fold_vmstat();
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat",
+		 node);
+	return iopt_read_key(path, name);
 }
 
 /* --- modules ---------------------------------------------------------------- */

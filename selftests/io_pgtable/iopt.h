@@ -86,8 +86,12 @@ int iopt_set_param(const char *name, const char *value);
  */
 bool iopt_alone(void);
 
-/* A line of /proc/vmstat, per-CPU differences folded in; -1 when not there */
+/* The number in a file, or behind @key in one of its lines; -1 when not there */
+long iopt_read_key(const char *path, const char *key);
+
+/* The same of /proc/vmstat or a node's, per-CPU differences folded in */
 long iopt_vmstat(const char *name);
+long iopt_node_vmstat(int node, const char *name);
 
 /* Dirty tracking came with 6.7; all other quirks are in every kernel here. */
 bool kernel_knows(__u64 quirks);
