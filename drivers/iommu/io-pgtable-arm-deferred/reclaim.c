@@ -75,8 +75,8 @@
 #define RECLAIM_WORKERS_MAX	8
 
 /*
- * How long somebody who was refused memory waits for those who are freeing some:
- * many times a batch or a grace period, so that after it they must be stuck.
+ * How long somebody waits for a batch that others have in hand, or for a grace
+ * period: many times either, so that after it they must be stuck.
  */
 #define RECLAIM_PATIENCE	HZ
 
@@ -609,19 +609,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 }
 
 /*
- * reclaim_throttle() - lend a hand when too much is pending
- *
- * One batch: whoever makes tables gives at least as many back. Context: may
- * sleep.
- */
-void reclaim_throttle(void)
-{
-	if (!reclaim_within_limit(0))
-		reclaim_help();
-}
-
-/*
- * reclaim_make_room() - free a batch for somebody who was refused memory
+ * reclaim_make_room() - free a batch for somebody who needs it done
  *
  * Where others have all of it in hand, or a grace period does, they get a while.
  * Context: may sleep. Return: false when there is nothing to hope for.
@@ -634,6 +622,20 @@ bool reclaim_make_room(void)
 	}
 	return wait_event_timeout(reclaimer.done, reclaim_is_waiting() ||
 				  !reclaim_has_pending(), RECLAIM_PATIENCE);
+}
+
+/*
+ * reclaim_throttle() - lend a hand when too much is pending
+ *
+ * One batch: whoever makes tables gives at least as many back. Tables of live
+ * trees cannot be had before their grace period ends, and one is long enough to
+ * make a great many more: then there is nothing to do but wait. Context: may
+ * sleep.
+ */
+void reclaim_throttle(void)
+{
+	if (!reclaim_within_limit(0))
+		reclaim_make_room();
 }
 
 /* Wait until everything that is pending now has been freed. May sleep. */
