@@ -236,6 +236,12 @@ void iopt_require(void)
 		(!other_holders() || iopt_stat("live") == 0);
 }
 
+void iopt_require_cpus(int nr)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < nr)
+		skip_all("needs more CPUs");
+}
+
 /* --- the device ------------------------------------------------------------- */
 
 static void must(int fd, unsigned long cmd, void *arg, const char *what)

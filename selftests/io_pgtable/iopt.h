@@ -35,6 +35,7 @@ const char *complain(const char *fmt, ...) __printf(1, 2);
 
 /* Loads the modules if need be; exits with status 4 if there is no device after */
 void iopt_require(void);
+void iopt_require_cpus(int nr);
 
 /* A page table of its own; the usual shape, if no other is given */
 int iopt_open(void);

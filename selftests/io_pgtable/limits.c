@@ -56,8 +56,6 @@ FIXTURE_SETUP(held)
 
 	if (!iopt_alone())
 		SKIP(return, "others use the library: its counters are not ours");
-	if (worker_cpus() < 3)
-		SKIP(return, "needs 3 CPUs");
 	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
 	iopt_set_param("limit", NO_LIMIT);
 	bad = worker_hold();
@@ -153,7 +151,7 @@ TEST_F(held, small_maps_give_back_too)
 	int i, fd = iopt_new(39, 0);
 
 	set_limit(LIMIT);
-	for (i = 0; i < 20 * LIMIT; i++) {
+	for (i = 0; i < 10 * LIMIT; i++) {
 		__u64 iova = i % 1000 * SZ_2M;
 
 		ASSERT_EQ(0, iopt_map(fd, iova, SZ_1G, SZ_4K, 1,
@@ -165,8 +163,7 @@ TEST_F(held, small_maps_give_back_too)
 			most = pending;
 	}
 	TH_LOG("at most %ld pending", most);
-	/* A grace period stands before the free, and tables come in meanwhile */
-	EXPECT_GE(5 * LIMIT, most);
+	EXPECT_GE(LIMIT + BATCH, most);
 	close(fd);
 }
 
@@ -274,10 +271,10 @@ static void step_until_done(int *fds)
 		close(fds[i]);
 }
 
-/* As many regions of 2 MiB as half of the free memory has tables for */
+/* As many regions of 2 MiB as two thirds of the free memory have tables for */
 static __u64 regions_that_fit(void)
 {
-	__u64 regions = sysconf(_SC_AVPHYS_PAGES) / 2;
+	__u64 regions = sysconf(_SC_AVPHYS_PAGES) * 2 / 3;
 
 	return regions < 262144 ? regions : 262144;
 }
@@ -287,10 +284,16 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 {
 	__u64 regions = regions_that_fit();
 	long huge, small, batches;
-	int fds[STEPS];
+	int fd, fds[STEPS];
 
-	huge = free_sparse(regions);
-	ASSERT_LT(0, huge);
+	/* What holds the worker back takes time that an emulator lacks elsewhere */
+	worker_let_go();
+	fd = iopt_new(39, 0);
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1));
+	ASSERT_EQ(NULL, worker_hold());
+	iopt_free(fd);
+	close(fd);
+	huge = sparse_tables(regions);
 	small = free_sparse(3 * BATCH);
 	ASSERT_EQ(huge + small, iopt_stat("pending"));
 	batches = iopt_stat("batches");
@@ -305,5 +308,6 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 int main(int argc, char **argv)
 {
 	iopt_require();
+	iopt_require_cpus(3);
 	return test_harness_run(argc, argv);
 }

@@ -119,8 +119,6 @@ FIXTURE_SETUP(memory)
 {
 	if (!iopt_alone())
 		SKIP(return, "others use the library: its counters are not ours");
-	if (worker_cpus() < 3)
-		SKIP(return, "needs 3 CPUs");
 	if (group_make() || group_read("memory.current", NULL) < 0)
 		SKIP(return, "no control groups that count memory");
 	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
@@ -506,5 +504,6 @@ TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 120)
 int main(int argc, char **argv)
 {
 	iopt_require();
+	iopt_require_cpus(3);
 	return test_harness_run(argc, argv);
 }

@@ -88,8 +88,6 @@ FIXTURE_SETUP(storm)
 	if (!iopt_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	self->cpus = worker_cpus();
-	if (self->cpus < 3)
-		SKIP(return, "needs 3 CPUs");
 	if (!file || !fgets(self->cpumask, sizeof(self->cpumask), file))
 		SKIP(return, "the workqueue has no cpumask");
 	fclose(file);
@@ -339,6 +337,7 @@ int main(int argc, char **argv)
 {
 	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
 	iopt_require();
+	iopt_require_cpus(3);
 	printf("# seed %llu; again with --seed=%llu\n", seed, seed);
 	fflush(stdout);
 	return test_harness_run(argc, argv);
