@@ -477,6 +477,31 @@ TEST_F(memory, map_that_is_not_paid_for)
 	close(fd);
 }
 
+/*
+ * Each page takes three tables, made from the last level up, and the group has
+ * a page more each time: every one of the three is refused once.
+ */
+TEST_F(memory, chain_that_is_not_paid_for)
+{
+	struct iopt_scan scan = { .last = ~0ull };
+	int i, fd;
+	bool all;
+
+	for (i = 0; i < 6; i++) {
+		fd = iopt_new(48, variant->flags | IOPT_ACCOUNT);
+		enter_narrow_group(MIB + i * (long)SZ_4K);
+		all = iopt_fill(fd, 0, SZ_512G, 500, SZ_4K, 1);
+		group_leave(0);
+		EXPECT_FALSE(all);
+		iopt_scan(fd, &scan);
+		EXPECT_EQ(scan.tables, 1 + 3 * scan.leaves);
+		EXPECT_EQ((long)scan.tables,
+			  iopt_stat("live") - self->before.live);
+		close(fd);
+		iopt_drain();
+	}
+}
+
 /* Nobody may sleep, and nothing is left: what it takes is the whole machine's */
 TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 120)
 {
