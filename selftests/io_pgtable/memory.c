@@ -100,21 +100,6 @@ FIXTURE(memory)
 	char limit[32];
 };
 
-FIXTURE_VARIANT(memory)
-{
-	unsigned int flags;
-};
-
-FIXTURE_VARIANT_ADD(memory, non_coherent)
-{
-	.flags = 0,
-};
-
-FIXTURE_VARIANT_ADD(memory, coherent)
-{
-	.flags = IOPT_COHERENT,
-};
-
 FIXTURE_SETUP(memory)
 {
 	if (!iopt_alone())
@@ -181,13 +166,13 @@ static const char *check_all_charged(long tables)
 }
 
 /* So many tables that the group pays for: all but the root */
-static int make_charged(long *tables, unsigned int flags)
+static int make_charged(long *tables)
 {
 	const long regions = 20000;
 	int fd;
 
 	group_enter(0);
-	fd = make_sparse(regions, flags | IOPT_ACCOUNT);
+	fd = make_sparse(regions, IOPT_ACCOUNT);
 	group_leave(0);
 	*tables = sparse_tables(regions) - 1;
 	return fd;
@@ -196,7 +181,7 @@ static int make_charged(long *tables, unsigned int flags)
 TEST_F(memory, charged_until_freed)
 {
 	long tables;
-	int fd = make_charged(&tables, variant->flags);
+	int fd = make_charged(&tables);
 
 	ASSERT_FINE(check_all_charged(tables));
 	ASSERT_FINE(worker_hold());
@@ -223,7 +208,7 @@ static long dying_groups(void)
 TEST_F(memory, group_goes_before_its_tables)
 {
 	long tables, dying = dying_groups();
-	int fd = make_charged(&tables, variant->flags);
+	int fd = make_charged(&tables);
 	int ms;
 
 	ASSERT_FINE(worker_hold());
@@ -236,7 +221,7 @@ TEST_F(memory, group_goes_before_its_tables)
 	iopt_drain();
 	for (ms = 0; ms < PATIENCE_MS && dying_groups() > dying; ms += 50)
 		usleep(50000);
-	EXPECT_EQ(dying, dying_groups());
+	EXPECT_GE(dying, dying_groups());
 	close(fd);
 }
 
@@ -264,7 +249,7 @@ TEST_F(memory, tables_are_near_the_iommu)
 		SKIP(return, NO_SECOND_NODE);
 	for (node = 0; node < 2; node++) {
 		write_number(NODE_PARAM, node);
-		fd = make_sparse(regions, variant->flags);
+		fd = make_sparse(regions, 0);
 		EXPECT_EQ(before[!node], node_tables(!node));
 		ASSERT_FINE(check_pages("of that node",
 					node_tables(node) - before[node],
@@ -285,7 +270,7 @@ TEST_F(memory, tables_are_elsewhere_if_need_be)
 	if (before[1] < 0 || regions > 262144)
 		SKIP(return, "no second node with less than 1 GiB of memory");
 	write_number(NODE_PARAM, 1);
-	fd = make_sparse(regions, variant->flags);
+	fd = make_sparse(regions, 0);
 	EXPECT_LT(2000, node_tables(1) - before[1]);
 	EXPECT_LT(0, node_tables(0) - before[0]);
 	ASSERT_FINE(check_pages("of both nodes",
@@ -340,7 +325,7 @@ TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 120)
 	const long pending = 200 * PAGES_A_MIB, need = 120 * PAGES_A_MIB;
 	long killed = iopt_read_key("/proc/vmstat", "oom_kill");
 	long shrinks = iopt_stat("shrinks");
-	int fd = make_sparse(pending, variant->flags);
+	int fd = make_sparse(pending, 0);
 	pid_t eater;
 
 	ASSERT_FINE(worker_hold());
@@ -358,7 +343,7 @@ TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 120)
 /* Asked for what can be had, the reclaimer gives all of it */
 TEST_F(memory, dropped_caches_have_nothing_pending)
 {
-	int fd = make_sparse(20000, variant->flags);
+	int fd = make_sparse(20000, 0);
 
 	ASSERT_FINE(worker_hold());
 	iopt_free(fd);
@@ -390,8 +375,8 @@ TEST_F(memory, own_pending_tables_are_memory_at_hand)
 	bool filled;
 	int fd, again;
 
-	fd = iopt_new(39, variant->flags | IOPT_ACCOUNT);
-	again = iopt_new(39, variant->flags | IOPT_ACCOUNT);
+	fd = iopt_new(39, IOPT_ACCOUNT);
+	again = iopt_new(39, IOPT_ACCOUNT);
 	enter_narrow_group(32 * MIB);
 	filled = iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1);
 	group_leave(0);
@@ -463,7 +448,7 @@ static const char *check_usable(int fd, __u64 mapped)
 /* The group may have some 1,000 tables, and the map would need 4,000 */
 TEST_F(memory, map_that_is_not_paid_for)
 {
-	int ret, fd = iopt_new(39, variant->flags | IOPT_ACCOUNT);
+	int ret, fd = iopt_new(39, IOPT_ACCOUNT);
 	__u64 mapped = 0;
 
 	enter_narrow_group(4 * MIB);
@@ -488,7 +473,7 @@ TEST_F(memory, chain_that_is_not_paid_for)
 	bool all;
 
 	for (i = 0; i < 6; i++) {
-		fd = iopt_new(48, variant->flags | IOPT_ACCOUNT);
+		fd = iopt_new(48, IOPT_ACCOUNT);
 		enter_narrow_group(MIB + i * (long)SZ_4K);
 		all = iopt_fill(fd, 0, SZ_512G, 500, SZ_4K, 1);
 		group_leave(0);
@@ -510,7 +495,7 @@ TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 120)
 		.pgcount = 200 * SZ_1G / SZ_4K, .flags = IOPT_ATOMIC,
 	};
 	long pages = iopt_read_key("/proc/vmstat", "nr_free_pages");
-	int fd = iopt_new(39, variant->flags);
+	int fd = iopt_new(39, 0);
 	pid_t eater = start_eater(pages - 120 * PAGES_A_MIB);
 
 	set_oom_score(-1000);

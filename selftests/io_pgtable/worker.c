@@ -115,6 +115,21 @@ static pid_t start_hog(int cpu)
 		;
 }
 
+/* An emulator on a busy machine may take its time */
+#define PATIENCE_US	5000000
+
+static bool hog_is_there(void)
+{
+	int us;
+
+	for (us = 0; us < PATIENCE_US; us += 1000) {
+		if (sched_getscheduler(hog) == SCHED_FIFO)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
 /* Is a tree that nobody helps with still pending after a while? */
 static bool is_held(void)
 {
@@ -143,8 +158,10 @@ static const char *hold_on(int cpu)
 	set(&fair_runtime, "0");
 	keep_off(cpu);
 	hog = start_hog(cpu);
-	usleep(WORKER_CHANCE_US);
-	return is_held() ? NULL : "the worker is not held back";
+	if (hog < 0 || !hog_is_there())
+		return "nothing is there to hold the worker back";
+	/* The first may still find a worker that was on its way */
+	return is_held() || is_held() ? NULL : "the worker is not held back";
 }
 
 const char *worker_hold(void)
