@@ -780,7 +780,8 @@ int reclaim_init(void)
 	/*
 	 * Unbound, so that the scheduler finds a CPU that has time. How many of
 	 * the works are queued is for the parameter to say; the default is one,
-	 * for more of them take all CPUs from everybody else.
+	 * for more of them take all CPUs from everybody else. Not
+	 * freezable: it touches no hardware, and a hibernation needs the room.
 	 */
 	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
 				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
