@@ -53,6 +53,9 @@ check:
 test:
 	@$(MACHINE)/test
 
+test-debug:
+	@$(MACHINE)/test-debug
+
 demo:
 	@$(MACHINE)/demo
 
@@ -79,10 +82,11 @@ help:
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
+	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
 	@echo "  check            compiler, sparse, checkpatch and shellcheck"
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
-	check test demo bench profile shell help
+	check test test-debug demo bench profile shell help
