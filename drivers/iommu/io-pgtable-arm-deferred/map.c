@@ -86,8 +86,9 @@ u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
- * The caller has reserved the slot, or the block in it has. Everything in @table
- * was ordered before this by iopt_table_publishable().
+ * The caller has reserved the slot, or the block in it has. For the walker
+ * everything in @table was ordered before this by iopt_table_publishable(); the
+ * release does the same for lookups of ours.
  *
  * Return: 0, or -EAGAIN when somebody else was there first.
  */
@@ -97,7 +98,7 @@ int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 	unsigned long nr = iopt_page_below(iopt_table_page(table)) + 1;
 	u64 entry = iopt_table_entry(iopt, table);
 
-	if (cmpxchg64_relaxed(walk->slot, old, entry) != old)
+	if (cmpxchg64_release(walk->slot, old, entry) != old)
 		return -EAGAIN;
 
 	iopt_walk_add_below(iopt, walk, walk->level, nr);
