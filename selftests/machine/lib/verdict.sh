@@ -20,14 +20,17 @@ OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopt_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
 # kernel is by itself. A report ends with a line of equals signs; the names of
-# functions in a module have that of the module behind them.
+# functions in a module have that of the module behind them; who was interrupted
+# by the racing access has no part in it.
 kernel_log()
 {
 	awk -v ours="\\[($OUR_MODULES)\\]" '
 		/BUG: KCSAN: / { report = 1; text = ""; show = 0 }
 		!report { print; next }
 		{ text = text $0 "\n" }
-		$0 ~ ours { show = 1 }
+		/ by (task|interrupt)/ { interrupted = 0 }
+		/ el1h?_(64_irq|interrupt)/ { interrupted = 1 }
+		$0 ~ ours && !interrupted { show = 1 }
 		/=====/ { if (show) printf "%s", text; report = 0 }
 		END { if (report && show) printf "%s", text }
 	' "$log/console.log" 2> /dev/null
