@@ -333,14 +333,14 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
 	tree->pending_count -= b->tables;
 	tree->freed += b->tables;
-	reclaimer.outstanding[tree->epoch] -= b->tables;
+	iopt_count(&reclaimer.outstanding[tree->epoch], -b->tables);
 
-	stats->pending -= b->tables;
-	stats->freed += b->tables;
-	stats->batches += !!b->tables;
-	stats->helps += b->help;
-	stats->longest_batch = max(stats->longest_batch, b->tables);
-	stats->longest_batch_ns = max(stats->longest_batch_ns, ns);
+	iopt_count(&stats->pending, -b->tables);
+	iopt_count(&stats->freed, b->tables);
+	iopt_count(&stats->batches, !!b->tables);
+	iopt_count(&stats->helps, b->help);
+	WRITE_ONCE(stats->longest_batch, max(stats->longest_batch, b->tables));
+	WRITE_ONCE(stats->longest_batch_ns, max(stats->longest_batch_ns, ns));
 	iopt_hist_add(&stats->batch_hist, ns);
 }
 
@@ -357,7 +357,7 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 
 	tree->state = IOPT_TREE_IDLE;
 	list_del_init(&tree->node);
-	reclaim_stats.trees--;
+	iopt_count(&reclaim_stats.trees, -1);
 	if (tree->in_grace)
 		return false;
 
@@ -366,13 +366,13 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 	iopt_hist_add(&reclaim_stats.queue_hist, ns);
 	if (!tree->closed)
 		return false;
-	reclaim_stats.trees_done++;
+	iopt_count(&reclaim_stats.trees_done, 1);
 	return true;
 }
 
 static bool reclaim_is_waiting(void)
 {
-	return !list_empty_careful(&reclaimer.waiting);
+	return !list_empty(&reclaimer.waiting);
 }
 
 static void reclaim_wake(unsigned int worker)
@@ -462,7 +462,7 @@ static void reclaim_enqueue(struct iopt_tree *tree)
 		return;
 	tree->state = IOPT_TREE_QUEUED;
 	list_add_tail(&tree->node, &reclaimer.waiting);
-	reclaim_stats.trees++;
+	iopt_count(&reclaim_stats.trees, 1);
 }
 
 static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
@@ -470,8 +470,8 @@ static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
 	if (!tree->pending_count)
 		tree->since = ktime_get();
 	tree->pending_count += count;
-	reclaimer.outstanding[reclaimer.epoch] += count;
-	reclaim_stats.pending += count;
+	iopt_count(&reclaimer.outstanding[reclaimer.epoch], count);
+	iopt_count(&reclaim_stats.pending, count);
 	trace_tree_queued(tree, count);
 }
 
@@ -642,7 +642,7 @@ void reclaim_throttle(void)
 void reclaim_drain(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
-	reclaim_stats.drains++;
+	iopt_count(&reclaim_stats.drains, 1);
 	raw_spin_unlock_irq(&reclaimer.lock);
 	reclaim_wait();
 }
@@ -651,10 +651,10 @@ void reclaim_drain(void)
 void reclaim_reset(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
-	reclaim_stats.longest_batch = 0;
-	reclaim_stats.longest_batch_ns = 0;
-	memset(&reclaim_stats.batch_hist, 0, sizeof(reclaim_stats.batch_hist));
-	memset(&reclaim_stats.queue_hist, 0, sizeof(reclaim_stats.queue_hist));
+	WRITE_ONCE(reclaim_stats.longest_batch, 0);
+	WRITE_ONCE(reclaim_stats.longest_batch_ns, 0);
+	iopt_hist_reset(&reclaim_stats.batch_hist);
+	iopt_hist_reset(&reclaim_stats.queue_hist);
 	raw_spin_unlock_irq(&reclaimer.lock);
 }
 
@@ -735,7 +735,7 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	}
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_stats.shrinks++;
+	iopt_count(&reclaim_stats.shrinks, 1);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 	trace_shrink(sc->nr_to_scan, freed);
 	/*
