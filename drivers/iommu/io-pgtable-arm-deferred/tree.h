@@ -97,7 +97,7 @@ struct iopt_tree {
 	atomic_long_t spare;
 	struct llist_head returned;
 
-	spinlock_t detach_lock;
+	spinlock_t detach_lock;		/* guards the next three */
 	struct list_head limbo;
 	unsigned long limbo_count;
 	unsigned long limbo_gen;

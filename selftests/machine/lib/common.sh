@@ -9,11 +9,11 @@ TOP=$(cd "$MACHINE/../.." && pwd)
 BUILD=$TOP/build
 export MACHINE TOP BUILD
 
-# series_of [COMMAND]: the kernels that COMMAND takes by default, or all that are
-# known; "kernels" has them.
+# series_of COMMAND: the kernels that COMMAND takes by default; all that are
+# known if it is "". "kernels" has them.
 series_of()
 {
-	awk -F ' *[|] *' -v command="${1-}" '
+	awk -F ' *[|] *' -v command="$1" '
 		/^[^#]/ && (command == "" || index(" " $3 " ", " " command " ")) {
 			printf "%s%s", separator, $1
 			separator = " "
@@ -26,7 +26,7 @@ kind_of()
 	awk -F ' *[|] *' -v series="$1" '$1 == series { print $2 }' "$MACHINE/kernels"
 }
 
-SERIES_KNOWN=$(series_of)
+SERIES_KNOWN=$(series_of "")
 export SERIES_KNOWN
 
 # The cross compiler is the one Debian builds these kernels with.
