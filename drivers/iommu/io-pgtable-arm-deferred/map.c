@@ -12,11 +12,10 @@
 #include "reclaim.h"
 
 /*
- * Runs, of at most a table each, between two offers to reschedule. A run that
- * makes its table costs some 6,000 instructions, so that 16 of them stay below
- * 100,000, or 100 us on the slowest core of an R-Car Gen3.
+ * Runs, of at most a table each, between two looks whether too much is pending:
+ * whoever helps frees a batch, which is several times as many tables.
  */
-#define IOPT_RUNS_PER_SLICE	16
+#define IOPT_RUNS_PER_HELP	16
 
 /*
  * struct iopt_map - a mapping under way
@@ -389,8 +388,13 @@ static int iopt_map_step(struct iopt_map *map)
 	return ret;
 }
 
+/*
+ * Between two runs others may have the CPU. One that makes its table costs some
+ * 5,000 instructions, as much as a wake-up does.
+ */
 static int iopt_map_all(struct iopt_map *map)
 {
+	bool sleeps = gfpflags_allow_blocking(map->gfp);
 	unsigned int runs = 0;
 	int ret;
 
@@ -403,11 +407,12 @@ static int iopt_map_all(struct iopt_map *map)
 		}
 		if (ret)
 			return ret;
-		if (++runs % IOPT_RUNS_PER_SLICE == 0 &&
-		    gfpflags_allow_blocking(map->gfp)) {
+		if (!sleeps)
+			continue;
+		if (++runs % IOPT_RUNS_PER_HELP == 0)
 			reclaim_throttle();
+		if (map->left)
 			cond_resched();
-		}
 	}
 	/* Those who map a little at a time make tables, too. */
 	if (map->made && gfpflags_allow_blocking(map->gfp))
