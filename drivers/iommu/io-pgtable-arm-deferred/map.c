@@ -57,22 +57,6 @@ static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
 	map->done += nr;
 }
 
-/*
- * Clean the entries on the way down. Somebody else published one of them a
- * moment ago and may not have cleaned it yet; our caller's device must not
- * depend on when he does.
- */
-static void iopt_walk_clean(struct iopt *iopt, const struct iopt_walk *walk,
-			    unsigned long at)
-{
-	const struct lpae_geometry *geo = &iopt->tree.geo;
-	int level;
-
-	for (level = geo->start; level < walk->level; level++)
-		iopt_sync_entry(&iopt->tree,
-				&walk->table[level][lpae_index(geo, at, level)]);
-}
-
 u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
 {
 	return lpae_pack(&iopt->tree.geo, virt_to_phys(table)) |
@@ -103,8 +87,12 @@ int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 	iopt_walk_add_below(iopt, walk, walk->level, nr);
 	if (!iopt->tree.coherent) {
 		iopt_sync_entry(&iopt->tree, walk->slot);
-		/* For software only, so it may reach memory when it likes. */
-		WRITE_ONCE(*walk->slot, entry | LPAE_SW_CLEAN);
+		/*
+		 * For software only, so it may reach memory when it likes. A
+		 * table that stands in for a block holds nothing of its
+		 * maker's, and may have been emptied and cut off already.
+		 */
+		cmpxchg64_relaxed(walk->slot, entry, entry | LPAE_SW_CLEAN);
 	}
 	return 0;
 }
@@ -371,9 +359,7 @@ static int iopt_map_step(struct iopt_map *map)
 	if (ret)
 		return ret;
 
-	if (!iopt->tree.coherent &&
-	    unlikely(!(plan.walk.common & LPAE_SW_CLEAN)))
-		iopt_walk_clean(iopt, &plan.walk, map->at);
+	iopt_walk_clean(iopt, &plan.walk, map->at);
 
 	if (plan.walk.level == map->level)
 		ret = iopt_map_run(map, &plan.walk, plan.nr, plan.stamped);

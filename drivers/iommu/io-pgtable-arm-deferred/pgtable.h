@@ -143,6 +143,26 @@ static inline void iopt_walk_add_below(struct iopt *iopt,
 		iopt_page_add_below(iopt_table_page(walk->table[level]), nr);
 }
 
+/*
+ * Clean the entries on the way down. Somebody else published one of them a
+ * moment ago and may not have cleaned it yet: what is mapped or unmapped below
+ * must not depend on when he does.
+ */
+static inline void iopt_walk_clean(struct iopt *iopt,
+				   const struct iopt_walk *walk,
+				   unsigned long at)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	int level;
+
+	if (iopt->tree.coherent || likely(walk->common & LPAE_SW_CLEAN))
+		return;
+
+	for (level = geo->start; level < walk->level; level++)
+		iopt_sync_entry(&iopt->tree,
+				&walk->table[level][lpae_index(geo, at, level)]);
+}
+
 /* Entries of a run of @count leaves that the table at @level still has room for */
 static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long at,
 					   int level, size_t count)

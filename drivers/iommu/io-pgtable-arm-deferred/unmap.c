@@ -136,6 +136,8 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 					    unmap->left);
 	unsigned int nr;
 
+	/* Until then a walker may come to the block that was there. */
+	iopt_walk_clean(iopt, walk, unmap->at);
 	if (lpae_is_table(walk->entry, walk->level))
 		nr = iopt_unmap_tables(iopt, walk, room);
 	else
@@ -218,10 +220,10 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 		return -ENOMEM;
 
 	if (iopt_publish(iopt, walk, table, walk->entry)) {
-		/* Somebody unmaps the same block: a bug in the callers. */
+		/* Somebody unmaps another part of it: there is a table now. */
 		iopt_table_unmap(&iopt->tree, iopt_table_page(table));
 		iopt_table_free_unpublished(&iopt->tree, table);
-		return -EBUSY;
+		return -EAGAIN;
 	}
 	iopt_unmap_gather(unmap, nr);
 	return nr;
