@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a flush covers. Several run at once, end in any order, and fail. Two callers
- * have a slot each, in which tables come and go; one has a leaf. Whatever map
- * has returned for is what the walker must come to, and no table may be freed
+ * What a flush covers. Several run at once, end in any order, and fail. One caller
+ * has a slot in which tables come and go, one has a leaf, and one only flushes.
+ * Whatever map has returned for is what the walker must come to, and no table may be freed
  * that the walker remembers.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
@@ -22,9 +22,9 @@
  */
 #define ROUNDS		2
 #define FAILURES	2	/* of the hardware, in all */
-#define PLACES		3
-#define LEAF		0	/* the place of the leaf; at the others are tables */
-#define VERSIONS	7	/* what is mapped anywhere, from 1 on, each once */
+#define LEAF		0	/* the place of the leaf */
+#define TABLE		1	/* the slot that tables come and go in */
+#define PLACES		2
 
 #define STAMP		128	/* in a slot: what a stamp has and a version has not */
 #define bit(n)		(1 << (n))
@@ -32,7 +32,7 @@
 byte slot[PLACES];		/* 0, a version, or STAMP + gen */
 byte mapped[PLACES];		/* what map has returned for */
 byte cache[PLACES];		/* what the walker remembers */
-byte next_version = 1;
+byte next_version = 1;		/* what is mapped anywhere has a number of its own */
 byte freed;			/* versions, a bit each */
 byte detached;			/* so that none is lost */
 
@@ -62,10 +62,9 @@ inline lookup(k)
 active proctype walker()
 {
 end:	do
-	:: d_step { lookup(0); lookup(1); lookup(2) }
+	:: d_step { lookup(0); lookup(1) }
 	:: d_step { cache[0] == 0 && is_version(slot[0]) -> cache[0] = slot[0] }
 	:: d_step { cache[1] == 0 && is_version(slot[1]) -> cache[1] = slot[1] }
-	:: d_step { cache[2] == 0 && is_version(slot[2]) -> cache[2] = slot[2] }
 	od
 }
 
@@ -102,12 +101,17 @@ inline begin()
 		}
 #ifdef COUNT_CLEARED_EARLY
 		limbo_count = 0;
-		limbo_gen = gen + 1;
+		d_step {
+			limbo_gen = gen + 1;
+			lock = false
+		}
 #else
 		limbo_gen = gen + 1;
-		limbo_count = 0;
+		d_step {
+			limbo_count = 0;
+			lock = false
+		}
 #endif
-		lock = false
 	fi
 }
 
@@ -118,7 +122,6 @@ inline hardware()
 	:: d_step {
 			cache[0] = 0;
 			cache[1] = 0;
-			cache[2] = 0;
 			completed = true
 		}
 	:: d_step { failures < FAILURES -> failures++; completed = false }
@@ -138,76 +141,70 @@ inline hardware()
 
 inline note_flush()
 {
-	if
-	:: completed && saw_failed == recovered
-	:: else ->
-		d_step {
-			!lock;
-			if
+	d_step {
+		!lock || (completed && saw_failed == recovered);
+		if
 #ifdef FAILED_NOT_COUNTED
-			:: !completed
+		:: !completed
 #else
-			:: !completed -> failed++
+		:: !completed -> failed++
 #endif
 #ifdef RECOVERS_ALL
-			:: completed -> recovered = failed
+		:: completed -> recovered = failed
 #else
-			:: completed && recovered < saw_failed -> recovered = saw_failed
-			:: completed && recovered >= saw_failed
+		:: completed && recovered < saw_failed -> recovered = saw_failed
+		:: completed && recovered >= saw_failed
 #endif
-			fi
-		}
-	fi
-}
-
-inline hand_over()
-{
-	d_step {
-#ifdef FAILED_RELEASES
-		completed || took != 0;
-		completed = true;
-#endif
-		if
-		:: completed ->
-			never(freed_twice, freed & took);
-			freed = freed | took
-		:: !completed && took != 0 ->
-			!lock;
-#ifndef FAILED_FORGETS
-			limbo = limbo | took;
-			limbo_count = 1
-#endif
-		:: !completed && took == 0
 		fi;
-		took = 0;
 		saw_failed = 0
 	}
+}
+
+/* Free at once: the worst. */
+inline hand_over()
+{
+#ifdef FAILED_RELEASES
+	if
+	:: true ->
+#else
+	if
+	:: completed ->
+#endif
+		never(freed_twice, freed & took);
+		freed = freed | took
+#ifndef FAILED_FORGETS
+	:: !completed && took != 0 ->
+		limbo = limbo | took;
+		limbo_count = 1
+#endif
+	:: else
+	fi;
+	took = 0
+}
+
+inline settle_limbo()
+{
+	if
+#ifdef GEN_MOVES_BACK
+	:: completed -> flushed_gen = gen
+#elif defined(FAILED_MOVES_GEN)
+	:: flushed_gen < gen -> flushed_gen = gen
+#else
+	:: completed && flushed_gen < gen -> flushed_gen = gen
+#endif
+	:: else
+	fi;
+	gen = 0
 }
 
 inline end_flush()
 {
 	note_flush();
-	if
-#ifdef FAILED_MOVES_GEN
-	:: flushed_gen < gen ->
-#else
-	:: completed && flushed_gen < gen ->
-#endif
-		d_step {
-			!lock;
-			if
-#ifdef GEN_MOVES_BACK
-			:: true -> flushed_gen = gen
-#else
-			:: flushed_gen < gen -> flushed_gen = gen
-			:: else
-#endif
-			fi
-		}
-	:: else
-	fi;
-	gen = 0;
-	hand_over()
+	d_step {
+		!lock || (completed && flushed_gen >= gen) || (!completed && took == 0);
+		settle_limbo();
+		hand_over()
+	}
 }
 
 inline flush()
@@ -227,7 +224,10 @@ inline check()
 	:: failed == recovered -> ok = true
 	:: else ->
 		flush();
-		ok = failed == recovered
+		d_step {
+			ok = failed == recovered;
+			completed = false
+		}
 	fi
 #endif
 }
@@ -241,7 +241,8 @@ inline settle(k)
 		flush();
 		d_step {
 			ok = slot[k] - STAMP <= flushed_gen;
-			never(map_failed, completed && !ok)
+			never(map_failed, completed && !ok);
+			completed = false
 		}
 	fi
 }
@@ -252,7 +253,6 @@ inline publish(k)
 		slot[k] = next_version;
 		mapped[k] = next_version;
 		next_version++;
-		completed = false;
 		ok = false
 	}
 }
@@ -260,20 +260,17 @@ inline publish(k)
 inline detach(k)
 {
 	d_step {
-		!lock -> lock = true;
-		mapped[k] = 0
-	}
-	d_step {
+		!lock;
+		mapped[k] = 0;
 		limbo = limbo | bit(slot[k]);
 		detached = detached | bit(slot[k]);
 		slot[k] = STAMP + limbo_gen;
-		limbo_count = 1;
-		lock = false
+		limbo_count = 1
 	}
 }
 
 /* Whether its own flush has failed, the caller is not told. */
-proctype table_owner(byte k)
+proctype table_owner()
 {
 	byte gen, took, saw_failed, round;
 	bool ok, completed;
@@ -283,19 +280,32 @@ proctype table_owner(byte k)
 		round++;
 again:		check();
 		if
-		:: ok -> settle(k)
+		:: ok -> settle(TABLE)
 		:: else
 		fi;
 		if
 		:: ok
 		:: else -> goto again
 		fi;
-		publish(k);
-		detach(k);
-		flush()
+		publish(TABLE);
+		/* What was mapped last stays. */
+		if
+		:: round < ROUNDS ->
+			detach(TABLE);
+			/* Whoever has cut an empty table off may be late to flush. */
+			if
+			:: flush();
+				completed = false
+			:: skip
+			fi
+		:: else
+		fi
 	:: else -> break
 	od;
-	busy--
+	atomic {
+		round = 0;
+		busy--
+	}
 }
 
 proctype leaf_owner()
@@ -312,27 +322,47 @@ again:		check();
 		:: else -> goto again
 		fi;
 		publish(LEAF);
-		d_step {
-			mapped[LEAF] = 0;
-			slot[LEAF] = 0
-		}
-		flush()
+		if
+		:: round < ROUNDS ->
+			d_step {
+				mapped[LEAF] = 0;
+				slot[LEAF] = 0
+			}
+			flush();
+			completed = false
+		:: else
+		fi
 	:: else -> break
 	od;
-	busy--
+	atomic {
+		round = 0;
+		busy--
+	}
+}
+
+/* Somebody who unmaps in other places */
+proctype flusher()
+{
+	byte gen, took, saw_failed;
+	bool completed;
+
+	flush();
+	d_step {
+		completed = false;
+		busy--
+	}
 }
 
 init {
 	atomic {
-		run table_owner(1);
-		run table_owner(2);
+		run table_owner();
+		run flusher();
 		run leaf_owner()
 	}
 	/* The end: the context is off and flushed, limbo is handed over. */
 	d_step {
 		busy == 0;
-		cache[1] = 0;
-		cache[2] = 0;
+		cache[TABLE] = 0;
 		freed = freed | limbo;
 		never(leak, freed != detached)
 	}
