@@ -44,7 +44,7 @@ mtype = { UNUSED, MAKERS, LIVE, FREED };
 byte slot;			/* as CPUs see it */
 byte slot_mem;			/* as the walker sees it */
 byte above;			/* entries of the root, valid or reserved */
-byte below;			/* tables under the root */
+short below;			/* tables under the root */
 
 mtype state[PAGES] = UNUSED;
 byte entry[PAGES * 2];		/* 0, or where to */
@@ -111,7 +111,7 @@ inline release(p, last)
 
 inline to_limbo(p)
 {
-	never(count_negative, below == 0 || above == 0);
+	never(count_negative, above == 0);
 #ifndef BELOW_NOT_TAKEN
 	below--;
 #endif
