@@ -50,6 +50,9 @@ headers:
 check:
 	@$(MACHINE)/check
 
+check-protocol:
+	@selftests/protocol/check
+
 test:
 	@$(MACHINE)/test
 
@@ -86,7 +89,8 @@ help:
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
 	@echo "  check            compiler, sparse, checkpatch and shellcheck"
+	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
-	check test test-debug demo bench profile shell help
+	check check-protocol test test-debug demo bench profile shell help

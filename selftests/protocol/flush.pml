@@ -62,7 +62,9 @@ inline lookup(k)
 active proctype walker()
 {
 end:	do
+#ifndef STUCK
 	:: d_step { lookup(0); lookup(1) }
+#endif
 	:: d_step { cache[0] == 0 && is_version(slot[0]) -> cache[0] = slot[0] }
 	:: d_step { cache[1] == 0 && is_version(slot[1]) -> cache[1] = slot[1] }
 	od

@@ -23,11 +23,18 @@
  * is never used again, so that whatever touches it is seen to. The list of the
  * kept has one place.
  *
+ * A walker and a lookup that are always ready hide that everybody else waits for
+ * ever. STUCK leaves them out, for a search for that.
+ *
  * One shared access is one step. Sections under the detach lock that nobody else
  * can look into are one step, too.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+
+#ifdef LOCK_KEPT
+#define STUCK
+#endif
 
 /* The slot: 0, a stamp from 1 on, TABLE + page, or BLOCK + where to */
 #define TABLE		32
@@ -190,7 +197,9 @@ inline evict(p, gen)
 #endif
 			:: else ->
 				p = NONE;
+#ifndef LOCK_KEPT
 				lock = false
+#endif
 			fi
 		}
 		if
@@ -332,7 +341,9 @@ active proctype walker()
 end:	do
 	/* The cache of a CPU writes back when it likes. */
 	:: d_step { slot_mem != slot -> slot_mem = slot }
+#ifndef STUCK
 	:: d_step { !off -> translate(0); translate(1) }
+#endif
 	:: d_step { !off && walk_cache == NONE && is_table(slot_mem) ->
 			walk_cache = slot_mem - TABLE }
 	:: d_step { !off && leaf_cache[0] == 0 && walk_cache != NONE &&
@@ -391,6 +402,7 @@ end:	do
 	od
 }
 
+#ifndef STUCK
 /* Somebody who looks an address up: iopt_iova_to_phys() */
 active proctype lookup()
 {
@@ -407,6 +419,7 @@ end:	do
 		}
 	od
 }
+#endif
 
 active proctype elsewhere()
 {
