@@ -71,9 +71,10 @@ struct io_pgtable_deferred {
 
 /**
  * io_pgtable_deferred_alloc() - make an empty page table
- * @fmt: ARM_32_LPAE_S1 or ARM_64_LPAE_S1
+ * @fmt: ARM_32_LPAE_S1, ARM_32_LPAE_S2, ARM_64_LPAE_S1 or ARM_64_LPAE_S2
  * @cfg: what is wanted; on return what the hardware is to be told
- *	 (arm_lpae_s1_cfg) and the page sizes that are really served
+ *	 (arm_lpae_s1_cfg or arm_lpae_s2_cfg), the page sizes that are really
+ *	 served, and the input and output sizes, cut down to what the granule has
  * @cookie: handed to the callbacks in cfg->tlb
  *
  * Holds a reference to cfg->iommu_dev until the last table is freed, which may
