@@ -29,7 +29,6 @@ MODULE_IMPORT_NS(IOMMUFD);
 #endif
 #endif
 
-
 /* Since 6.15: the entries on the way to @iova */
 static inline int compat_pgtable_walk(struct io_pgtable_ops *ops,
 				      unsigned long iova, u64 *entries,

@@ -110,10 +110,7 @@ static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
 	return reclaim_set_range(val, kp, 1, LONG_MAX);
 }
 
-static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
-{
-	return reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
-}
+static int reclaim_set_workers(const char *val, const struct kernel_param *kp);
 
 static const struct kernel_param_ops reclaim_batch_ops = {
 	.set = reclaim_set_batch,
@@ -179,6 +176,53 @@ struct reclaimer {
 };
 
 static struct reclaimer reclaimer;
+
+/*
+ * The workqueue runs no more works at once than there are to be workers: with
+ * room for others, each work that queues itself anew would wake a thread that
+ * finds it still running. The lock of the parameters, which is held here,
+ * keeps the workqueue.
+ */
+static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
+{
+	int ret = reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
+
+	if (!ret && reclaimer.wq)
+		workqueue_set_max_active(reclaimer.wq, workers);
+	return ret;
+}
+
+static int reclaim_init_workqueue(void)
+{
+	int ret = 0;
+
+	/*
+	 * Unbound, so that the scheduler finds a CPU that has time; one worker
+	 * if nothing else is said, for more of them take all CPUs from
+	 * everybody else. Not freezable: it touches no hardware, and a
+	 * hibernation needs the room.
+	 */
+	kernel_param_lock(THIS_MODULE);
+	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
+				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
+				       workers);
+	if (!reclaimer.wq)
+		ret = -ENOMEM;
+	kernel_param_unlock(THIS_MODULE);
+	return ret;
+}
+
+static void reclaim_exit_workqueue(void)
+{
+	struct workqueue_struct *wq = reclaimer.wq;
+
+	/* Works that queue themselves need it until the last is done. */
+	drain_workqueue(wq);
+	kernel_param_lock(THIS_MODULE);
+	reclaimer.wq = NULL;
+	kernel_param_unlock(THIS_MODULE);
+	destroy_workqueue(wq);
+}
 
 /*
  * struct reclaim_batch - a batch under way
@@ -777,21 +821,13 @@ int reclaim_init(void)
 	if (!limit)
 		limit = totalram_pages() / 2;
 
-	/*
-	 * Unbound, so that the scheduler finds a CPU that has time. How many of
-	 * the works are queued is for the parameter to say; the default is one,
-	 * for more of them take all CPUs from everybody else. Not
-	 * freezable: it touches no hardware, and a hibernation needs the room.
-	 */
-	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
-				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				       RECLAIM_WORKERS_MAX);
-	if (!reclaimer.wq)
-		return -ENOMEM;
+	ret = reclaim_init_workqueue();
+	if (ret)
+		return ret;
 
 	ret = reclaim_init_shrinker();
 	if (ret)
-		destroy_workqueue(reclaimer.wq);
+		reclaim_exit_workqueue();
 	return ret;
 }
 
@@ -802,7 +838,7 @@ void reclaim_exit(void)
 	reclaim_wait();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();
-	destroy_workqueue(reclaimer.wq);
+	reclaim_exit_workqueue();
 	WARN_ON(atomic_long_read(&reclaim_live));
 	WARN_ON(atomic_long_read(&iopt_pages));
 }
