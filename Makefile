@@ -59,6 +59,9 @@ test:
 test-debug:
 	@$(MACHINE)/test-debug
 
+test-stress:
+	@KIND=stress $(MACHINE)/test 6.1 6.12
+
 demo:
 	@$(MACHINE)/demo
 
@@ -85,6 +88,7 @@ help:
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
+	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
@@ -93,4 +97,4 @@ help:
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
-	check check-protocol test test-debug demo bench profile shell help
+	check check-protocol test test-debug test-stress demo bench profile shell help
