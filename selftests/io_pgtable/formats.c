@@ -27,6 +27,9 @@ static const __u64 bitmaps[] = {
 	SZ_4K,
 };
 
+/* The first of them are those by themselves */
+#define GRANULES	3
+
 static const unsigned int oases[] = { 32, 36, 40, 42, 44, 48, 52 };
 
 static const __u32 formats[] = {
@@ -122,43 +125,54 @@ FIXTURE_TEARDOWN(same)
 {
 }
 
+/* The digit of *number to the base of limit, which is taken off */
+static unsigned int digit(unsigned int *number, unsigned int limit)
+{
+	unsigned int low = *number % limit;
+
+	*number /= limit;
+	return low;
+}
+
+#define IAS_NR		(IAS_LAST - IAS_FIRST + 1)
+#define SHAPES		(ARRAY_SIZE(formats) * ARRAY_SIZE(bitmaps) *	\
+			 ARRAY_SIZE(oases) * IAS_NR)
+
 /* All formats, page sizes, widths */
 TEST_F_TIMEOUT(same, registers, 300)
 {
-	unsigned int f, b, o, made = 0;
 	struct iopt_create shape = { .flags = variant->flags };
+	unsigned int i;
 
-	for (f = 0; f < ARRAY_SIZE(formats); f++)
-	for (b = 0; b < ARRAY_SIZE(bitmaps); b++)
-	for (o = 0; o < ARRAY_SIZE(oases); o++)
-	for (shape.ias = IAS_FIRST; shape.ias <= IAS_LAST; shape.ias++) {
+	for (i = 0; i < SHAPES; i++) {
+		unsigned int number = i;
 		const char *bad;
 
-		shape.fmt = formats[f];
-		shape.pgsize_bitmap = bitmaps[b];
-		shape.oas = oases[o];
+		shape.ias = IAS_FIRST + digit(&number, IAS_NR);
+		shape.oas = oases[digit(&number, ARRAY_SIZE(oases))];
+		shape.pgsize_bitmap = bitmaps[digit(&number, ARRAY_SIZE(bitmaps))];
+		shape.fmt = formats[number];
 		bad = compare_one(&shape);
 		ASSERT_EQ(NULL, bad)
 			TH_LOG("%s: %s", describe(&shape), bad);
-		made++;
 	}
-	TH_LOG("%u shapes", made);
+	TH_LOG("%u shapes", i);
 }
 
 TEST_F(same, quirks)
 {
-	unsigned int f, b, q;
+	unsigned int i, nr = ARRAY_SIZE(formats) * ARRAY_SIZE(bitmaps) *
+			     ARRAY_SIZE(quirks);
 	struct iopt_create shape = { .flags = variant->flags };
 
-	for (f = 0; f < ARRAY_SIZE(formats); f++)
-	for (b = 0; b < ARRAY_SIZE(bitmaps); b++)
-	for (q = 0; q < ARRAY_SIZE(quirks); q++) {
+	for (i = 0; i < nr; i++) {
+		unsigned int number = i;
 		const char *bad;
 
-		shape.fmt = formats[f];
-		shape.pgsize_bitmap = bitmaps[b];
-		shape.quirks = quirks[q];
-		shape.ias = formats[f] == IOPT_ARM_32_LPAE_S1 ? 32 : 40;
+		shape.quirks = quirks[digit(&number, ARRAY_SIZE(quirks))];
+		shape.pgsize_bitmap = bitmaps[digit(&number, ARRAY_SIZE(bitmaps))];
+		shape.fmt = formats[number];
+		shape.ias = shape.fmt == IOPT_ARM_32_LPAE_S1 ? 32 : 40;
 		shape.oas = 40;
 		bad = compare_one(&shape);
 		ASSERT_EQ(NULL, bad)
@@ -393,17 +407,17 @@ TEST_F_TIMEOUT(shape, maps_all_sizes, 300)
 		.fmt = variant->fmt, .quirks = variant->quirks,
 		.flags = variant->flags,
 	};
-	unsigned int b, i, o;
+	unsigned int i, nr = GRANULES * ARRAY_SIZE(oases) * ARRAY_SIZE(oases);
 
-	for (b = 0; b < 3; b++)
-	for (i = 0; i < ARRAY_SIZE(oases); i++)
-	for (o = i; o < ARRAY_SIZE(oases); o++) {
+	for (i = 0; i < nr; i++) {
+		unsigned int number = i;
 		const char *bad;
 
-		shape.pgsize_bitmap = bitmaps[b];
-		shape.ias = oases[i];
-		shape.oas = oases[o];
-		if (!fits(shape.fmt, shape.ias, shape.oas, bitmaps[b]))
+		shape.oas = oases[digit(&number, ARRAY_SIZE(oases))];
+		shape.ias = oases[digit(&number, ARRAY_SIZE(oases))];
+		shape.pgsize_bitmap = bitmaps[number];
+		if (shape.ias > shape.oas ||
+		    !fits(shape.fmt, shape.ias, shape.oas, shape.pgsize_bitmap))
 			continue;
 		bad = check_shape(shape);
 		ASSERT_EQ(NULL, bad)

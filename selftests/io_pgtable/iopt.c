@@ -287,23 +287,29 @@ bool iopt_is_concatenated(const struct iopt_create *shape)
 const char *iopt_registers_differ(const struct iopt_create *ours,
 				  const struct iopt_create *theirs)
 {
-#define CHECK(member) do {						\
-	if (ours->member != theirs->member)				\
-		return complain(#member ": 0x%llx, the kernel 0x%llx",	\
-				(__u64)ours->member,			\
-				(__u64)theirs->member);			\
-} while (0)
-	CHECK(ias);
-	CHECK(oas);
-	CHECK(mair);
-	CHECK(ips);
-	CHECK(tg);
-	CHECK(sh);
-	CHECK(orgn);
-	CHECK(irgn);
-	CHECK(tsz);
-	CHECK(sl);
-#undef CHECK
+	const struct {
+		const char *name;
+		__u64 ours;
+		__u64 theirs;
+	} fields[] = {
+		{ "ias", ours->ias, theirs->ias },
+		{ "oas", ours->oas, theirs->oas },
+		{ "mair", ours->mair, theirs->mair },
+		{ "ips", ours->ips, theirs->ips },
+		{ "tg", ours->tg, theirs->tg },
+		{ "sh", ours->sh, theirs->sh },
+		{ "orgn", ours->orgn, theirs->orgn },
+		{ "irgn", ours->irgn, theirs->irgn },
+		{ "tsz", ours->tsz, theirs->tsz },
+		{ "sl", ours->sl, theirs->sl },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(fields); i++)
+		if (fields[i].ours != fields[i].theirs)
+			return complain("%s: 0x%llx, the kernel 0x%llx",
+					fields[i].name, fields[i].ours,
+					fields[i].theirs);
 	/* Each has its own, and aligned to no less than the other's is for sure */
 	if (!ours->ttbr || ours->ttbr & 0xfff)
 		return complain("ttbr: 0x%llx", ours->ttbr);
