@@ -658,7 +658,7 @@ TEST_F(edge, only_the_sizes_asked_for)
 	struct iopt_create shape = usual;
 	int fd = iopt_open();
 
-	shape.pgsize_bitmap = SZ_4K | 4 * SZ_4K | SZ_2M | 1ull << 39;
+	shape.pgsize_bitmap = SZ_4K | SZ_32M | SZ_2M | 1ull << 39;
 	ASSERT_EQ(0, iopt_create(fd, &shape));
 	EXPECT_EQ(SZ_4K | SZ_2M, shape.pgsize_bitmap);
 	EXPECT_EQ(-EINVAL, iopt_map(fd, 0, 0, SZ_1G, 1, RW, NULL));
