@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 
 		choice_by_seed(&world.choice, seed * 1000003 + round);
 		world.shape = shape_of(round);
+		world.sparse = round % 4 >= 2;
 		world.alone = round % 5 == 4;
 		world.steady = round % 3 == 2;
 		play(nr);

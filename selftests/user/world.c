@@ -16,6 +16,9 @@ struct world world;
 /* Calls that stand still at most; each has a stack of its own in a kernel */
 #define DEPTH		2
 
+/* More than the library keeps when they are empty */
+#define SPARSE_TABLES	12
+
 /* Leaves above which it is time to unmap: a look reads them all */
 #define LEAVES_MAX	3000
 
@@ -34,11 +37,12 @@ static void interrupt(bool locked);
 /* How many accesses to memory until something else happens, or never */
 static void set_steps(void)
 {
-	static const u16 most[] = { 8, 60, 500, 4000 };
+	/* A walk is ten of them, a map of some tables thousands. */
+	static const u16 most[] = { 3, 8, 60, 500, 4000 };
 
 	shim_steps = SHIM_NO_STEPS;
-	if (!world.alone && world.depth < DEPTH && pick(3))
-		shim_steps = pick(most[pick(ARRAY_SIZE(most))]);
+	if (!world.alone && world.depth < DEPTH && pick(world.sparse ? 12 : 3))
+		shim_steps = pick(most[pick(world.sparse ? 3 : ARRAY_SIZE(most))]);
 }
 
 /* Whatever is called stands alone from here, or is interrupted. */
@@ -73,6 +77,8 @@ static u64 pick_size(const struct domain *d)
 {
 	u64 dice = pick(100), size;
 
+	if (world.sparse)
+		dice /= 1 + (dice < 98);
 	size = domain_leaf_size(d, dice < 70 ? 0 : dice < 94 ? 1 : 2);
 	return size ? size : page_of(d);
 }
@@ -81,7 +87,7 @@ static u64 pick_size(const struct domain *d)
  * Half of the time at something that is there, else in one of a few places,
  * the ends of the space among them, so that neighbours meet.
  */
-static u64 pick_iova(const struct domain *d, u64 size)
+static u64 pick_anywhere(const struct domain *d, u64 size)
 {
 	const struct model *model = &d->model;
 	u64 span = page_of(d) << model->bits, iova, dice = pick(100);
@@ -106,6 +112,25 @@ static u64 pick_iova(const struct domain *d, u64 size)
 	return iova < domain_space(d) ? iova : domain_space(d) - size;
 }
 
+/* One of two pages in one of a few tables, which are empty as often as not */
+static u64 pick_sparse(const struct domain *d, u64 size)
+{
+	u64 span = page_of(d) << d->model.bits, spots = domain_space(d) / span;
+	u64 spot = pick(min(spots, (u64)SPARSE_TABLES));
+
+	/* Half of them in other tables of the level above */
+	if (spot % 2 && spots >> d->model.bits > SPARSE_TABLES)
+		spot <<= d->model.bits;
+	return (spot * span + pick(2) * page_of(d)) & ~(size - 1);
+}
+
+static u64 pick_iova(const struct domain *d, u64 size)
+{
+	if (world.sparse && pick(50))
+		return pick_sparse(d, size);
+	return pick_anywhere(d, size);
+}
+
 static u64 pick_count(const struct domain *d, u64 iova, u64 size)
 {
 	/* Output addresses may be fewer, and 0 is none of them. */
@@ -114,6 +139,8 @@ static u64 pick_count(const struct domain *d, u64 iova, u64 size)
 	u64 entries = 1ull << d->model.bits;
 	u64 most = size == page_of(d) ? 2 * entries + 100 : 6;
 
+	if (world.sparse && pick(50))
+		return 1;
 	/* Mostly few, at times over several tables */
 	if (pick(4))
 		most = size == page_of(d) ? 16 : 2;
@@ -618,22 +645,35 @@ void world_step(void)
 
 /* --- in the middle of a call -------------------------------------------------------------- */
 
+static void other_cpu(void)
+{
+	/* In a moment another CPU may do a lot: unmap, flush, and free what that was. */
+	u64 calls = world.sparse ? 1 + pick(8) : 1;
+
+	for (; calls; calls--) {
+		struct domain *d = pick_domain();
+
+		if (d)
+			op_domain(d);
+		else
+			op_reclaim();
+	}
+}
+
 static void interrupt(bool locked)
 {
-	struct domain *d = pick_domain();
 	long steps = enter();
 	struct shim_cpu cpu;
 
 	/* Devices do not care for locks. */
 	if (locked || !pick(3)) {
+		struct domain *d = pick_domain();
+
 		if (d)
 			op_access(d);
 	} else {
 		shim_cpu_enter(&cpu);
-		if (d)
-			op_domain(d);
-		else
-			op_reclaim();
+		other_cpu();
 		shim_cpu_leave(&cpu);
 	}
 	leave(steps);

@@ -18,6 +18,7 @@
  * @shapes: which there may be, by number; all for nr_shapes
  * @depth: how many calls stand still while another is made
  * @number: of the operation, for whoever wants to do it again
+ * @sparse: pages by themselves in a few tables, which come and go
  * @alone: nothing happens during a call
  * @steady: no allocation and no flush fails
  */
@@ -27,6 +28,7 @@ struct world {
 	unsigned int shape;
 	unsigned int depth;
 	unsigned long long number;
+	bool sparse;
 	bool alone;
 	bool steady;
 };
