@@ -50,8 +50,14 @@ headers:
 check:
 	@$(MACHINE)/check
 
+check-protocol:
+	@selftests/protocol/check
+
 test:
 	@$(MACHINE)/test
+
+test-debug:
+	@$(MACHINE)/test-debug
 
 demo:
 	@$(MACHINE)/demo
@@ -79,10 +85,12 @@ help:
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
+	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
 	@echo "  check            compiler, sparse, checkpatch and shellcheck"
+	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
-	check test demo bench profile shell help
+	check check-protocol test test-debug demo bench profile shell help

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Shrinkers: registered as part of something else until 6.6, allocated since.
- * Here they are always allocated.
+ * Here they are always allocated. What they free beside slabs has a call of its own
+ * to be told by from 6.4 on.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -10,6 +11,7 @@
 
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
@@ -45,6 +47,14 @@ static inline int compat_shrinker_register(struct shrinker *shrinker,
 {
 	shrinker_register(shrinker);
 	return 0;
+}
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+static inline void mm_account_reclaimed_pages(unsigned long pages)
+{
+	if (current->reclaim_state)
+		current->reclaim_state->reclaimed_slab += pages;
 }
 #endif
 

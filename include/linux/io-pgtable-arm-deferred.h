@@ -7,9 +7,11 @@
 #ifndef _LINUX_IO_PGTABLE_ARM_DEFERRED_H
 #define _LINUX_IO_PGTABLE_ARM_DEFERRED_H
 
+#include <linux/compiler.h>
 #include <linux/io-pgtable.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include <asm/barrier.h>
 
 /**
  * DOC: Life of a table
@@ -29,6 +31,9 @@
  *	completed = flush the hardware and wait for it;
  *	io_pgtable_deferred_flush_end(ops, &limbo, completed);
  *
+ * A driver that minds every instruction may leave the brackets out where
+ * io_pgtable_deferred_is_settled() says so.
+ *
  * That holds for iotlb_sync, for flush_iotlb_all and for the callbacks in
  * io_pgtable_cfg.tlb alike. A library call that needs a flush (a block put where
  * a table was) makes it through tlb_flush_walk(), and relies on the brackets
@@ -41,6 +46,7 @@
  * @count: how many tables they have in all
  * @gen: number of the limbo, for the slots that the tables have left
  * @failed: flushes that had failed when this one began
+ * @settled: there was nothing to wait for when this one began
  *
  * Lives on the stack of whoever flushes. Its contents belong to the library.
  */
@@ -49,6 +55,18 @@ struct io_pgtable_deferred_limbo {
 	unsigned long count;
 	unsigned long gen;
 	unsigned long failed;
+	bool settled;
+};
+
+/**
+ * struct io_pgtable_deferred - the front of a page table, for inline functions
+ * @iop: the page table, as the kernel knows it
+ * @unsettled: a flush has something to take or to tell, see
+ *	       io_pgtable_deferred_is_settled()
+ */
+struct io_pgtable_deferred {
+	struct io_pgtable iop;
+	bool unsettled;
 };
 
 /**
@@ -94,8 +112,9 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
  *
  * Must be called before the first register of the flush is written.
  *
- * Context: any; takes a raw spinlock for a few instructions, none if nothing
- *	    was detached.
+ * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT sleeps;
+ *	    it is held for a few instructions, and not at all if
+ *	    io_pgtable_deferred_is_settled().
  */
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo);
@@ -109,11 +128,46 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
  * With @completed false the tables go back into limbo and wait for the next
  * flush: a table is never freed on the hope that a flush was late.
  *
- * Context: any.
+ * Context: as io_pgtable_deferred_flush_begin().
  */
 void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   struct io_pgtable_deferred_limbo *limbo,
 				   bool completed);
+
+/**
+ * io_pgtable_deferred_is_settled() - does a flush go without brackets?
+ * @ops: the page table
+ *
+ * For the common case of a flush after nothing but leaves were unmapped: nothing is
+ * in limbo, whatever was has been flushed, and so has whatever a flush that
+ * failed was for. A flush that begins after this has nothing to take, and if
+ * it completes nothing to tell. If it does not complete,
+ * io_pgtable_deferred_flush_failed() must be called.
+ *
+ * Must be called before the first register of the flush is written; the acquire
+ * keeps it there. A detach on another CPU that is not seen is one whose caller
+ * has yet to make the flush that releases it.
+ *
+ * Context: any.
+ */
+static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
+{
+	struct io_pgtable_deferred *front =
+		container_of(ops, struct io_pgtable_deferred, iop.ops);
+
+	return !smp_load_acquire(&front->unsettled); /* pairs with iopt_limbo_judge() */
+}
+
+/**
+ * io_pgtable_deferred_flush_failed() - a flush without brackets did not complete
+ * @ops: the page table
+ *
+ * What was unmapped before it stays in doubt until a later flush completes; nothing
+ * is mapped until then.
+ *
+ * Context: any.
+ */
+void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
 
 /**
  * io_pgtable_deferred_drain() - wait until what is pending now has been freed

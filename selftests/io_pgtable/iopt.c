@@ -125,23 +125,47 @@ static bool other_holders(void)
 	return others;
 }
 
-long iopt_vmstat(const char *name)
+long iopt_read_key(const char *path, const char *key)
 {
-	char line[128], word[64];
+	char line[256], word[64];
 	long value, found = -1;
-	FILE *file;
+	FILE *file = fopen(path, "r");
 
-	/* Reading it makes every CPU hand in what it has not told yet */
-	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
-	file = fopen("/proc/vmstat", "r");
 	if (!file)
 		return -1;
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63s %ld", word, &value) == 2 &&
-		    !strcmp(word, name))
+	while (fgets(line, sizeof(line), file)) {
+		if (!key)
+			found = strtol(line, NULL, 0);
+		else if (sscanf(line, "%63s %ld", word, &value) == 2 &&
+			 !strcmp(word, key))
 			found = value;
+	}
 	fclose(file);
 	return found;
+}
+
+/* Reading that file makes every CPU hand in what it has not told yet */
+static void fold_vmstat(void)
+{
+	char line[128];
+
+	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
+}
+
+long iopt_vmstat(const char *name)
+{
+	fold_vmstat();
+	return iopt_read_key("/proc/vmstat", name);
+}
+
+long iopt_node_vmstat(int node, const char *name)
+{
+	char path[PATH_MAX];
+
+	fold_vmstat();
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat",
+		 node);
+	return iopt_read_key(path, name);
 }
 
 /* --- modules ---------------------------------------------------------------- */
@@ -212,6 +236,12 @@ void iopt_require(void)
 		(!other_holders() || iopt_stat("live") == 0);
 }
 
+void iopt_require_cpus(int nr)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < nr)
+		skip_all("needs more CPUs");
+}
+
 /* --- the device ------------------------------------------------------------- */
 
 static void must(int fd, unsigned long cmd, void *arg, const char *what)
@@ -236,6 +266,48 @@ int iopt_open(void)
 int iopt_create(int fd, struct iopt_create *shape)
 {
 	return ioctl(fd, IOPT_IOC_CREATE, shape) ? -errno : 0;
+}
+
+bool iopt_is_concatenated(const struct iopt_create *shape)
+{
+	unsigned int page = __builtin_ctzll(shape->pgsize_bitmap);
+	unsigned int bits = page - 3, levels;
+	int start = ~shape->sl & 3;
+
+	if (shape->fmt != IOPT_ARM_32_LPAE_S2 &&
+	    shape->fmt != IOPT_ARM_64_LPAE_S2)
+		return false;
+	/* With 4 KiB the code of a level is another */
+	if (page == 12)
+		start--;
+	levels = (shape->ias - page + bits - 1) / bits;
+	return start > 4 - (int)levels;
+}
+
+const char *iopt_registers_differ(const struct iopt_create *ours,
+				  const struct iopt_create *theirs)
+{
+#define CHECK(member) do {						\
+	if (ours->member != theirs->member)				\
+		return complain(#member ": 0x%llx, the kernel 0x%llx",	\
+				(__u64)ours->member,			\
+				(__u64)theirs->member);			\
+} while (0)
+	CHECK(ias);
+	CHECK(oas);
+	CHECK(mair);
+	CHECK(ips);
+	CHECK(tg);
+	CHECK(sh);
+	CHECK(orgn);
+	CHECK(irgn);
+	CHECK(tsz);
+	CHECK(sl);
+#undef CHECK
+	/* Each has its own, and aligned to no less than the other's is for sure */
+	if (!ours->ttbr || ours->ttbr & 0xfff)
+		return complain("ttbr: 0x%llx", ours->ttbr);
+	return NULL;
 }
 
 int iopt_new(unsigned int ias, unsigned int flags)
@@ -375,7 +447,7 @@ bool iopt_strip(int fd, __u64 iova, __u64 stride, __u64 count,
 	return fill_or_strip(fd, IOPT_IOC_STRIP, &arg);
 }
 
-bool kernel_splits_blocks(void)
+static bool kernel_is_before(unsigned int wanted_major, unsigned int wanted_minor)
 {
 	unsigned int major, minor;
 	struct utsname name;
@@ -383,7 +455,18 @@ bool kernel_splits_blocks(void)
 	uname(&name);
 	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
 		return false;
-	return major < 6 || (major == 6 && minor < 14);
+	return major < wanted_major ||
+	       (major == wanted_major && minor < wanted_minor);
+}
+
+bool kernel_splits_blocks(void)
+{
+	return kernel_is_before(6, 14);
+}
+
+bool kernel_knows(__u64 quirks)
+{
+	return !(quirks & IOPT_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
 }
 
 /* --- chance and options ----------------------------------------------------- */

@@ -14,7 +14,11 @@
 #include "kselftest.h"
 
 #define SZ_4K		0x1000ull
+#define SZ_16K		0x4000ull
+#define SZ_64K		0x10000ull
 #define SZ_2M		0x200000ull
+#define SZ_32M		0x2000000ull
+#define SZ_512M		0x20000000ull
 #define SZ_1G		0x40000000ull
 #define SZ_4G		0x100000000ull
 #define SZ_512G		0x8000000000ull
@@ -31,11 +35,19 @@ const char *complain(const char *fmt, ...) __printf(1, 2);
 
 /* Loads the modules if need be; exits with status 4 if there is no device after */
 void iopt_require(void);
+void iopt_require_cpus(int nr);
 
 /* A page table of its own; the usual shape, if no other is given */
 int iopt_open(void);
 int iopt_create(int fd, struct iopt_create *shape);
 int iopt_new(unsigned int ias, unsigned int flags);
+
+/* Has the root of this table, as it was made, more tables than one? */
+bool iopt_is_concatenated(const struct iopt_create *shape);
+
+/* The first difference in what the hardware is told, or NULL */
+const char *iopt_registers_differ(const struct iopt_create *ours,
+				  const struct iopt_create *theirs);
 
 /*
  * The library's own results: a negative errno for a map, the bytes of an unmap.
@@ -75,8 +87,15 @@ int iopt_set_param(const char *name, const char *value);
  */
 bool iopt_alone(void);
 
-/* A line of /proc/vmstat, per-CPU differences folded in; -1 when not there */
+/* The number in a file, or behind @key in one of its lines; -1 when not there */
+long iopt_read_key(const char *path, const char *key);
+
+/* The same of /proc/vmstat or a node's, per-CPU differences folded in */
 long iopt_vmstat(const char *name);
+long iopt_node_vmstat(int node, const char *name);
+
+/* Dirty tracking came with 6.7; all other quirks are in every kernel here. */
+bool kernel_knows(__u64 quirks);
 
 /* From 6.14 on, kernels refuse to unmap a part of a block, with a warning */
 bool kernel_splits_blocks(void);

@@ -8,10 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iopt.h"
 #include "model.h"
-
-/* Bytes of an entry, as a power of two: a table of these fills a page */
-#define ENTRY_SHIFT	3
 
 static void *grow(void *array, size_t nr, size_t *room, size_t size)
 {
@@ -30,19 +28,18 @@ void model_init(struct model *model, unsigned int ias)
 {
 	memset(model, 0, sizeof(*model));
 	model->ias = ias;
-	model_granule(model, 12);
+	model_shape(model, SZ_4K, false);
 }
 
-/* A table of all the space is the root. */
-void model_granule(struct model *model, unsigned int page_shift)
+void model_shape(struct model *model, __u64 page, bool concatenated)
 {
-	__u64 entry = 1ull << page_shift;
-
-	model->page_shift = page_shift;
-	model->bits = page_shift - ENTRY_SHIFT;
-	while (entry << model->bits < 1ull << model->ias)
-		entry <<= model->bits;
-	model->root_entry = entry;
+	model->page = page;
+	model->entries = page / sizeof(__u64);
+	model->top = page;
+	while (model->top < (1ull << model->ias) / model->entries)
+		model->top *= model->entries;
+	if (concatenated)
+		model->top /= model->entries;
 }
 
 void model_destroy(struct model *model)
@@ -98,7 +95,8 @@ static struct run run_part(struct run run, __u64 start, __u64 end)
 	return run;
 }
 
-void model_clear(struct model *model, __u64 start, __u64 end)
+/* Clear [start, end); no leaf reaches over either */
+static void runs_remove(struct model *model, __u64 start, __u64 end)
 {
 	size_t i = run_at(model, start);
 
@@ -167,8 +165,8 @@ __u64 model_tables(const struct model *model)
 {
 	__u64 nr = 1, bytes;
 
-	for (bytes = 1ull << (model->page_shift + model->bits);
-	     bytes <= model->root_entry; bytes <<= model->bits)
+	for (bytes = model->page * model->entries; bytes <= model->top;
+	     bytes *= model->entries)
 		nr += spans(model, bytes);
 	return nr;
 }
@@ -198,7 +196,7 @@ static __u64 free_leaves(const struct model *model, __u64 iova, __u64 size,
 	return gap < count ? gap : count;
 }
 
-bool model_is_empty(const struct model *model, __u64 iova, __u64 size)
+static bool is_empty(const struct model *model, __u64 iova, __u64 size)
 {
 	return free_leaves(model, iova, size, 1);
 }
@@ -208,7 +206,7 @@ static bool has_smaller(const struct model *model, __u64 iova, __u64 size)
 {
 	size_t i = run_at(model, iova);
 
-	return !model_is_empty(model, iova, size) && model->runs[i].leaf < size;
+	return !is_empty(model, iova, size) && model->runs[i].leaf < size;
 }
 
 __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
@@ -222,7 +220,7 @@ __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 
 		/* A table gives way to a block, with all that is in it */
 		if (!nr && has_smaller(model, at, size)) {
-			model_clear(model, at, at + size);
+			runs_remove(model, at, at + size);
 			model->replaced++;
 			nr = 1;
 		}
@@ -248,28 +246,17 @@ static void split(struct model *model, __u64 iova, __u64 size)
 	__u64 base = iova & ~(old.leaf - 1);
 	__u64 end = base + old.leaf;
 
-	model_clear(model, base, end);
+	runs_remove(model, base, end);
 	while (old.leaf > size) {
 		__u64 hole;
 
-		old.leaf >>= model->bits;
+		old.leaf /= model->entries;
 		hole = iova & ~(old.leaf - 1);
 		run_add(model, run_part(old, base, hole));
 		run_add(model, run_part(old, hole + old.leaf, end));
 		base = hole;
 		end = hole + old.leaf;
 	}
-}
-
-void model_split(struct model *model, __u64 iova)
-{
-	struct run old = *model_find(model, iova);
-	__u64 start = iova & ~(old.leaf - 1), end = start + old.leaf;
-	struct run part = run_part(old, start, end);
-
-	model_clear(model, start, end);
-	part.leaf >>= model->bits;
-	run_add(model, part);
 }
 
 bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
@@ -280,17 +267,17 @@ bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 	if (done % size || done > count * size)
 		return false;
 	/* Nothing of what is there may be left out */
-	if (done < count * size && !model_is_empty(model, end, size))
+	if (done < count * size && !is_empty(model, end, size))
 		return false;
 	for (; iova < end; iova += size) {
 		const struct run *run = model_find(model, iova);
 
-		if (size == 1ull << model->page_shift && !run)
+		if (size == model->page && !run)
 			return false;
 		if (run && run->leaf > size)
 			split(model, iova, size);
 		else
-			model_clear(model, iova, iova + size);
+			runs_remove(model, iova, iova + size);
 	}
 	return true;
 }

@@ -26,15 +26,17 @@ struct model {
 	size_t nr;
 	size_t room;
 	unsigned int ias;
-	unsigned int page_shift;
-	unsigned int bits;	/* of the index into a table */
-	__u64 root_entry;	/* bytes that an entry of the root stands for */
+	unsigned int entries;	/* of a table: a leaf splits into so many */
+	__u64 page;		/* bytes of the smallest leaf */
+	__u64 top;		/* bytes that an entry of the root stands for */
 	__u64 replaced;		/* blocks put where a table with leaves was */
 };
 
-/* Pages of 4 KiB, unless model_granule() is called next */
+/* 4 KiB, and a root of one table at most, unless model_shape() says otherwise */
 void model_init(struct model *model, unsigned int ias);
-void model_granule(struct model *model, unsigned int page_shift);
+
+/* pages of so many bytes; more tables than one may be the root */
+void model_shape(struct model *model, __u64 page, bool concatenated);
 void model_destroy(struct model *model);
 
 /* Return: the bytes that are mapped; fewer than asked for have met something */
@@ -48,15 +50,6 @@ __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
  */
 bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 		 __u64 done);
-
-/* Is nothing mapped in the leaf of size at iova? */
-bool model_is_empty(const struct model *model, __u64 iova, __u64 size);
-
-/* What is in [start, end) is gone; no leaf reaches over either */
-void model_clear(struct model *model, __u64 start, __u64 end);
-
-/* The leaf at iova is now a table of leaves that map the same */
-void model_split(struct model *model, __u64 iova);
 
 /* All that is in another one, which must not overlap */
 void model_merge(struct model *model, const struct model *other);

@@ -126,7 +126,7 @@ busy_while_used()
 drained_at_unload()
 {
 	load_lib batch=1 && load_test || fail "the modules do not load" || return 1
-	"$here/hold" free 60000 || fail "no table could be made" || return 1
+	"$here/hold" free 150000 || fail "no table could be made" || return 1
 	pending=$(counter pending)
 	unload $TEST || fail "unload: $(cat "$work/error")" || return 1
 	last=$(counter pending)
@@ -147,7 +147,7 @@ bad_values()
 {
 	status=0
 	for value in batch=0 batch=4097 batch=-1 batch=many limit=0 limit=-1 \
-			limit=all deferred=maybe; do
+			limit=all workers=0 workers=9 deferred=maybe; do
 		if load_lib $value; then
 			fail "loaded with $value" || status=1
 			unload $LIB

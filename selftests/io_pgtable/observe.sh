@@ -14,14 +14,14 @@ EVENTS=$TRACING/events/io_pgtable_deferred
 KSFT_SKIP=4
 
 # Plain numbers; those that only grow are among them
-NUMBERS="live pending freed batches longest_batch longest_batch_ns trees
-	trees_done helps drains shrinks"
+NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
+	trees trees_done helps drains shrinks"
 GROWING="freed batches trees_done helps drains shrinks"
 
 here=$(dirname "$0")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-planned=8
+planned=9
 number=0
 failures=0
 
@@ -262,6 +262,79 @@ help_is_told()
 	grep -q ' batch_begin: .* help$' "$work/trace" || fail "no batch by a helper"
 }
 
+# How often a worker began a batch while another one's was under way
+overlaps()
+{
+	awk '/ batch_begin: / && !/ help$/ { if (under_way++) n++ }
+		/ batch_end: / && under_way { under_way-- }
+		END { print n + 0 }' "$work/trace"
+}
+
+# hold_ready TABLES FIFO: a page table that is freed when nobody writes to FIFO
+hold_ready()
+{
+	"$here/hold" wait "$1" <"$2" >"$work/ready" &
+	while ! grep -q ready "$work/ready" 2>/dev/null; do
+		sleep 0.05
+	done
+	rm "$work/ready"
+}
+
+# free_several WORKERS: three trees, one table a batch, and then a small one
+free_several()
+{
+	rm -f "$work/big" "$work/small"
+	mkfifo "$work/big" "$work/small"
+	exec 8<>"$work/big" 9<>"$work/small"
+	echo 1 >$PARAMS/batch
+	echo "$1" >$PARAMS/workers
+	for tables in 8000 8000 8000; do
+		hold_ready $tables "$work/big" 8>&- 9>&-
+	done
+	hold_ready 10 "$work/small" 8>&- 9>&-
+	events_on
+	exec 8>&-
+	while [ "$(cat $COUNTERS/trees)" -lt 3 ] && [ "$(cat $COUNTERS/live)" -gt 12 ]; do
+		:
+	done
+	exec 9>&-
+	wait
+	# Without a drain: whoever waits would help
+	while [ "$(cat $COUNTERS/pending)" != 0 ]; do
+		sleep 0.1
+	done
+	events_off
+	echo 64 >$PARAMS/batch
+}
+
+# The small tree, which came last, has not waited for the others.
+small_one_overtook()
+{
+	[ "$(sed -n 's/.* tree_done: .* freed=\([0-9]*\) .*/\1/p' "$work/trace" |
+		tail -n 1)" -gt 100 ]
+}
+
+# Never more at the same time than the parameter says, and soon as many
+workers_share_trees()
+{
+	[ -d $EVENTS ] || return $KSFT_SKIP
+	[ "$(nproc)" -gt 1 ] || return $KSFT_SKIP
+	result=1
+	free_several 1
+	[ "$(overlaps)" = 0 ] || fail "one worker: $(overlaps) batches overlap" || return 1
+	small_one_overtook || fail "one worker: the small tree was the last" || return 1
+	# Both CPUs have to have time: a few chances
+	for _ in 1 2 3 4 5; do
+		free_several 2
+		small_one_overtook || fail "two workers: the small tree was the last" || break
+		[ "$(overlaps)" = 0 ] || result=0
+		[ $result != 0 ] || break
+	done
+	echo "# two workers: $(overlaps) of $(count_events batch_begin) batches overlap"
+	echo 1 >$PARAMS/workers
+	return $result
+}
+
 # trigger FILE TEXT: set it, and remember how to take it away
 trigger()
 {
@@ -327,6 +400,8 @@ events_tell_all
 report "events_tell_all"
 help_is_told
 report "help_is_told"
+workers_share_trees
+report "workers_share_trees"
 histograms_work
 result=$?
 remove_triggers

@@ -183,6 +183,19 @@ TEST_F(faults, multi_hit)
 #define STORM		5000
 #define STORM_LINES	100
 
+/* The interrupt may come later than what it tells of */
+static bool storm_is_reported(const struct rig *rig)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < FAULT_WAIT_MS; ms += 10) {
+		if (domain_faults(rig->fd, NULL))
+			return true;
+		host_sleep_ms(10);
+	}
+	return false;
+}
+
 /* A device gone mad must not fill the log, nor stop the domain from working */
 TEST_F_TIMEOUT(faults, storm, 120)
 {
@@ -200,7 +213,7 @@ TEST_F_TIMEOUT(faults, storm, 120)
 	lines = log_count(self->log, "", NULL);
 	EXPECT_GT(STORM_LINES, lines)
 		TH_LOG("%u lines for %u faults", lines, STORM);
-	EXPECT_LT(0, domain_faults(self->rig.fd, NULL));
+	EXPECT_TRUE(storm_is_reported(&self->rig));
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 }
 

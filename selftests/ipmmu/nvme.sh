@@ -30,7 +30,8 @@ translated_domain()
 	type=$(cat "$function/iommu_group/type")
 	echo "domain type $type"
 	case $type in
-	DMA | DMA-FQ) true;;
+	DMA) ! grep -q 'iommu.strict=0' /proc/cmdline;;
+	DMA-FQ) true;;
 	*) false;;
 	esac
 }

@@ -10,13 +10,19 @@
 #ifndef MARKS_H
 #define MARKS_H
 
-/* The last two of 128 hints: the architecture hands them out from the front. */
+/* The last three of 128 hints: the architecture hands them out from the front. */
+#define MARK_LATE	0x7d	/* a task has been waiting too long, and runs now */
 #define MARK_BEGIN	0x7e
 #define MARK_END	0x7f
 
 static inline void mark_begin(void)
 {
 	asm volatile("hint %0" : : "i" (MARK_BEGIN) : "memory");
+}
+
+static inline void mark_late(void)
+{
+	asm volatile("hint %0" : : "i" (MARK_LATE) : "memory");
 }
 
 static inline void mark_end(void)

@@ -42,6 +42,7 @@ void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root)
  * has some under itself: that one is gone into. Return: how many were taken.
  */
 static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
+				       const struct lpae_geometry *geo,
 				       unsigned int end, struct page **pages,
 				       unsigned int max, unsigned int *scan)
 {
@@ -59,7 +60,7 @@ static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
 
 		if (!lpae_leads_on(entry))
 			continue;
-		page = pfn_to_page(lpae_address(entry) >> LPAE_PAGE_SHIFT);
+		page = pfn_to_page(lpae_address(geo, entry) >> PAGE_SHIFT);
 		below = iopt_page_below(page);
 		if (below)
 			break;
@@ -108,7 +109,7 @@ unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
 			cursor->below[level] = 0;
 			continue;
 		}
-		nr += iopt_cursor_gather(cursor, end, pages + nr, max - nr,
+		nr += iopt_cursor_gather(cursor, geo, end, pages + nr, max - nr,
 					 scan);
 	}
 	return nr;

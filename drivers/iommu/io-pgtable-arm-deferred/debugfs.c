@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "debugfs.h"
+#include "pages.h"
 #include "reclaim.h"
 
 /* Trees listed at most: a screenful, and few enough to copy under a lock */
@@ -17,12 +18,27 @@
 
 static struct dentry *iopt_debugfs;
 
+/* debugfs_create_ulong() would read without saying that others write. */
+static int iopt_counter_get(void *data, u64 *val)
+{
+	*val = READ_ONCE(*(unsigned long *)data);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_counter_fops, iopt_counter_get, NULL, "%llu\n");
+
 static int iopt_live_get(void *data, u64 *val)
 {
 	*val = atomic_long_read(&reclaim_live);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(iopt_live_fops, iopt_live_get, NULL, "%llu\n");
+
+static int iopt_page_count(void *data, u64 *val)
+{
+	*val = atomic_long_read(&iopt_pages);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_pages_fops, iopt_page_count, NULL, "%llu\n");
 
 static int iopt_reset_set(void *data, u64 val)
 {
@@ -74,28 +90,34 @@ static int iopt_hist_show(struct seq_file *seq, void *data)
 }
 DEFINE_SHOW_ATTRIBUTE(iopt_hist);
 
+static void iopt_show_counter(const char *name, unsigned long *counter)
+{
+	debugfs_create_file_unsafe(name, 0444, iopt_debugfs, counter,
+				   &iopt_counter_fops);
+}
+
 void iopt_debugfs_init(void)
 {
 	struct reclaim_stats *stats = &reclaim_stats;
 	struct dentry *dir = debugfs_create_dir("io-pgtable-arm-deferred", NULL);
 
 	iopt_debugfs = dir;
-	debugfs_create_ulong("pending", 0444, dir, &stats->pending);
-	debugfs_create_ulong("freed", 0444, dir, &stats->freed);
-	debugfs_create_ulong("batches", 0444, dir, &stats->batches);
-	debugfs_create_ulong("longest_batch", 0444, dir, &stats->longest_batch);
-	debugfs_create_ulong("longest_batch_ns", 0444, dir,
-			     &stats->longest_batch_ns);
-	debugfs_create_ulong("trees", 0444, dir, &stats->trees);
-	debugfs_create_ulong("trees_done", 0444, dir, &stats->trees_done);
-	debugfs_create_ulong("helps", 0444, dir, &stats->helps);
-	debugfs_create_ulong("drains", 0444, dir, &stats->drains);
-	debugfs_create_ulong("shrinks", 0444, dir, &stats->shrinks);
+	iopt_show_counter("pending", &stats->pending);
+	iopt_show_counter("freed", &stats->freed);
+	iopt_show_counter("batches", &stats->batches);
+	iopt_show_counter("longest_batch", &stats->longest_batch);
+	iopt_show_counter("longest_batch_ns", &stats->longest_batch_ns);
+	iopt_show_counter("trees", &stats->trees);
+	iopt_show_counter("trees_done", &stats->trees_done);
+	iopt_show_counter("helps", &stats->helps);
+	iopt_show_counter("drains", &stats->drains);
+	iopt_show_counter("shrinks", &stats->shrinks);
 	debugfs_create_file("batch_hist", 0444, dir, &stats->batch_hist,
 			    &iopt_hist_fops);
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
 			    &iopt_hist_fops);
 	debugfs_create_file_unsafe("live", 0444, dir, NULL, &iopt_live_fops);
+	debugfs_create_file_unsafe("pages", 0444, dir, NULL, &iopt_pages_fops);
 	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
 	debugfs_create_file("trees_list", 0444, dir, NULL,
 			    &iopt_trees_list_fops);

@@ -32,18 +32,19 @@
 #include "pgtable.h"
 
 /*
- * What the list remembers: the IOVA of the first entry of the table, its level in
+ * What the list remembers: the address of the first entry of the table, its level in
  * the bits below, and a bit that tells it from nothing. It is no pointer, so that
  * a table may go without being looked for in here.
  */
 #define IOPT_KEPT_LEVEL		GENMASK(1, 0)
 #define IOPT_KEPT_SET		BIT(2)
 
-static unsigned long iopt_kept_key(unsigned long iova, int level)
+static unsigned long iopt_kept_key(const struct lpae_geometry *geo,
+				   unsigned long at, int level)
 {
-	unsigned long mask = lpae_leaf_size(level - 1) - 1;
+	unsigned long mask = lpae_leaf_size(geo, level - 1) - 1;
 
-	return (iova & ~mask) | IOPT_KEPT_SET | level;
+	return (at & ~mask) | IOPT_KEPT_SET | level;
 }
 
 /* No mapper has it, and none will: E1 */
@@ -64,28 +65,31 @@ static bool iopt_kill(struct page *page)
  * above it that have nothing else. Called with the detach lock held: E1 and E2.
  */
 static void iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
-			   unsigned long iova)
+			   unsigned long at)
 {
+	const struct lpae_geometry *geo = &iopt->tree.geo;
 	LIST_HEAD(tables);
 
 	while (lpae_is_table(walk->entry, walk->level)) {
-		u64 *slot = iopt_walk_slot(walk, iova);
 		struct page *above = iopt_table_page(walk->table[walk->level]);
-		struct page *page = iopt_table_page(iopt_table_of(walk->entry));
+		struct page *page =
+			iopt_table_page(iopt_table_of(geo, walk->entry));
 
 		if (!iopt_kill(page))
 			return;
 
-		iopt_detach(iopt, slot, walk->entry, &tables);
-		iopt_sync_entries(&iopt->tree, slot, 1);
+		iopt_detach(iopt, walk->slot, walk->entry, &tables);
+		iopt_sync_entry(&iopt->tree, walk->slot);
 		iopt_walk_add_below(iopt, walk, walk->level, -1);
 		iopt_limbo_add(iopt, &tables, 1);
 		iopt_page_release(above, 1);
 
-		if (walk->level == iopt->tree.geo.start)
+		if (walk->level == geo->start)
 			return;
 		walk->level--;
-		walk->entry = READ_ONCE(*iopt_walk_slot(walk, iova));
+		walk->slot = &walk->table[walk->level]
+					 [lpae_index(geo, at, walk->level)];
+		walk->entry = READ_ONCE(*walk->slot);
 	}
 }
 
@@ -96,17 +100,17 @@ static void iopt_evict(struct iopt *iopt, unsigned long key)
 	unsigned long flags;
 
 	key &= ~(IOPT_KEPT_LEVEL | IOPT_KEPT_SET);
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	iopt_descend(iopt, key, level - 1, &walk);
 	if (walk.level == level - 1 && lpae_is_table(walk.entry, walk.level)) {
-		u64 *table = iopt_table_of(walk.entry);
+		u64 *table = iopt_table_of(&iopt->tree.geo, walk.entry);
 
 		/* Whatever is there now, it is not in the list any more. */
 		atomic_long_andnot(IOPT_PAGE_KEPT,
 				   iopt_page_state(iopt_table_page(table)));
 		iopt_cut_empty(iopt, &walk, key);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 }
 
 /* Each of the kept may have all levels between the root and itself to itself. */
@@ -130,11 +134,11 @@ static bool iopt_mark_kept(struct page *page)
 }
 
 /*
- * The table of @level at @iova has no entry left: keep it, and let go of
+ * The table of @level at @at has no entry left: keep it, and let go of
  * the one that has been kept for longest. The caller is in the RCU read-side
  * section in which it has walked to it, for it may be cut off at once.
  */
-void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long iova,
+void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,
 		     int level)
 {
 	unsigned int pos;
@@ -145,7 +149,7 @@ void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long iova,
 
 	pos = atomic_inc_return(&iopt->kept_pos);
 	key = xchg(&iopt->kept[pos % iopt_kept_max(&iopt->tree.geo)],
-		   iopt_kept_key(iova, level));
+		   iopt_kept_key(&iopt->tree.geo, at, level));
 	if (key)
 		iopt_evict(iopt, key);
 }

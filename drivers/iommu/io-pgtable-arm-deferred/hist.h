@@ -8,6 +8,7 @@
 #define _IOPT_HIST_H
 
 #include <linux/bitops.h>
+#include <linux/compiler.h>
 #include <linux/types.h>
 
 /* The last bucket takes everything from 2^39 ns, nine minutes, on. */
@@ -18,13 +19,27 @@ struct iopt_hist {
 	unsigned long count[IOPT_HIST_BUCKETS];
 };
 
+/* Under the lock that serialises the writers. Readers take none. */
+static inline void iopt_count(unsigned long *counter, long nr)
+{
+	WRITE_ONCE(*counter, *counter + nr);
+}
+
 static inline void iopt_hist_add(struct iopt_hist *hist, u64 ns)
 {
 	unsigned int bucket = ns ? __fls(ns) : 0;
 
 	if (bucket >= IOPT_HIST_BUCKETS)
 		bucket = IOPT_HIST_BUCKETS - 1;
-	hist->count[bucket]++;
+	iopt_count(&hist->count[bucket], 1);
+}
+
+static inline void iopt_hist_reset(struct iopt_hist *hist)
+{
+	unsigned int bucket;
+
+	for (bucket = 0; bucket < IOPT_HIST_BUCKETS; bucket++)
+		WRITE_ONCE(hist->count[bucket], 0);
 }
 
 #endif /* _IOPT_HIST_H */

@@ -30,7 +30,26 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		wmb();
 	}
 	list_splice_tail_init(tables, &tree->limbo);
-	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
+	tree->limbo_count += count;
+	WRITE_ONCE(iopt->unsettled, true);
+}
+
+/*
+ * Is there anything left that a flush could release or make good? Called with the
+ * detach lock held, when all else has been written: whoever reads that there is
+ * not, without the lock, sees what led to it. A limbo that another flush has
+ * taken and still holds does not count once a flush that began later has
+ * completed: the one who holds it knows.
+ */
+static void iopt_limbo_judge(struct iopt *iopt)
+{
+	struct iopt_tree *tree = &iopt->tree;
+	bool unsettled = tree->limbo_count ||
+			 tree->flushed_gen + 1 != tree->limbo_gen ||
+			 iopt->recovered != iopt->failed;
+
+	/* Pairs with io_pgtable_deferred_is_settled() */
+	smp_store_release(&iopt->unsettled, unsettled);
 }
 
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
@@ -42,80 +61,51 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 
 	INIT_LIST_HEAD(&limbo->tables);
 	limbo->count = 0;
-	/*
-	 * What is read here says what the flush covers, so it is read before
-	 * the first register of the flush is written: hence the acquires.
-	 */
-	limbo->failed = smp_load_acquire(&iopt->failed);
-	/*
-	 * Nearly always empty. A detach on another CPU that is not seen here is
-	 * one whose caller has yet to make the flush that releases it. All limbos
-	 * before this one have been taken, and are covered by this flush, too.
-	 */
-	if (!READ_ONCE(tree->limbo_count)) {
-		/* As above, before the flush */
-		limbo->gen = smp_load_acquire(&tree->limbo_gen) - 1;
+	limbo->settled = io_pgtable_deferred_is_settled(ops);
+	if (limbo->settled)
 		return;
-	}
 
-	raw_spin_lock_irqsave(&tree->detach_lock, flags);
+	spin_lock_irqsave(&tree->detach_lock, flags);
 	list_splice_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
-	limbo->gen = tree->limbo_gen;
-	WRITE_ONCE(tree->limbo_gen, limbo->gen + 1);
-	WRITE_ONCE(tree->limbo_count, 0);
-	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
+	limbo->failed = iopt->failed;
+	/*
+	 * With nothing in limbo, all limbos before this one have been taken, and
+	 * are covered by this flush, too.
+	 */
+	if (limbo->count)
+		tree->limbo_gen++;
+	limbo->gen = tree->limbo_gen - 1;
+	tree->limbo_count = 0;
+	spin_unlock_irqrestore(&tree->detach_lock, flags);
+	/*
+	 * What was read there says what the flush covers, so it is read before the
+	 * first register of the flush is written.
+	 */
+	smp_mb();
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
 
 /*
- * A flush makes those good that had failed before it began. One that fails
- * leaves everything that was unmapped before it in doubt.
+ * A flush makes those good that had failed before it began. Flushes may end in
+ * another order than they began in: one that began later covers the limbos
+ * of all before it, whatever became of those, and may be the first to end.
  */
-static void iopt_note_flush(struct iopt *iopt,
-			    const struct io_pgtable_deferred_limbo *limbo,
-			    bool completed)
+static void iopt_flush_completed(struct iopt *iopt,
+				 const struct io_pgtable_deferred_limbo *limbo)
 {
-	unsigned long flags;
+	struct iopt_tree *tree = &iopt->tree;
 
-	if (completed && limbo->failed == READ_ONCE(iopt->recovered))
-		return;
-
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	if (!completed)
-		WRITE_ONCE(iopt->failed, iopt->failed + 1);
-	else if (iopt->recovered < limbo->failed)
+	if (iopt->recovered < limbo->failed)
 		WRITE_ONCE(iopt->recovered, limbo->failed);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
-}
-
-/*
- * Flushes may end in another order than they began in. One that began later
- * covers the limbos of all before it, whatever became of those, and may be the
- * first to end.
- */
-static void iopt_limbo_settle(struct iopt_tree *tree,
-			      const struct io_pgtable_deferred_limbo *limbo)
-{
-	unsigned long flags;
-
-	if (READ_ONCE(tree->flushed_gen) >= limbo->gen)
-		return;
-
-	raw_spin_lock_irqsave(&tree->detach_lock, flags);
 	if (tree->flushed_gen < limbo->gen)
 		WRITE_ONCE(tree->flushed_gen, limbo->gen);
-	raw_spin_unlock_irqrestore(&tree->detach_lock, flags);
 }
 
-static void iopt_limbo_return(struct iopt *iopt,
-			      struct io_pgtable_deferred_limbo *limbo)
+/* One that fails leaves everything that was unmapped before it in doubt. */
+static void iopt_flush_failed(struct iopt *iopt)
 {
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	iopt_limbo_add(iopt, &limbo->tables, limbo->count);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	WRITE_ONCE(iopt->failed, iopt->failed + 1);
 }
 
 void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
@@ -123,17 +113,36 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   bool completed)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
+	unsigned long flags;
 
-	iopt_note_flush(iopt, limbo, completed);
-	if (completed)
-		iopt_limbo_settle(&iopt->tree, limbo);
-	if (!limbo->count)
+	if (completed && limbo->settled)
 		return;
 
-	if (completed)
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	if (completed) {
+		iopt_flush_completed(iopt, limbo);
+	} else {
+		iopt_flush_failed(iopt);
+		iopt_limbo_add(iopt, &limbo->tables, limbo->count);
+		limbo->count = 0;
+	}
+	iopt_limbo_judge(iopt);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+
+	if (limbo->count)
 		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
-	else
-		iopt_limbo_return(iopt, limbo);
 	limbo->count = 0;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);
+
+void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	unsigned long flags;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_flush_failed(iopt);
+	iopt_limbo_judge(iopt);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_failed);

@@ -9,17 +9,19 @@
 phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
+	const struct lpae_geometry *geo = &iopt->tree.geo;
 	struct iopt_walk walk compat_uninitialized;
+	unsigned long at = iova - iopt->base;
 
-	if (iova > iopt->last)
+	if (at > iopt->last)
 		return 0;
 
 	/* A neighbour's table on the way may be cut off, and not freed before. */
 	rcu_read_lock();
-	iopt_descend(iopt, iova, LPAE_LAST_LEVEL, &walk);
+	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
 	rcu_read_unlock();
 	if (!lpae_is_leaf(walk.entry, walk.level))
 		return 0;
-	return lpae_address(walk.entry) |
-	       (iova & (lpae_leaf_size(walk.level) - 1));
+	return lpae_address(geo, walk.entry) |
+	       (at & (lpae_leaf_size(geo, walk.level) - 1));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * VMSAv8-64 stage 1: what does not fit a line in the header. Pure functions.
+ * VMSAv8-64: what does not fit a line in the header. Pure functions.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -9,28 +9,47 @@
 
 #include "lpae.h"
 
-/* Widest input that a 4 KiB granule resolves without FEAT_LPA2 (D8.2.1) */
-#define LPAE_MAX_IAS		48
-
 /*
  * The lowest level is always whole; what is left of the input size at the top
- * is the root, which may be smaller than a page (D8.2.2).
+ * is the root, which may be smaller than a granule (D8.2.2).
  */
-bool lpae_geometry_init(struct lpae_geometry *geo, unsigned int ias)
+bool lpae_geometry_init(struct lpae_geometry *geo, unsigned int page_shift,
+			unsigned int ias)
 {
-	unsigned int bits, levels;
+	unsigned int bits = page_shift - LPAE_ENTRY_SHIFT;
+	unsigned int levels;
 
-	if (ias <= LPAE_PAGE_SHIFT || ias > LPAE_MAX_IAS)
+	if (ias <= page_shift)
+		return false;
+	levels = DIV_ROUND_UP(ias - page_shift, bits);
+	if (levels > LPAE_LEVELS)
 		return false;
 
-	bits = ias - LPAE_PAGE_SHIFT;
-	levels = DIV_ROUND_UP(bits, LPAE_LEVEL_BITS);
+	geo->page_shift = page_shift;
+	geo->bits = bits;
 	geo->start = LPAE_LEVELS - levels;
-	geo->root_entries = BIT(bits - LPAE_LEVEL_BITS * (levels - 1));
+	geo->root_shift = lpae_shift(geo, geo->start);
+	geo->root_bits = ias - geo->root_shift;
 	return true;
 }
 
-static u64 lpae_attr_index(int prot)
+/*
+ * Stage 2 may begin a level further down, with the root made of the tables that
+ * its entries would have led to (D8.2.2). Return: false if those are too many.
+ */
+bool lpae_geometry_concatenate(struct lpae_geometry *geo)
+{
+	if (geo->start == LPAE_LAST_LEVEL ||
+	    BIT(geo->root_bits) > LPAE_CONCATENATED_MAX)
+		return false;
+
+	geo->start++;
+	geo->root_shift -= geo->bits;
+	geo->root_bits += geo->bits;
+	return true;
+}
+
+static u64 lpae_s1_memory_type(int prot)
 {
 	if (prot & IOMMU_MMIO)
 		return FIELD_PREP(LPAE_ATTR_INDEX, LPAE_ATTR_DEVICE);
@@ -40,53 +59,92 @@ static u64 lpae_attr_index(int prot)
 }
 
 /*
- * lpae_leaf_attrs() - attributes of a leaf, without type and address
- * @prot: IOMMU_READ, IOMMU_WRITE and so on
- * @ns: the leaf is reached by a walk that has to stay non-secure
- *
  * Stage 1 knows no write-only leaf: a mapping to write is one to read, too
- * (D8.4.1). The access flag is set, for nobody would take the fault.
+ * (D8.4.1). Where hardware keeps the dirty state, a leaf to write begins as
+ * dirty: nobody would miss a write that came before the first look.
  */
-u64 lpae_leaf_attrs(int prot, bool ns)
+static u64 lpae_s1_attrs(int prot, unsigned int flags)
 {
-	u64 attrs = LPAE_AF | LPAE_NG | lpae_attr_index(prot);
+	u64 attrs = LPAE_NG | lpae_s1_memory_type(prot);
 
 	if (!(prot & IOMMU_WRITE))
 		attrs |= LPAE_AP_RDONLY;
+	else if (flags & LPAE_FLAG_DIRTY)
+		attrs |= LPAE_DBM;
 	if (!(prot & IOMMU_PRIV))
 		attrs |= LPAE_AP_UNPRIV;
-	if (prot & IOMMU_NOEXEC)
-		attrs |= LPAE_XN;
-	if (ns)
+	if (flags & LPAE_FLAG_NS)
 		attrs |= LPAE_NS;
-
-	return attrs | FIELD_PREP(LPAE_SH, prot & IOMMU_CACHE ?
-					   LPAE_SH_INNER : LPAE_SH_OUTER);
+	return attrs;
 }
 
-/* TCR_ELx.IPS: the output sizes that have a code (D19.2, TCR_EL1) */
-bool lpae_ips_encode(unsigned int oas, u32 *ips)
+static u64 lpae_s2_memory_type(int prot)
 {
-	static const u8 sizes[] = { 32, 36, 40, 42, 44, 48 };
+	if (prot & IOMMU_MMIO)
+		return FIELD_PREP(LPAE_S2_MEMATTR, LPAE_S2_MEMATTR_DEVICE);
+	if (prot & IOMMU_CACHE)
+		return FIELD_PREP(LPAE_S2_MEMATTR, LPAE_S2_MEMATTR_WB);
+	return FIELD_PREP(LPAE_S2_MEMATTR, LPAE_S2_MEMATTR_NC);
+}
+
+/* Stage 2 has a bit each to read and to write, and no notion of privilege. */
+static u64 lpae_s2_attrs(int prot)
+{
+	u64 attrs = lpae_s2_memory_type(prot);
+
+	if (prot & IOMMU_READ)
+		attrs |= LPAE_S2_AP_READ;
+	if (prot & IOMMU_WRITE)
+		attrs |= LPAE_S2_AP_WRITE;
+	return attrs;
+}
+
+/*
+ * lpae_leaf_attrs() - attributes of a leaf, without type and address
+ * @prot: IOMMU_READ, IOMMU_WRITE and so on
+ * @flags: what holds for all leaves, LPAE_FLAG_STAGE2 and so on
+ *
+ * The access flag is set, for nobody would take the fault.
+ */
+u64 lpae_leaf_attrs(int prot, unsigned int flags)
+{
+	u64 attrs = flags & LPAE_FLAG_STAGE2 ? lpae_s2_attrs(prot) :
+					       lpae_s1_attrs(prot, flags);
+
+	if (prot & IOMMU_NOEXEC)
+		attrs |= LPAE_XN;
+	return attrs | LPAE_AF |
+	       FIELD_PREP(LPAE_SH, prot & IOMMU_CACHE ? LPAE_SH_INNER :
+							LPAE_SH_OUTER);
+}
+
+/* TCR_ELx.IPS and VTCR_EL2.PS: the output sizes that have a code (D19.2) */
+bool lpae_size_encode(unsigned int oas, u32 *code)
+{
+	static const u8 sizes[] = { 32, 36, 40, 42, 44, 48, 52 };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
 		if (sizes[i] == oas) {
-			*ips = i;
+			*code = i;
 			return true;
 		}
 	}
 	return false;
 }
 
-/* One byte an index (D19.2, MAIR_EL1) */
+/*
+ * One byte an index (D19.2, MAIR_EL1). No leaf names the upper four; they
+ * hold what the kernel's own library puts there.
+ */
 u64 lpae_mair(void)
 {
-	static const u8 types[] = {
+	static const u8 types[LPAE_ATTRS] = {
 		[LPAE_ATTR_NC] = 0x44,		/* normal, non-cacheable */
 		[LPAE_ATTR_CACHE] = 0xff,	/* write-back, allocate */
 		[LPAE_ATTR_DEVICE] = 0x04,	/* device nGnRE */
 		[LPAE_ATTR_OUTER_CACHE] = 0xf4,	/* outer only, for system caches */
+		[LPAE_ATTR_UNUSED ... LPAE_ATTRS - 1] = 0xff,
 	};
 	unsigned int i;
 	u64 mair = 0;

@@ -12,92 +12,87 @@
 #include "reclaim.h"
 
 /*
- * Runs, of at most a table each, between two offers to reschedule. A run that
- * makes its table costs some 6,000 instructions, so that 16 of them stay below
- * 100,000, or 100 us on the slowest core of an R-Car Gen3.
+ * Runs, of at most a table each, between two looks whether too much is pending:
+ * whoever helps frees a batch, which is several times as many tables.
  */
-#define IOPT_RUNS_PER_SLICE	16
+#define IOPT_RUNS_PER_HELP	16
 
 /*
  * struct iopt_map - a mapping under way
- * @iova: the next address to map
- * @leaf: the entry to put there
+ * @at: the next address to map
+ * @paddr: where that leads to
+ * @attrs: all of the entry but @paddr
  * @pgsize: bytes of a leaf
  * @level: of the tables that hold such leaves
  * @left: leaves to map
  * @done: leaves mapped
+ * @made: tables have been made
  */
 struct iopt_map {
 	struct iopt *iopt;
-	unsigned long iova;
-	u64 leaf;
+	unsigned long at;
+	phys_addr_t paddr;
+	u64 attrs;
 	size_t pgsize;
 	int level;
 	gfp_t gfp;
 	size_t left;
 	size_t done;
+	bool made;
 };
 
-/* Leave the map ready for what comes after the @nr leaves put into @entry */
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
 {
-	const u64 *end = entry + nr;
-	size_t pgsize = map->pgsize;
-	u64 leaf = map->leaf;
-
-	for (; entry < end; entry++, leaf += pgsize)
-		WRITE_ONCE(*entry, leaf);
+	lpae_fill(&map->iopt->tree.geo, entry, nr, map->attrs, map->paddr,
+		  map->pgsize);
 }
 
 static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
 {
-	map->iova += nr * map->pgsize;
-	map->leaf += nr * map->pgsize;
+	size_t size = nr * map->pgsize;
+
+	map->at += size;
+	map->paddr += size;
 	map->left -= nr;
 	map->done += nr;
 }
 
-/*
- * Clean the entries on the way down. Somebody else published one of them a
- * moment ago and may not have cleaned it yet; our caller's device must not
- * depend on when he does.
- */
-static void iopt_walk_clean(struct iopt *iopt, const struct iopt_walk *walk,
-			    unsigned long iova)
+u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
 {
-	int level;
-
-	for (level = iopt->tree.geo.start; level < walk->level; level++)
-		iopt_sync_entries(&iopt->tree,
-				  &walk->table[level][lpae_index(iova, level)],
-				  1);
+	return lpae_pack(&iopt->tree.geo, virt_to_phys(table)) |
+	       iopt->table_attrs;
 }
 
 /*
  * iopt_publish() - let a walker find @table, and all that was built under it
- * @walk: the way to @slot
+ * @walk: the way to the slot
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
- * The caller has reserved the slot, or the block in it has. Everything in @table
- * was ordered before this by iopt_table_publishable().
+ * The caller has reserved the slot, or the block in it has. For the walker
+ * everything in @table was ordered before this by iopt_table_publishable(); the
+ * release does the same for lookups of ours.
  *
  * Return: 0, or -EAGAIN when somebody else was there first.
  */
-int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
-		 u64 *table, u64 old)
+int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
+		 u64 old)
 {
 	unsigned long nr = iopt_page_below(iopt_table_page(table)) + 1;
-	u64 entry = lpae_table_entry(virt_to_phys(table), iopt->ns);
+	u64 entry = iopt_table_entry(iopt, table);
 
-	if (cmpxchg64_relaxed(slot, old, entry) != old)
+	if (cmpxchg64_release(walk->slot, old, entry) != old)
 		return -EAGAIN;
 
 	iopt_walk_add_below(iopt, walk, walk->level, nr);
 	if (!iopt->tree.coherent) {
-		iopt_sync_entries(&iopt->tree, slot, 1);
-		/* For software only, so it may reach memory when it likes. */
-		WRITE_ONCE(*slot, entry | LPAE_SW_CLEAN);
+		iopt_sync_entry(&iopt->tree, walk->slot);
+		/*
+		 * For software only, so it may reach memory when it likes. A
+		 * table that stands in for a block holds nothing of its
+		 * maker's, and may have been emptied and cut off already.
+		 */
+		cmpxchg64_relaxed(walk->slot, entry, entry | LPAE_SW_CLEAN);
 	}
 	return 0;
 }
@@ -111,6 +106,19 @@ static void iopt_discard(struct iopt *iopt, u64 **built, int level, int last)
 }
 
 /*
+ * Wait for whoever is cutting tables off. With PREEMPT_RT he may have been
+ * preempted in there: waiting for the lock lends him the caller's priority, and
+ * walking again and again would not.
+ */
+static void iopt_await_detach(struct iopt *iopt)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
+
+/*
  * The flush that has to be complete before anything valid goes into a slot that
  * has lost a table: M3 in empty.c. Mostly it has been, long ago.
  */
@@ -119,7 +127,6 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
-	unsigned long flags;
 
 	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
 		return 0;
@@ -128,13 +135,34 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	 * The stamp is written before the table is in limbo, under the lock.
 	 * Wait for that: a flush that began in between would not cover it.
 	 */
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	iopt_await_detach(iopt);
 
 	if (tlb && tlb->tlb_flush_walk)
-		tlb->tlb_flush_walk(map->iova, map->pgsize, LPAE_TABLE_SIZE,
+		tlb->tlb_flush_walk(iopt->base + map->at, map->pgsize,
+				    lpae_table_size(&iopt->tree.geo),
 				    iopt->iop.cookie);
 	return gen <= READ_ONCE(iopt->tree.flushed_gen) ? 0 : -EIO;
+}
+
+/*
+ * What is pending may be all that a memory control group is allowed, and no shrinker
+ * is asked when a group is at its limit. So nobody is refused memory, or killed
+ * for it, before what is pending has been freed.
+ */
+static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
+{
+	struct iopt_tree *tree = &map->iopt->tree;
+
+	while (gfpflags_allow_blocking(gfp) && reclaim_has_pending()) {
+		u64 *table = iopt_table_alloc(tree, level, gfp | __GFP_NORETRY |
+					      __GFP_NOWARN);
+
+		if (table)
+			return table;
+		if (!reclaim_make_room())
+			break;
+	}
+	return iopt_table_alloc(tree, level, gfp);
 }
 
 /* The table of @level on the way to the run, with the one below in it */
@@ -142,20 +170,20 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 			   unsigned int nr)
 {
 	struct iopt *iopt = map->iopt;
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	unsigned int index = lpae_index(geo, map->at, level);
 	u64 *table;
 
 	/* A table that is filled from end to end needs no zeroes before. */
-	table = iopt_table_alloc(&iopt->tree, level,
-				 map->gfp | (nr < LPAE_ENTRIES ? __GFP_ZERO : 0));
+	table = iopt_map_alloc(map, level,
+			       map->gfp | (nr < BIT(geo->bits) ? __GFP_ZERO : 0));
 	if (!table)
 		return NULL;
 
 	if (child)
-		table[lpae_index(map->iova, level)] =
-			lpae_table_entry(virt_to_phys(child), iopt->ns) |
-			LPAE_SW_CLEAN;
+		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
 	else
-		iopt_map_fill(map, &table[lpae_index(map->iova, level)], nr);
+		iopt_map_fill(map, &table[index], nr);
 	iopt_page_init(iopt_table_page(table), level, child ? 1 : nr,
 		       map->level - level);
 
@@ -191,8 +219,7 @@ static int iopt_build_all(struct iopt_map *map, const struct iopt_walk *walk,
 static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
-	unsigned int nr = iopt_run_length(iopt, map->iova, map->level,
-					  map->left);
+	unsigned int nr = iopt_run_length(iopt, map->at, map->level, map->left);
 	u64 *built[LPAE_LEVELS];
 	int ret;
 
@@ -201,14 +228,14 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 		return ret;
 
 	ret = iopt_map_settle(map, walk->entry) ?:
-	      iopt_publish(iopt, walk, iopt_walk_slot(walk, map->iova),
-			   built[walk->level + 1], walk->entry);
+	      iopt_publish(iopt, walk, built[walk->level + 1], walk->entry);
 	if (ret) {
 		iopt_discard(iopt, built, walk->level + 1, map->level);
 		return ret;
 	}
 
 	iopt_map_advance(map, nr);
+	map->made = true;
 	return 0;
 }
 
@@ -222,7 +249,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	u64 *slot = iopt_walk_slot(walk, map->iova);
+	u64 *slot = walk->slot;
 	unsigned long flags, count = 0;
 	LIST_HEAD(tables);
 	u64 entry;
@@ -230,19 +257,19 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
 
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	entry = READ_ONCE(*slot);
 	if (lpae_is_table(entry, walk->level)) {
 		count = iopt_detach(iopt, slot, entry, &tables);
 		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-		iopt_sync_entries(&iopt->tree, slot, 1);
+		iopt_sync_entry(&iopt->tree, slot);
 		iopt_limbo_add(iopt, &tables, count);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	/* The entry that led there held the table above in place. */
 	if (count)
-		iopt_walk_release(iopt, walk, map->iova, 1);
+		iopt_walk_release(iopt, walk, map->at, 1);
 	return -EAGAIN;
 }
 
@@ -253,7 +280,7 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 				  u64 *stamped)
 {
-	unsigned int room = iopt_run_length(map->iopt, map->iova, map->level,
+	unsigned int room = iopt_run_length(map->iopt, map->at, map->level,
 					    map->left);
 	unsigned int nr;
 
@@ -273,13 +300,12 @@ static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
 			unsigned int nr, u64 stamped)
 {
-	u64 *slot = iopt_walk_slot(walk, map->iova);
 	int ret = iopt_map_settle(map, stamped);
 
 	if (ret)
 		return ret;
-	iopt_map_fill(map, slot, nr);
-	iopt_sync_entries(&map->iopt->tree, slot, nr);
+	iopt_map_fill(map, walk->slot, nr);
+	iopt_sync_entries(&map->iopt->tree, walk->slot, nr);
 	iopt_map_advance(map, nr);
 	return 0;
 }
@@ -299,24 +325,26 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 {
 	struct iopt_walk *walk = &plan->walk;
 
-	iopt_descend(map->iopt, map->iova, map->level, walk);
+	iopt_descend(map->iopt, map->at, map->level, walk);
 	plan->nr = 1;
 	plan->stamped = 0;
 	if (walk->level == map->level) {
 		if (lpae_is_table(walk->entry, walk->level))
 			return iopt_map_replace(map, walk);
-		plan->nr = iopt_map_room(map, iopt_walk_slot(walk, map->iova),
-					 &plan->stamped);
+		plan->nr = iopt_map_room(map, walk->slot, &plan->stamped);
 	} else if (lpae_is_valid(walk->entry)) {
 		return -EEXIST;
 	}
 	if (!plan->nr)
 		return -EEXIST;
 
-	if (!iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
-			       plan->nr))
-		return -EAGAIN;
-	return 0;
+	if (likely(iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
+				     plan->nr)))
+		return 0;
+
+	/* Dead: it is not to be found any more once the lock has been given up. */
+	iopt_await_detach(map->iopt);
+	return -EAGAIN;
 }
 
 static int iopt_map_step(struct iopt_map *map)
@@ -331,9 +359,7 @@ static int iopt_map_step(struct iopt_map *map)
 	if (ret)
 		return ret;
 
-	if (!iopt->tree.coherent &&
-	    unlikely(!(plan.walk.common & LPAE_SW_CLEAN)))
-		iopt_walk_clean(iopt, &plan.walk, map->iova);
+	iopt_walk_clean(iopt, &plan.walk, map->at);
 
 	if (plan.walk.level == map->level)
 		ret = iopt_map_run(map, &plan.walk, plan.nr, plan.stamped);
@@ -343,31 +369,40 @@ static int iopt_map_step(struct iopt_map *map)
 		return 0;
 
 	rcu_read_lock();
-	iopt_walk_release(iopt, &plan.walk, map->iova, plan.nr);
+	iopt_walk_release(iopt, &plan.walk, map->at, plan.nr);
 	rcu_read_unlock();
 	return ret;
 }
 
+/*
+ * Between two runs others may have the CPU. One that makes its table costs some
+ * 5,000 instructions, as much as a wake-up does.
+ */
 static int iopt_map_all(struct iopt_map *map)
 {
+	bool sleeps = gfpflags_allow_blocking(map->gfp);
 	unsigned int runs = 0;
 	int ret;
 
 	while (map->left) {
 		ret = iopt_map_step(map);
 		if (ret == -EAGAIN) {
-			/* A table died, or somebody else made it first. */
+			/* A table died, was replaced, or somebody else made it. */
 			cpu_relax();
 			continue;
 		}
 		if (ret)
 			return ret;
-		if (++runs % IOPT_RUNS_PER_SLICE == 0 &&
-		    gfpflags_allow_blocking(map->gfp)) {
+		if (!sleeps)
+			continue;
+		if (++runs % IOPT_RUNS_PER_HELP == 0)
 			reclaim_throttle();
+		if (map->left)
 			cond_resched();
-		}
 	}
+	/* Those who map a little at a time make tables, too. */
+	if (map->made && gfpflags_allow_blocking(map->gfp))
+		reclaim_throttle();
 	return 0;
 }
 
@@ -383,12 +418,12 @@ static int iopt_map_recover(struct iopt *iopt)
 
 static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 			  phys_addr_t paddr, size_t pgsize, size_t pgcount,
-			  int prot)
+			  int prot, unsigned long *at)
 {
 	phys_addr_t last = paddr + pgsize * pgcount - 1;
 	int ret;
 
-	ret = iopt_check_range(iopt, iova, pgsize, pgcount);
+	ret = iopt_check_range(iopt, iova, pgsize, pgcount, at);
 	if (ret)
 		return ret;
 	if (!(prot & (IOMMU_READ | IOMMU_WRITE)) || !IS_ALIGNED(paddr, pgsize))
@@ -408,22 +443,23 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 		   gfp_t gfp, size_t *mapped)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_map map = {
-		.iopt = iopt,
-		.iova = iova,
-		.pgsize = pgsize,
-		.gfp = gfp,
-		.left = pgcount,
-	};
+	struct iopt_map map compat_uninitialized;
 	int ret;
 
-	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot);
+	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &map.at);
 	if (ret)
 		return ret;
 
-	map.level = lpae_leaf_level(pgsize);
-	map.leaf = paddr | iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
-		   lpae_leaf_type(map.level);
+	map.iopt = iopt;
+	map.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
+	map.paddr = paddr;
+	map.attrs = iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
+		    lpae_leaf_type(map.level);
+	map.pgsize = pgsize;
+	map.gfp = gfp;
+	map.left = pgcount;
+	map.done = 0;
+	map.made = false;
 	ret = iopt_map_all(&map);
 
 	if (iopt->tree.coherent) {

@@ -8,7 +8,7 @@
 #ifndef _IOPT_PGTABLE_H
 #define _IOPT_PGTABLE_H
 
-#include <linux/io-pgtable.h>
+#include <linux/io-pgtable-arm-deferred.h>
 #include <linux/overflow.h>
 
 #include "table.h"
@@ -23,11 +23,15 @@
 /**
  * struct iopt - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
+ * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
+ *	       flushed, or a flush has failed and has not been made good; changes
+ *	       under the detach lock
  * @tree: its memory, which lives on after the hand-over
  * @root: table at level @tree.geo.start
- * @ns: entries carry NS and NSTable
+ * @base: the first IOVA; not zero for the upper half of a split space
+ * @last: the last IOVA, counted from @base
+ * @table_attrs: bits of an entry that leads to a table, beside its address
  * @gathers: the driver wants to hear of each leaf that is unmapped
- * @last: the last IOVA
  * @attrs: attributes of a leaf, by prot
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
@@ -36,20 +40,31 @@
  *
  * One allocation with the tree in it: freed with the last table, long after
  * the driver's domain. By then nothing but @tree is used.
+ *
+ * Inside, an address is an offset from @base, called @at; the driver's
+ * callbacks get the IOVA.
  */
 struct iopt {
 	struct io_pgtable iop;
+	bool unsettled;
 	struct iopt_tree tree;
 	u64 *root;
-	bool ns;
-	bool gathers;
+	unsigned long base;
 	unsigned long last;
+	u64 table_attrs;
+	bool gathers;
 	u64 attrs[BIT(LPAE_PROT_BITS)];
 	unsigned long failed;
 	unsigned long recovered;
 	unsigned long kept[IOPT_KEPT_TABLES];
 	atomic_t kept_pos;
 };
+
+/* Drivers look there, too. */
+static_assert(offsetof(struct iopt, iop) ==
+	      offsetof(struct io_pgtable_deferred, iop));
+static_assert(offsetof(struct iopt, unsettled) ==
+	      offsetof(struct io_pgtable_deferred, unsettled));
 
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 {
@@ -58,56 +73,62 @@ static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 
 /*
  * Has the hardware failed to confirm a flush, and none since that began after
- * that? Then it may know translations that are no longer there.
+ * that? Then it may know translations that are no longer there. Whoever maps
+ * where another has unmapped has met him somewhere since, and sees what he saw.
  */
 static inline bool iopt_is_stale(const struct iopt *iopt)
 {
-	return READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
+	return READ_ONCE(iopt->unsettled) &&
+	       READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
 }
 
 /**
- * struct iopt_walk - the tables on the way to an IOVA
+ * struct iopt_walk - the tables on the way to an address
  * @table: by level, from the root's to @level
- * @level: where the walk ended
+ * @slot: where the walk ended, in the last of them
  * @entry: the entry there, as read
  * @common: the bits that all entries above it have in common
+ * @level: of the table that @slot is in
  */
 struct iopt_walk {
 	u64 *table[LPAE_LEVELS];
+	u64 *slot;
 	u64 entry;
 	u64 common;
 	int level;
 };
 
-static inline u64 *iopt_walk_slot(const struct iopt_walk *walk,
-				  unsigned long iova)
-{
-	return &walk->table[walk->level][lpae_index(iova, walk->level)];
-}
-
 /*
- * iopt_descend() - go down towards @iova
+ * iopt_descend() - go down towards @at
  * @last: do not go below this level
  *
  * Ends at @last, or above at an entry that leads to no table.
  */
-static inline void iopt_descend(struct iopt *iopt, unsigned long iova, int last,
-				struct iopt_walk *walk)
+static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
+					 int last, struct iopt_walk *walk)
 {
-	int level = iopt->tree.geo.start;
-	unsigned int shift = lpae_shift(level);
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	unsigned int bits = geo->bits;
+	int level = geo->start;
+	unsigned int shift = geo->root_shift;
 	u64 *table = iopt->root;
+	/* The root has an entry for every offset within the input size. */
+	u64 *slot = &table[at >> shift];
 	u64 common = ~0ULL;
 	u64 entry;
 
-	for (;; level++, shift -= LPAE_LEVEL_BITS) {
-		entry = READ_ONCE(table[(iova >> shift) & (LPAE_ENTRIES - 1)]);
+	for (;;) {
+		entry = READ_ONCE(*slot);
 		walk->table[level] = table;
 		if (level == last || !lpae_leads_on(entry))
 			break;
 		common &= entry;
-		table = iopt_table_of(entry);
+		table = iopt_table_of(geo, entry);
+		shift -= bits;
+		level++;
+		slot = &table[(at >> shift) & (BIT(bits) - 1)];
 	}
+	walk->slot = slot;
 	walk->entry = entry;
 	walk->common = common;
 	walk->level = level;
@@ -122,19 +143,44 @@ static inline void iopt_walk_add_below(struct iopt *iopt,
 		iopt_page_add_below(iopt_table_page(walk->table[level]), nr);
 }
 
+/*
+ * Clean the entries on the way down. Somebody else published one of them a
+ * moment ago and may not have cleaned it yet: what is mapped or unmapped below
+ * must not depend on when he does.
+ */
+static inline void iopt_walk_clean(struct iopt *iopt,
+				   const struct iopt_walk *walk,
+				   unsigned long at)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	int level;
+
+	if (iopt->tree.coherent || likely(walk->common & LPAE_SW_CLEAN))
+		return;
+
+	for (level = geo->start; level < walk->level; level++)
+		iopt_sync_entry(&iopt->tree,
+				&walk->table[level][lpae_index(geo, at, level)]);
+}
+
 /* Entries of a run of @count leaves that the table at @level still has room for */
-static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long iova,
+static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long at,
 					   int level, size_t count)
 {
-	unsigned int room = lpae_entries(&iopt->tree.geo, level) -
-			    lpae_index(iova, level);
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	unsigned int room = lpae_entries(geo, level) -
+			    lpae_index(geo, at, level);
 
 	return min_t(size_t, room, count);
 }
 
-/* Does the range lie within the input size, in whole pages of a size we serve? */
+/*
+ * Does the range lie within the input size, in whole pages of a size we serve?
+ * Return: 0 with its offset from the first IOVA in @at, or an error.
+ */
 static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
-				   size_t pgsize, size_t pgcount)
+				   size_t pgsize, size_t pgcount,
+				   unsigned long *at)
 {
 	unsigned long size, last;
 
@@ -143,8 +189,9 @@ static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
 		return -EINVAL;
 	if (check_mul_overflow(pgsize, pgcount, &size))
 		return -ERANGE;
-	last = iova + size - 1;
-	return last < iova || last > iopt->last ? -ERANGE : 0;
+	*at = iova - iopt->base;
+	last = *at + size - 1;
+	return last < *at || last > iopt->last ? -ERANGE : 0;
 }
 
 int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
@@ -154,15 +201,20 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather);
 phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);
+void iopt_init_watch_ops(struct io_pgtable_ops *ops);
 
-int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *slot,
-		 u64 *table, u64 old);
+const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt);
+void iopt_format_set_root(struct iopt *iopt);
+
+u64 iopt_table_entry(const struct iopt *iopt, const u64 *table);
+int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
+		 u64 old);
 
 unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
 			  struct list_head *tables);
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count);
-void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long iova,
+void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,
 		     int level);
 
 /*
@@ -171,12 +223,12 @@ void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long iova,
  */
 static inline void iopt_walk_release(struct iopt *iopt,
 				     const struct iopt_walk *walk,
-				     unsigned long iova, unsigned int nr)
+				     unsigned long at, unsigned int nr)
 {
 	struct page *page = iopt_table_page(walk->table[walk->level]);
 
 	if (unlikely(iopt_page_release(page, nr)))
-		iopt_note_empty(iopt, page, iova, walk->level);
+		iopt_note_empty(iopt, page, at, walk->level);
 }
 
 #endif /* _IOPT_PGTABLE_H */

@@ -2,10 +2,22 @@
 /*
  * The reclaimer.
  *
- * Trees with something to free stand in one queue. Whoever runs a batch (the
+ * Trees with something to free stand in one queue. Whoever runs a batch (a
  * worker, or a caller that lends a hand) takes the first, frees a bounded number
  * of its tables with no lock held, and puts it back at the end: a small tree
  * behind a huge one waits for a few batches, not for all of them.
+ *
+ * While a tree is busy it is out of the queue, so it is in one pair of hands at
+ * a time, however many workers and helpers there are, and the lock hands over
+ * what they have done to it. It lives until reclaim_put_back() finds, under the
+ * lock, that it is closed, has nothing pending, and waits for no grace period:
+ * then nobody else knows of it. A tree in a grace period is kept by in_grace,
+ * which its callback clears under the lock, in which it also queues it again; it
+ * does not look at it after that, since somebody may have freed it.
+ *
+ * Something waiting means that a worker is queued or runs, or that a helper runs:
+ * each looks whether anything waits after it has put its tree back, and queues a
+ * worker if so. Two that take the last two trees see each other's.
  *
  * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
  * belonged to; all that is used of a page table is its struct iopt_tree, which
@@ -22,9 +34,9 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <compat/mm.h>
 #include <compat/shrinker.h>
 #include "cursor.h"
+#include "pages.h"
 #include "reclaim.h"
 #include "table.h"
 
@@ -44,10 +56,10 @@
  * entry costs about a fiftieth of freeing a table, so a batch that finds little
  * to free takes no longer than one that frees all the time.
  */
-#define RECLAIM_SCAN		(8 * LPAE_ENTRIES)
+#define RECLAIM_SCAN		(8 * RECLAIM_SCAN_SLICE)
 
 /* Entries between two looks at the clock of the scheduler: one table's */
-#define RECLAIM_SCAN_SLICE	LPAE_ENTRIES
+#define RECLAIM_SCAN_SLICE	512
 
 /*
  * Pages accounted and given back at once: enough to make the counters cheap, and
@@ -55,6 +67,18 @@
  * idle kernel.
  */
 #define RECLAIM_PAGES		16
+
+/*
+ * Workers, each with a tree of its own: the CPUs of the largest R-Car Gen3. More
+ * would only take turns.
+ */
+#define RECLAIM_WORKERS_MAX	8
+
+/*
+ * How long somebody waits for a batch that others have in hand, or for a grace
+ * period: many times either, so that after it they must be stuck.
+ */
+#define RECLAIM_PATIENCE	HZ
 
 static bool deferred = true;
 module_param(deferred, bool, 0644);
@@ -86,6 +110,11 @@ static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
 	return reclaim_set_range(val, kp, 1, LONG_MAX);
 }
 
+static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
+}
+
 static const struct kernel_param_ops reclaim_batch_ops = {
 	.set = reclaim_set_batch,
 	.get = param_get_ulong,
@@ -93,6 +122,11 @@ static const struct kernel_param_ops reclaim_batch_ops = {
 
 static const struct kernel_param_ops reclaim_limit_ops = {
 	.set = reclaim_set_limit,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops reclaim_workers_ops = {
+	.set = reclaim_set_workers,
 	.get = param_get_ulong,
 };
 
@@ -109,6 +143,12 @@ __MODULE_PARM_TYPE(limit, "ulong");
 MODULE_PARM_DESC(limit,
 		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
 
+static unsigned long workers = 1;
+module_param_cb(workers, &reclaim_workers_ops, &workers, 0644);
+__MODULE_PARM_TYPE(workers, "ulong");
+MODULE_PARM_DESC(workers,
+		 "most trees that workers free at the same time, 1 to 8 (default 1)");
+
 struct reclaim_stats reclaim_stats;
 atomic_long_t reclaim_live;
 
@@ -122,6 +162,7 @@ atomic_long_t reclaim_live;
  * @outstanding: tables to free, by epoch
  * @drain_lock: serialises those who wait for an epoch
  * @done: woken when an epoch has nothing left, or a tree is waiting again
+ * @works: the workers; of those above the parameter none goes on
  * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {
@@ -133,7 +174,7 @@ struct reclaimer {
 	struct mutex drain_lock;	/* one waiter for an epoch at a time */
 	wait_queue_head_t done;
 	struct workqueue_struct *wq;
-	struct work_struct work;
+	struct work_struct works[RECLAIM_WORKERS_MAX];
 	struct shrinker *shrinker;
 };
 
@@ -144,6 +185,7 @@ static struct reclaimer reclaimer;
  * @pages: table pages taken out of the tree and not yet given back
  * @tables: tables freed
  * @scanned: entries read
+ * @singles: pages given back one by one
  * @start: when it began
  * @reason: why it ended
  * @help: run by somebody else than the worker
@@ -152,6 +194,7 @@ struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
 	unsigned long tables;
 	unsigned int scanned;
+	unsigned int singles;
 	ktime_t start;
 	enum reclaim_reason reason;
 	bool help;
@@ -172,30 +215,19 @@ static void reclaim_calm_allocator(void)
 		__free_page(page);
 }
 
-/* Runs of pages that are accounted alike cost one update of the counters. */
-static void reclaim_unaccount(struct page **pages, unsigned int nr)
+static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
+				unsigned int nr)
 {
-	unsigned int i, first = 0;
-
-	for (i = 1; i <= nr; i++) {
-		if (i < nr && compat_accounted_alike(pages[first], pages[i]))
-			continue;
-		compat_account_tables(pages[first], first - (int)i);
-		first = i;
-	}
-}
-
-static void reclaim_give_pages(struct reclaim_batch *b, struct iopt_tree *tree,
-			       unsigned int nr)
-{
+	bool last = false;
 	unsigned int i;
 
-	reclaim_unaccount(b->pages, nr);
 	for (i = 0; i < nr; i++) {
 		iopt_table_unmap(tree, b->pages[i]);
-		set_page_private(b->pages[i], 0);
-		__free_page(b->pages[i]);
+		last |= b->pages[i] == tree->root;
 	}
+	b->singles += iopt_pages_free(tree, b->pages, nr);
+	if (last)
+		iopt_pages_finish(tree);
 	b->tables += nr;
 }
 
@@ -225,7 +257,7 @@ static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
 	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
 	b->scanned += RECLAIM_SCAN_SLICE - scan;
 	if (nr)
-		reclaim_give_pages(b, tree, nr);
+		reclaim_give_tables(b, tree, nr);
 
 	if (need_resched())
 		return RECLAIM_RESCHED;
@@ -247,9 +279,13 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->reason = RECLAIM_EMPTY;
 	b->tables = 0;
 	b->scanned = 0;
+	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	reclaim_calm_allocator();
+	if (b->reason == RECLAIM_EMPTY)
+		b->singles += iopt_pages_settle(tree);
+	if (b->singles)
+		reclaim_calm_allocator();
 }
 
 /* The epoch that somebody may be waiting for goes first. */
@@ -297,14 +333,14 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
 	tree->pending_count -= b->tables;
 	tree->freed += b->tables;
-	reclaimer.outstanding[tree->epoch] -= b->tables;
+	iopt_count(&reclaimer.outstanding[tree->epoch], -b->tables);
 
-	stats->pending -= b->tables;
-	stats->freed += b->tables;
-	stats->batches += !!b->tables;
-	stats->helps += b->help;
-	stats->longest_batch = max(stats->longest_batch, b->tables);
-	stats->longest_batch_ns = max(stats->longest_batch_ns, ns);
+	iopt_count(&stats->pending, -b->tables);
+	iopt_count(&stats->freed, b->tables);
+	iopt_count(&stats->batches, !!b->tables);
+	iopt_count(&stats->helps, b->help);
+	WRITE_ONCE(stats->longest_batch, max(stats->longest_batch, b->tables));
+	WRITE_ONCE(stats->longest_batch_ns, max(stats->longest_batch_ns, ns));
 	iopt_hist_add(&stats->batch_hist, ns);
 }
 
@@ -321,7 +357,7 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 
 	tree->state = IOPT_TREE_IDLE;
 	list_del_init(&tree->node);
-	reclaim_stats.trees--;
+	iopt_count(&reclaim_stats.trees, -1);
 	if (tree->in_grace)
 		return false;
 
@@ -330,15 +366,35 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 	iopt_hist_add(&reclaim_stats.queue_hist, ns);
 	if (!tree->closed)
 		return false;
-	reclaim_stats.trees_done++;
+	iopt_count(&reclaim_stats.trees_done, 1);
 	return true;
 }
 
+static bool reclaim_is_waiting(void)
+{
+	return !list_empty(&reclaimer.waiting);
+}
+
+static void reclaim_wake(unsigned int worker)
+{
+	if (worker < READ_ONCE(workers))
+		queue_work(reclaimer.wq, &reclaimer.works[worker]);
+}
+
+static void reclaim_kick(void)
+{
+	reclaim_wake(0);
+}
+
+/* No worker: somebody who lends a hand */
+#define RECLAIM_HELPER		RECLAIM_WORKERS_MAX
+
 /*
- * Free a batch of whatever has its turn. Return: how many tables, or -ENOENT
- * when nothing was waiting.
+ * Free a batch of whatever has its turn. A worker that leaves others waiting
+ * wakes the next one first. Return: how many tables, or -ENOENT when nothing was
+ * waiting.
  */
-static long reclaim_batch(bool help)
+static long reclaim_batch(unsigned int worker)
 {
 	struct reclaim_batch b compat_uninitialized;
 	struct iopt_tree *tree = reclaim_take();
@@ -347,10 +403,11 @@ static long reclaim_batch(bool help)
 
 	if (!tree)
 		return -ENOENT;
+	if (worker != RECLAIM_HELPER && reclaim_is_waiting())
+		reclaim_wake(worker + 1);
 
-	b.help = help;
+	b.help = worker == RECLAIM_HELPER;
 	reclaim_run(&b, tree);
-	atomic_long_sub(b.tables, &tree->live);
 	reclaim_note_live(-(long)b.tables);
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
@@ -366,25 +423,21 @@ static long reclaim_batch(bool help)
 	return b.tables;
 }
 
-static bool reclaim_is_waiting(void)
-{
-	return !list_empty_careful(&reclaimer.waiting);
-}
-
-static void reclaim_kick(void)
-{
-	queue_work(reclaimer.wq, &reclaimer.work);
-}
-
 /*
  * One batch, and to the end of the workqueue: kworkers reschedule between items
  * on every kernel, and flushing or freezing never waits for more than this.
  */
 static void reclaim_work(struct work_struct *work)
 {
-	reclaim_batch(false);
+	unsigned int worker = work - reclaimer.works;
+
+	/* The parameter may have been lowered: leave it to the first one. */
+	if (worker >= READ_ONCE(workers))
+		worker = 0;
+	else
+		reclaim_batch(worker);
 	if (reclaim_is_waiting())
-		reclaim_kick();
+		reclaim_wake(worker);
 }
 
 /*
@@ -396,7 +449,7 @@ static long reclaim_help(void)
 	long tables;
 
 	trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
-	tables = reclaim_batch(true);
+	tables = reclaim_batch(RECLAIM_HELPER);
 	if (reclaim_is_waiting())
 		reclaim_kick();
 	return tables;
@@ -409,7 +462,7 @@ static void reclaim_enqueue(struct iopt_tree *tree)
 		return;
 	tree->state = IOPT_TREE_QUEUED;
 	list_add_tail(&tree->node, &reclaimer.waiting);
-	reclaim_stats.trees++;
+	iopt_count(&reclaim_stats.trees, 1);
 }
 
 static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
@@ -417,8 +470,8 @@ static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
 	if (!tree->pending_count)
 		tree->since = ktime_get();
 	tree->pending_count += count;
-	reclaimer.outstanding[reclaimer.epoch] += count;
-	reclaim_stats.pending += count;
+	iopt_count(&reclaimer.outstanding[reclaimer.epoch], count);
+	iopt_count(&reclaim_stats.pending, count);
 	trace_tree_queued(tree, count);
 }
 
@@ -487,7 +540,7 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 static void reclaim_help_until(bool (*enough)(unsigned int), unsigned int arg)
 {
 	while (!enough(arg)) {
-		if (reclaim_batch(true) >= 0)
+		if (reclaim_batch(RECLAIM_HELPER) >= 0)
 			cond_resched();
 		else
 			wait_event(reclaimer.done,
@@ -538,6 +591,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
 	WRITE_ONCE(tree->closed, true);
+	iopt_pages_close(tree);
 	reclaim_count_in(tree, iopt_page_below(root) + 1);
 	list_add_tail(&root->lru, &tree->pending[reclaimer.epoch]);
 	reclaim_enqueue(tree);
@@ -555,22 +609,40 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 }
 
 /*
+ * reclaim_make_room() - free a batch for somebody who needs it done
+ *
+ * Where others have all of it in hand, or a grace period does, they get a while.
+ * Context: may sleep. Return: false when there is nothing to hope for.
+ */
+bool reclaim_make_room(void)
+{
+	if (reclaim_help() >= 0) {
+		cond_resched();
+		return true;
+	}
+	return wait_event_timeout(reclaimer.done, reclaim_is_waiting() ||
+				  !reclaim_has_pending(), RECLAIM_PATIENCE);
+}
+
+/*
  * reclaim_throttle() - lend a hand when too much is pending
  *
- * One batch: whoever makes tables gives at least as many back. Context: may
+ * One batch: whoever makes tables gives at least as many back. Tables of live
+ * trees cannot be had before their grace period ends, and one is long enough to
+ * make a great many more: then there is nothing to do but wait. Context: may
  * sleep.
  */
 void reclaim_throttle(void)
 {
 	if (!reclaim_within_limit(0))
-		reclaim_help();
+		reclaim_make_room();
 }
 
 /* Wait until everything that is pending now has been freed. May sleep. */
 void reclaim_drain(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
-	reclaim_stats.drains++;
+	iopt_count(&reclaim_stats.drains, 1);
 	raw_spin_unlock_irq(&reclaimer.lock);
 	reclaim_wait();
 }
@@ -579,10 +651,10 @@ void reclaim_drain(void)
 void reclaim_reset(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
-	reclaim_stats.longest_batch = 0;
-	reclaim_stats.longest_batch_ns = 0;
-	memset(&reclaim_stats.batch_hist, 0, sizeof(reclaim_stats.batch_hist));
-	memset(&reclaim_stats.queue_hist, 0, sizeof(reclaim_stats.queue_hist));
+	WRITE_ONCE(reclaim_stats.longest_batch, 0);
+	WRITE_ONCE(reclaim_stats.longest_batch_ns, 0);
+	iopt_hist_reset(&reclaim_stats.batch_hist);
+	iopt_hist_reset(&reclaim_stats.queue_hist);
 	raw_spin_unlock_irq(&reclaimer.lock);
 }
 
@@ -633,6 +705,7 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	}
 	INIT_LIST_HEAD(&tree->node);
 	INIT_LIST_HEAD(&tree->work);
+	init_llist_head(&tree->returned);
 	iopt_cursor_close(&tree->cursor);
 }
 
@@ -662,9 +735,14 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	}
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_stats.shrinks++;
+	iopt_count(&reclaim_stats.shrinks, 1);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 	trace_shrink(sc->nr_to_scan, freed);
+	/*
+	 * The pages may lie in this CPU's own list, or in another's: only after
+	 * progress does the allocator look there before it kills somebody.
+	 */
+	mm_account_reclaimed_pages(freed);
 	return freed ?: SHRINK_STOP;
 }
 
@@ -686,6 +764,7 @@ static int reclaim_init_shrinker(void)
 
 int reclaim_init(void)
 {
+	unsigned int worker;
 	int ret;
 
 	raw_spin_lock_init(&reclaimer.lock);
@@ -693,17 +772,20 @@ int reclaim_init(void)
 	INIT_LIST_HEAD(&reclaimer.busy);
 	mutex_init(&reclaimer.drain_lock);
 	init_waitqueue_head(&reclaimer.done);
-	INIT_WORK(&reclaimer.work, reclaim_work);
+	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
+		INIT_WORK(&reclaimer.works[worker], reclaim_work);
 	if (!limit)
 		limit = totalram_pages() / 2;
 
 	/*
-	 * Unbound, so that the scheduler finds a CPU that has time, and limited
-	 * to one worker: more of them take all CPUs from everybody else.
+	 * Unbound, so that the scheduler finds a CPU that has time. How many of
+	 * the works are queued is for the parameter to say; the default is one,
+	 * for more of them take all CPUs from everybody else. Not
+	 * freezable: it touches no hardware, and a hibernation needs the room.
 	 */
 	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
 				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				       1);
+				       RECLAIM_WORKERS_MAX);
 	if (!reclaimer.wq)
 		return -ENOMEM;
 
@@ -722,4 +804,5 @@ void reclaim_exit(void)
 	rcu_barrier();
 	destroy_workqueue(reclaimer.wq);
 	WARN_ON(atomic_long_read(&reclaim_live));
+	WARN_ON(atomic_long_read(&iopt_pages));
 }

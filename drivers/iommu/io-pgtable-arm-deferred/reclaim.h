@@ -64,10 +64,16 @@ static inline void reclaim_note_live(long nr)
 	atomic_long_add(nr, &reclaim_live);
 }
 
+static inline bool reclaim_has_pending(void)
+{
+	return READ_ONCE(reclaim_stats.pending);
+}
+
 void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count);
 void reclaim_close(struct iopt_tree *tree, struct page *root);
 void reclaim_throttle(void);
+bool reclaim_make_room(void);
 void reclaim_drain(void);
 void reclaim_reset(void);
 

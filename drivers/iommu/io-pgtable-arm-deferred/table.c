@@ -6,37 +6,36 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <compat/mm.h>
+#include "pages.h"
 #include "reclaim.h"
 #include "table.h"
 
-/*
- * Bits of a caller's gfp that make no sense for a page that the kernel writes
- * to through its linear map and that the IOMMU's own DMA mask, not the
- * caller's, has to reach.
- */
-#define IOPT_GFP_DROPPED	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
-				 __GFP_COMP)
+/* Return: the table, or NULL if there is no @page */
+static u64 *iopt_table_begin(struct page *page, int level)
+{
+	if (!page)
+		return NULL;
+	iopt_page_init(page, level, 0, 0);
+	reclaim_note_live(1);
+	return page_address(page);
+}
 
 /*
- * iopt_table_alloc() - a zeroed page for a table of @level, near the IOMMU
+ * iopt_table_alloc() - memory for a table of @level, near the IOMMU
+ * @gfp: says whether it has to be zeroed, too
  *
  * Nothing but the caller knows of it yet.
  */
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 {
-	struct page *page;
+	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level);
+}
 
-	gfp = (gfp & ~IOPT_GFP_DROPPED) | __GFP_ZERO;
-	page = alloc_pages_node(dev_to_node(tree->dev), gfp, 0);
-	if (!page)
-		return NULL;
-
-	iopt_page_init(page, level, 0, 0);
-	compat_account_tables(page, 1);
-	atomic_long_inc(&tree->live);
-	reclaim_note_live(1);
-	return page_address(page);
+/* The same for the root, which comes first, and may have several pages */
+u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
+{
+	tree->root = iopt_pages_get(tree, tree->root_order, gfp);
+	return iopt_table_begin(tree->root, tree->geo.start);
 }
 
 /*
@@ -50,7 +49,17 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
  */
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 {
+	size_t size = iopt_table_bytes(tree,
+				       iopt_page_level(iopt_table_page(table)));
+	phys_addr_t pa = virt_to_phys(table);
 	dma_addr_t dma;
+
+	/* Memory above 48 bits is out of reach of all granules but the largest. */
+	if (unlikely(pa >> LPAE_BITS && tree->geo.page_shift < LPAE_SHIFT_64K)) {
+		dev_err_once(tree->dev,
+			     "tables with this granule must be below 48 bits: check the IOMMU's DMA mask\n");
+		return -ENOMEM;
+	}
 
 	if (tree->coherent) {
 		/* The entries in it before the entry that leads to it */
@@ -58,13 +67,13 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 		return 0;
 	}
 
-	dma = dma_map_single(tree->dev, table, LPAE_TABLE_SIZE, DMA_TO_DEVICE);
+	dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
 	if (dma_mapping_error(tree->dev, dma))
 		return -ENOMEM;
-	if (dma == virt_to_phys(table))
+	if (dma == pa)
 		return 0;
 
-	dma_unmap_single(tree->dev, dma, LPAE_TABLE_SIZE, DMA_TO_DEVICE);
+	dma_unmap_single(tree->dev, dma, size, DMA_TO_DEVICE);
 	dev_err_once(tree->dev,
 		     "tables must be reached at their physical address: check the IOMMU's dma-ranges and DMA mask\n");
 	return -ENOMEM;
@@ -75,9 +84,9 @@ void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
 {
 	struct page *page = iopt_table_page(table);
 
-	compat_account_tables(page, -1);
-	set_page_private(page, 0);
-	atomic_long_dec(&tree->live);
 	reclaim_note_live(-1);
-	__free_page(page);
+	if (page == tree->root)
+		iopt_pages_free(tree, &page, 1);
+	else
+		iopt_pages_return(tree, page);
 }

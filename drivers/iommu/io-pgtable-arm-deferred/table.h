@@ -12,6 +12,7 @@
 #include <linux/io.h>
 #include <linux/mm.h>
 
+#include <compat/cache.h>
 #include "lpae.h"
 #include "tree.h"
 
@@ -21,8 +22,12 @@
  *	1:0	its level
  *	2	dead: detached because it was empty, takes no entry any more
  *	3	kept: empty when last looked at, and in the list of those
- *	19:4	how many of its entries are valid, or about to be
- *	63:20	how many tables are under it
+ *	4	chunk: one of several pages that were allocated together
+ *	5	done: one of a chunk, and no table any more
+ *	9:6	left: in a chunk's first page: how many of the others are not done
+ *	28:10	how many of its entries are valid, or about to be: up to 2^17, in a
+ *		root of sixteen tables of 64 KiB
+ *	63:29	how many tables are under it
  *
  * The count of entries holds a table in place: it is raised before an entry is
  * written, by somebody who has found the table alive, and lowered after the
@@ -33,24 +38,31 @@
  * walk. It is changed by whoever hangs tables under it or takes them away, while
  * the page table is live; after the detach nobody else is left to change it.
  *
+ * The bits of chunks are not the table's, and may change whatever it does: that
+ * is in pages.c.
+ *
  * page->lru links a detached sub-tree by its root.
  */
 #define IOPT_PAGE_LEVEL		GENMASK(1, 0)
 #define IOPT_PAGE_DEAD		BIT(2)
 #define IOPT_PAGE_KEPT		BIT(3)
-#define IOPT_PAGE_ENTRY		BIT(4)
-#define IOPT_PAGE_ENTRIES	GENMASK(19, 4)
-#define IOPT_PAGE_BELOW		BIT(20)
-#define IOPT_PAGE_BELOW_SHIFT	20
+#define IOPT_PAGE_CHUNK		BIT(4)
+#define IOPT_PAGE_DONE		BIT(5)
+#define IOPT_PAGE_LEFT		GENMASK(9, 6)
+#define IOPT_PAGE_LEFT_ONE	BIT(6)
+#define IOPT_PAGE_ENTRY		BIT(10)
+#define IOPT_PAGE_ENTRIES	GENMASK(28, 10)
+#define IOPT_PAGE_BELOW		BIT(29)
+#define IOPT_PAGE_BELOW_SHIFT	29
 
 static inline struct page *iopt_table_page(const u64 *table)
 {
 	return virt_to_page(table);
 }
 
-static inline u64 *iopt_table_of(u64 entry)
+static inline u64 *iopt_table_of(const struct lpae_geometry *geo, u64 entry)
 {
-	return phys_to_virt(lpae_address(entry));
+	return phys_to_virt(lpae_address(geo, entry));
 }
 
 static inline atomic_long_t *iopt_page_state(struct page *page)
@@ -74,12 +86,18 @@ static inline void iopt_page_add_below(struct page *page, long nr)
 	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));
 }
 
-/* For a page that is still its maker's alone */
+/* For a table that is still its maker's alone, though its chunk is not */
 static inline void iopt_page_init(struct page *page, int level,
 				  unsigned int entries, unsigned long below)
 {
-	set_page_private(page, level | entries * IOPT_PAGE_ENTRY |
-			 below * IOPT_PAGE_BELOW);
+	atomic_long_t *state = iopt_page_state(page);
+	long table = level | entries * IOPT_PAGE_ENTRY | below * IOPT_PAGE_BELOW;
+	long old = atomic_long_read(state);
+	long chunk;
+
+	do {
+		chunk = old & (IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT);
+	} while (!atomic_long_try_cmpxchg_relaxed(state, &old, chunk | table));
 }
 
 /*
@@ -112,7 +130,22 @@ static inline bool iopt_page_release(struct page *page, unsigned int nr)
 	return !(new & (IOPT_PAGE_ENTRIES | IOPT_PAGE_KEPT));
 }
 
+/* Bytes that the walker reads of a table of @level */
+static inline size_t iopt_table_bytes(const struct iopt_tree *tree, int level)
+{
+	return level == tree->geo.start ? lpae_root_size(&tree->geo) :
+					  lpae_table_size(&tree->geo);
+}
+
+/* log2 of the pages it takes: several where the granule is larger than a page */
+static inline unsigned int iopt_table_order(const struct iopt_tree *tree,
+					    int level)
+{
+	return level == tree->geo.start ? tree->root_order : tree->table_order;
+}
+
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);
+u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
 
@@ -121,23 +154,41 @@ static inline void iopt_table_unmap(struct iopt_tree *tree, struct page *page)
 {
 	if (tree->unmaps)
 		dma_unmap_single_attrs(tree->dev, page_to_phys(page),
-				       LPAE_TABLE_SIZE, DMA_TO_DEVICE,
-				       DMA_ATTR_SKIP_CPU_SYNC);
+				       iopt_table_bytes(tree,
+							iopt_page_level(page)),
+				       DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /*
- * iopt_sync_entries() - make a run of entries visible to the walker
+ * iopt_sync_entry() - make an entry visible to the walker
  *
  * Coherent walkers need no cleaning; the barrier that orders the entries
  * before what the caller does next is the caller's, once for all of its runs.
+ *
+ * An entry is in one line of the cache. Where the device is mapped directly that
+ * line is cleaned right here: the way through the DMA API to that instruction
+ * takes as many as a walk from the root.
  */
-static inline void iopt_sync_entries(struct iopt_tree *tree, u64 *entry,
-				     unsigned int nr)
+static inline void iopt_sync_entry(struct iopt_tree *tree, u64 *entry)
 {
 	if (tree->coherent)
 		return;
-	dma_sync_single_for_device(tree->dev, virt_to_phys(entry),
-				   nr * sizeof(*entry), DMA_TO_DEVICE);
+	if (likely(!tree->unmaps))
+		compat_clean_line(entry);
+	else
+		dma_sync_single_for_device(tree->dev, virt_to_phys(entry),
+					   sizeof(*entry), DMA_TO_DEVICE);
+}
+
+/* The same for a run of entries of one table */
+static inline void iopt_sync_entries(struct iopt_tree *tree, u64 *entry,
+				     unsigned int nr)
+{
+	if (nr == 1)
+		iopt_sync_entry(tree, entry);
+	else if (!tree->coherent)
+		dma_sync_single_for_device(tree->dev, virt_to_phys(entry),
+					   nr * sizeof(*entry), DMA_TO_DEVICE);
 }
 
 #endif /* _IOPT_TABLE_H */

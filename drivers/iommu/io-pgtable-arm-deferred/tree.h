@@ -8,9 +8,11 @@
 #ifndef _IOPT_TREE_H
 #define _IOPT_TREE_H
 
+#include <linux/atomic.h>
 #include <linux/device.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/rcupdate.h>
 #include <linux/spinlock.h>
 
@@ -49,9 +51,16 @@ enum iopt_tree_state {
  * @dev: the IOMMU, for DMA unmapping; a reference is held
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
- * @unmaps: the mapping of a table for DMA has to be undone
- * @live: tables allocated and not freed yet, whatever their state
- * @detach_lock: held to cut tables off a live tree; guards the next three
+ * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
+ * @root: page of the root, the first of them
+ * @root_order: log2 of the pages of the root
+ * @table_order: log2 of the pages of each other table
+ * @spare: pages that are no tables yet, see pages.c
+ * @returned: pages that were to be tables, and were not needed
+ * @pause: how many tables to make before a chunk is asked for again
+ * @detach_lock: held to cut tables off a live tree; guards the next three. Not
+ *		 raw: the DMA API, which cleans their slots under it, may take
+ *		 locks that sleep with PREEMPT_RT (DMA_API_DEBUG has one)
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @limbo_gen: number of the limbo that tables go into now, from 1
@@ -70,6 +79,8 @@ enum iopt_tree_state {
  * @work: sub-trees of one epoch that are being freed
  * @epoch: which epoch that is
  * @cursor: where in the first of them the freeing stands
+ * @partial: the chunk that the last table freed was in, if not all of it is free
+ * @left: what @spare was when the tree was closed
  *
  * The reclaimer's lock guards @ungraced to @closed. The rest is for whoever made
  * the tree busy, and nobody else.
@@ -79,9 +90,14 @@ struct iopt_tree {
 	struct lpae_geometry geo;
 	bool coherent;
 	bool unmaps;
-	atomic_long_t live;
+	struct page *root;
+	u8 root_order;
+	u8 table_order;
+	unsigned int pause;
+	atomic_long_t spare;
+	struct llist_head returned;
 
-	raw_spinlock_t detach_lock;
+	spinlock_t detach_lock;		/* guards the next three */
 	struct list_head limbo;
 	unsigned long limbo_count;
 	unsigned long limbo_gen;
@@ -102,6 +118,8 @@ struct iopt_tree {
 	struct list_head work;
 	unsigned int epoch;
 	struct iopt_cursor cursor;
+	struct page *partial;
+	unsigned long left;
 };
 
 void iopt_tree_release(struct iopt_tree *tree);

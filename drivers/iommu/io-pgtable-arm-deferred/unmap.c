@@ -13,7 +13,7 @@
 
 /*
  * struct iopt_unmap - an unmapping under way
- * @iova: the next address to unmap
+ * @at: the next address to unmap
  * @pgsize: bytes the caller counts in
  * @level: of the tables whose leaves have that size
  * @left: leaves to unmap
@@ -22,7 +22,7 @@
 struct iopt_unmap {
 	struct iopt *iopt;
 	struct iommu_iotlb_gather *gather;
-	unsigned long iova;
+	unsigned long at;
 	size_t pgsize;
 	int level;
 	size_t left;
@@ -31,7 +31,7 @@ struct iopt_unmap {
 
 static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 {
-	unmap->iova += nr * unmap->pgsize;
+	unmap->at += nr * unmap->pgsize;
 	unmap->left -= nr;
 	unmap->done += nr * unmap->pgsize;
 }
@@ -49,23 +49,24 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
 			  struct list_head *tables)
 {
-	struct page *page = iopt_table_page(iopt_table_of(entry));
+	struct page *page = iopt_table_page(iopt_table_of(&iopt->tree.geo, entry));
 
 	WRITE_ONCE(*slot, FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen));
 	list_add_tail(&page->lru, tables);
 	return iopt_page_below(page) + 1;
 }
 
-/* Tell a driver that flushes by address about leaves that are gone */
-static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned long iova,
-			      unsigned int nr)
+/* Tell a driver that flushes by address about @nr leaves that are gone */
+static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned int nr)
 {
 	const struct iopt *iopt = unmap->iopt;
+	unsigned long iova;
 
-	if (!iopt->gathers || !unmap->gather ||
+	if (likely(!iopt->gathers) || !unmap->gather ||
 	    iommu_iotlb_gather_queued(unmap->gather))
 		return;
 
+	iova = iopt->base + unmap->at;
 	for (; nr; nr--, iova += unmap->pgsize)
 		iopt->iop.cfg.tlb->tlb_add_page(unmap->gather, iova,
 						unmap->pgsize,
@@ -96,15 +97,16 @@ static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
 
 /* Cut tables off, up to the first entry that is none. Return: how many. */
 static unsigned int iopt_unmap_tables(struct iopt *iopt,
-				      const struct iopt_walk *walk, u64 *slot,
+				      const struct iopt_walk *walk,
 				      unsigned int room)
 {
 	unsigned long flags, count = 0;
+	u64 *slot = walk->slot;
 	unsigned int nr;
 	LIST_HEAD(tables);
 
 	room = min_t(unsigned int, room, IOPT_DETACH_RUN);
-	raw_spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
 	for (nr = 0; nr < room; nr++) {
 		u64 entry = READ_ONCE(slot[nr]);
 
@@ -117,7 +119,7 @@ static unsigned int iopt_unmap_tables(struct iopt *iopt,
 		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
 		iopt_limbo_add(iopt, &tables, count);
 	}
-	raw_spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 	return nr;
 }
 
@@ -130,20 +132,21 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 				   const struct iopt_walk *walk)
 {
 	struct iopt *iopt = unmap->iopt;
-	unsigned int room = iopt_run_length(iopt, unmap->iova, walk->level,
+	unsigned int room = iopt_run_length(iopt, unmap->at, walk->level,
 					    unmap->left);
-	u64 *slot = iopt_walk_slot(walk, unmap->iova);
 	unsigned int nr;
 
+	/* Until then a walker may come to the block that was there. */
+	iopt_walk_clean(iopt, walk, unmap->at);
 	if (lpae_is_table(walk->entry, walk->level))
-		nr = iopt_unmap_tables(iopt, walk, slot, room);
+		nr = iopt_unmap_tables(iopt, walk, room);
 	else
-		nr = iopt_unmap_leaves(iopt, slot, walk->level, room);
+		nr = iopt_unmap_leaves(iopt, walk->slot, walk->level, room);
 	if (!nr)
 		return 0;
 
-	iopt_walk_release(iopt, walk, unmap->iova, nr);
-	iopt_unmap_gather(unmap, unmap->iova, nr);
+	iopt_walk_release(iopt, walk, unmap->at, nr);
+	iopt_unmap_gather(unmap, nr);
 	return nr;
 }
 
@@ -157,19 +160,21 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 			     unsigned int skip, unsigned int nr)
 {
-	size_t size = lpae_leaf_size(level);
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	size_t size = lpae_leaf_size(geo, level);
 	u64 *table = iopt_table_alloc(&iopt->tree, level,
 				      GFP_ATOMIC | __GFP_ZERO);
-	u64 leaf = (block & ~LPAE_TYPE) | lpae_leaf_type(level);
-	unsigned int i;
+	u64 attrs = (lpae_attributes(block) & ~LPAE_TYPE) | lpae_leaf_type(level);
+	phys_addr_t pa = lpae_address(geo, block);
+	unsigned int after = skip + nr;
 
 	if (!table)
 		return NULL;
 
-	for (i = 0; i < LPAE_ENTRIES; i++, leaf += size)
-		if (i < skip || i >= skip + nr)
-			table[i] = leaf;
-	iopt_page_init(iopt_table_page(table), level, LPAE_ENTRIES - nr, 0);
+	lpae_fill(geo, table, skip, attrs, pa, size);
+	lpae_fill(geo, &table[after], BIT(geo->bits) - after, attrs,
+		  pa + after * size, size);
+	iopt_page_init(iopt_table_page(table), level, BIT(geo->bits) - nr, 0);
 
 	if (iopt_table_publishable(&iopt->tree, table)) {
 		iopt_table_free_unpublished(&iopt->tree, table);
@@ -183,12 +188,12 @@ static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
 				     const struct iopt_walk *walk)
 {
 	struct iopt *iopt = unmap->iopt;
+	unsigned int entries = BIT(iopt->tree.geo.bits);
 
-	iopt_unmap_leaves(iopt, iopt_walk_slot(walk, unmap->iova), walk->level,
-			  1);
-	iopt_walk_release(iopt, walk, unmap->iova, 1);
-	iopt_unmap_gather(unmap, unmap->iova, LPAE_ENTRIES);
-	return LPAE_ENTRIES;
+	iopt_unmap_leaves(iopt, walk->slot, walk->level, 1);
+	iopt_walk_release(iopt, walk, unmap->at, 1);
+	iopt_unmap_gather(unmap, entries);
+	return entries;
 }
 
 /*
@@ -201,27 +206,26 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = unmap->iopt;
 	int level = walk->level + 1;
-	unsigned int skip = lpae_index(unmap->iova, level);
+	unsigned int skip = lpae_index(&iopt->tree.geo, unmap->at, level);
 	unsigned int nr = 0;
 	u64 *table;
 
 	if (level == unmap->level)
-		nr = iopt_run_length(iopt, unmap->iova, level, unmap->left);
-	if (nr == LPAE_ENTRIES)
+		nr = iopt_run_length(iopt, unmap->at, level, unmap->left);
+	if (nr == BIT(iopt->tree.geo.bits))
 		return iopt_unmap_block(unmap, walk);
 
 	table = iopt_split_table(iopt, walk->entry, level, skip, nr);
 	if (!table)
 		return -ENOMEM;
 
-	if (iopt_publish(iopt, walk, iopt_walk_slot(walk, unmap->iova), table,
-			 walk->entry)) {
-		/* Somebody unmaps the same block: a bug in the callers. */
+	if (iopt_publish(iopt, walk, table, walk->entry)) {
+		/* Somebody unmaps another part of it: there is a table now. */
 		iopt_table_unmap(&iopt->tree, iopt_table_page(table));
 		iopt_table_free_unpublished(&iopt->tree, table);
-		return -EBUSY;
+		return -EAGAIN;
 	}
-	iopt_unmap_gather(unmap, unmap->iova, nr);
+	iopt_unmap_gather(unmap, nr);
 	return nr;
 }
 
@@ -231,14 +235,15 @@ static int iopt_unmap_one(struct iopt_unmap *unmap)
 	struct iopt_walk walk compat_uninitialized;
 	int nr;
 
-	iopt_descend(unmap->iopt, unmap->iova, unmap->level, &walk);
+	iopt_descend(unmap->iopt, unmap->at, unmap->level, &walk);
 	if (walk.level == unmap->level)
 		return iopt_unmap_run(unmap, &walk) ?: -ENOENT;
 	if (!lpae_is_valid(walk.entry))
 		return -ENOENT;
 	if (WARN_ONCE(!COMPAT_SPLIT_BLOCKS,
 		      "unmap of 0x%zx bytes inside a block of 0x%zx\n",
-		      unmap->pgsize, lpae_leaf_size(walk.level)))
+		      unmap->pgsize,
+		      lpae_leaf_size(&unmap->iopt->tree.geo, walk.level)))
 		return -EINVAL;
 
 	nr = iopt_split(unmap, &walk);
@@ -265,18 +270,17 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 			struct iommu_iotlb_gather *gather)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_unmap unmap = {
-		.iopt = iopt,
-		.gather = gather,
-		.iova = iova,
-		.pgsize = pgsize,
-		.left = pgcount,
-	};
+	struct iopt_unmap unmap compat_uninitialized;
 
-	if (iopt_check_range(iopt, iova, pgsize, pgcount))
+	if (iopt_check_range(iopt, iova, pgsize, pgcount, &unmap.at))
 		return 0;
 
-	unmap.level = lpae_leaf_level(pgsize);
+	unmap.iopt = iopt;
+	unmap.gather = gather;
+	unmap.pgsize = pgsize;
+	unmap.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
+	unmap.left = pgcount;
+	unmap.done = 0;
 	while (unmap.left && iopt_unmap_step(&unmap))
 		;
 	return unmap.done;

@@ -29,6 +29,15 @@ static struct ipmmu_context *context_find(struct ipmmu_root *root,
 	return NULL;
 }
 
+/* Under the root's lock: what the next flush makes of a context, and where */
+static void context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
+			u32 imctr, unsigned long caches)
+{
+	ctx->imctr = imctr;
+	ctx->caches = caches;
+	ipmmu_hw_route(root, ctx);
+}
+
 /* Load a free context and let the next flush turn it on. */
 static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
 			 enum ipmmu_state state, struct ipmmu_domain *domain,
@@ -41,7 +50,7 @@ static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx->state = state;
-	ctx->imctr = ipmmu_encode_imctr(root->va64);
+	context_set(root, ctx, ipmmu_encode_imctr(root->va64), ctx->caches);
 	ctx->domain = domain;
 	/*
 	 * From here on whoever flushes the domain flushes the context. A table
@@ -67,7 +76,7 @@ static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	caches = ctx->caches;
-	ctx->imctr = 0;
+	context_set(root, ctx, 0, caches);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	ret = ipmmu_hw_flush(root, &ctx);
@@ -82,7 +91,7 @@ static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
 		if (ctx->domain)
 			ctx->domain->context = NULL;
 		ctx->domain = NULL;
-		ctx->caches = 0;
+		context_set(root, ctx, 0, 0);
 		ctx->state = IPMMU_FREE;
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
@@ -150,7 +159,7 @@ int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu)
 		return 0;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	ctx->caches |= BIT(mmu->index);
+	context_set(root, ctx, ctx->imctr, ctx->caches | BIT(mmu->index));
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	if (ctx->state == IPMMU_BUSY && !ctx->utlbs)
@@ -270,6 +279,7 @@ struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
 	for (id = 0; id < root->count; id++) {
 		root->contexts[id].id = id;
 		root->contexts[id].offset = ipmmu_context_offset(mmu->soc, id);
+		ipmmu_hw_route(root, &root->contexts[id]);
 	}
 	/* Number 0 belongs to somebody else on every SoC that has several. */
 	root->contexts[0].state = IPMMU_RESERVED;
@@ -322,6 +332,15 @@ static void context_stop(struct ipmmu_root *root, struct ipmmu_context *ctx)
 			ctx->id);
 }
 
+/* Under the root's lock: the root or the caches have changed. */
+static void contexts_route(struct ipmmu_root *root)
+{
+	unsigned int id;
+
+	for (id = 0; id < root->count; id++)
+		ipmmu_hw_route(root, &root->contexts[id]);
+}
+
 /**
  * ipmmu_root_stop() - turn everything off
  * @root: the root, which has no caches any more
@@ -341,8 +360,24 @@ void ipmmu_root_stop(struct ipmmu_root *root)
 		io_pgtable_deferred_free(root->empty);
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->mmu = NULL;
+	contexts_route(root);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	mutex_unlock(&root->mutex);
+}
+
+/**
+ * ipmmu_root_set_online() - change which caches may be touched
+ * @root: the root
+ * @online: their bits
+ */
+void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	root->online = online;
+	contexts_route(root);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
 /**
@@ -357,7 +392,6 @@ void ipmmu_root_stop(struct ipmmu_root *root)
 int ipmmu_cache_join(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
-	unsigned long flags;
 	int ret = -ENOSPC;
 
 	mutex_lock(&root->mutex);
@@ -367,10 +401,8 @@ int ipmmu_cache_join(struct ipmmu *mmu)
 		ipmmu_hw_reset_utlbs(mmu);
 		ipmmu_hw_reset_contexts(mmu);
 
-		raw_spin_lock_irqsave(&root->lock, flags);
 		root->caches[mmu->index] = mmu;
-		root->online |= BIT(mmu->index);
-		raw_spin_unlock_irqrestore(&root->lock, flags);
+		ipmmu_root_set_online(root, root->online | BIT(mmu->index));
 		ret = ipmmu_context_serve(root->blocking, mmu);
 	}
 	mutex_unlock(&root->mutex);
@@ -396,7 +428,7 @@ static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
 		return;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	ctx->caches &= ~BIT(mmu->index);
+	context_set(root, ctx, ctx->imctr, ctx->caches & ~BIT(mmu->index));
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	ipmmu_hw_flush(root, &ctx);
 }
@@ -408,7 +440,6 @@ static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
 void ipmmu_cache_leave(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
-	unsigned long flags;
 	unsigned int id;
 
 	mutex_lock(&root->mutex);
@@ -416,10 +447,8 @@ void ipmmu_cache_leave(struct ipmmu *mmu)
 	ipmmu_contexts_reap(root);
 	ipmmu_hw_reset_contexts(mmu);
 
-	raw_spin_lock_irqsave(&root->lock, flags);
-	root->online &= ~BIT(mmu->index);
+	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
 	root->caches[mmu->index] = NULL;
-	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	for (id = 0; id < root->count; id++)
 		context_leave_cache(&root->contexts[id], mmu);

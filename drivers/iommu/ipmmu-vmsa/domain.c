@@ -11,18 +11,10 @@
 
 #include "ipmmu.h"
 
-/*
- * Flush a domain and release what the library detached before. This is each
- * unmap's cost, and stays in the caller: only the freeing of tables is deferred.
- *
- * A domain without a context is in no hardware. One that gets a context from
- * now on is walked from its root, from where nothing that was detached
- * before can be reached: the flush has nothing to do and is complete. The lock
- * orders the two sides.
- */
-static void domain_flush(struct ipmmu_domain *domain)
+/* A flush that releases what the library detached before it. */
+static noinline void domain_flush_limbo(struct ipmmu_domain *domain)
 {
-	struct io_pgtable_deferred_limbo limbo;
+	struct io_pgtable_deferred_limbo limbo compat_uninitialized;
 	int ret;
 
 	io_pgtable_deferred_flush_begin(domain->ops, &limbo);
@@ -30,13 +22,33 @@ static void domain_flush(struct ipmmu_domain *domain)
 	io_pgtable_deferred_flush_end(domain->ops, &limbo, !ret);
 }
 
+/*
+ * Flush a domain, if it has tables. This is each unmap's cost, and stays in the
+ * caller: only the freeing of tables is deferred.
+ *
+ * A domain without a context is in no hardware. One that gets a context from
+ * now on is walked from its root, from where nothing that was detached
+ * before can be reached: the flush has nothing to do and is complete. The lock
+ * orders the two sides.
+ */
+static __always_inline void domain_flush(struct ipmmu_domain *domain)
+{
+	/* Pairs with domain_bind() */
+	struct ipmmu_root *root = smp_load_acquire(&domain->root);
+
+	if (unlikely(!root))
+		return;
+	if (unlikely(!io_pgtable_deferred_is_settled(domain->ops)))
+		domain_flush_limbo(domain);
+	else if (unlikely(ipmmu_hw_flush(root, &domain->context)))
+		io_pgtable_deferred_flush_failed(domain->ops);
+}
+
 /* The tables of a blocking context never change: there is nobody to flush for. */
 static void tables_flush_all(void *cookie)
 {
-	struct ipmmu_domain *domain = cookie;
-
-	if (domain && domain->ops)
-		domain_flush(domain);
+	if (cookie)
+		domain_flush(cookie);
 }
 
 static void tables_flush_walk(unsigned long iova, size_t size, size_t granule,
@@ -90,19 +102,52 @@ static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
 		return -ENOMEM;
 
 	ipmmu_root_get(root);
-	domain->root = root;
 	domain->io.pgsize_bitmap = domain->cfg.pgsize_bitmap;
 	domain->io.geometry.aperture_end = DMA_BIT_MASK(domain->cfg.ias);
 	domain->io.geometry.force_aperture = true;
 	smp_store_release(&domain->ops, ops); /* pairs with domain_ops() */
+	smp_store_release(&domain->root, root); /* pairs with domain_flush() */
 	return 0;
 }
 
-/* The tables of a domain, NULL before its first attach on kernels that have no device earlier */
-static struct io_pgtable_ops *domain_ops(struct ipmmu_domain *domain)
+/*
+ * The tables of a domain, and nothing else of it: all that is reached through the
+ * pointer is there by the time the pointer is.
+ */
+static __always_inline struct io_pgtable_ops *domain_ops(struct iommu_domain *io)
 {
-	return smp_load_acquire(&domain->ops); /* pairs with domain_bind() */
+	return READ_ONCE(to_ipmmu_domain(io)->ops); /* pairs with domain_bind() */
 }
+
+/*
+ * The tables of a domain that is not bound yet: of one that has had no master on
+ * kernels that name none when they make a domain.
+ */
+static int unbound_map(struct io_pgtable_ops *ops, unsigned long iova,
+		       phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
+		       gfp_t gfp, size_t *mapped)
+{
+	return -ENODEV;
+}
+
+static size_t unbound_unmap(struct io_pgtable_ops *ops, unsigned long iova,
+			    size_t pgsize, size_t pgcount,
+			    struct iommu_iotlb_gather *gather)
+{
+	return 0;
+}
+
+static phys_addr_t unbound_iova_to_phys(struct io_pgtable_ops *ops,
+					unsigned long iova)
+{
+	return 0;
+}
+
+static struct io_pgtable_ops unbound_tables = {
+	.map_pages = unbound_map,
+	.unmap_pages = unbound_unmap,
+	.iova_to_phys = unbound_iova_to_phys,
+};
 
 /**
  * ipmmu_domain_alloc() - make a paging domain
@@ -130,6 +175,7 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 
 	domain->io.ops = &ipmmu_paging_ops;
 	domain->io.pgsize_bitmap = IPMMU_PGSIZES;
+	domain->ops = &unbound_tables;
 	if (client) {
 		mutex_lock(&client->mmu->root->mutex);
 		ret = domain_bind(domain, client->mmu->root);
@@ -164,8 +210,8 @@ static void domain_evict(struct ipmmu_domain *domain)
 static void domain_free(struct iommu_domain *io)
 {
 	struct ipmmu_domain *domain = to_ipmmu_domain(io);
-	struct io_pgtable_ops *ops = domain->ops;
 	struct ipmmu_root *root = domain->root;
+	struct io_pgtable_ops *ops = root ? domain->ops : NULL;
 
 	if (root) {
 		mutex_lock(&root->mutex);
@@ -297,48 +343,42 @@ static int paging_map(struct iommu_domain *io, unsigned long iova,
 		      phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		      gfp_t gfp, size_t *mapped)
 {
-	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
+	struct io_pgtable_ops *ops = domain_ops(io);
 
-	if (!ops)
-		return -ENODEV;
 	return ops->map_pages(ops, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
 }
 
-/* A range goes into the gather: some kernels skip the flush of an empty one. */
+/*
+ * The hardware flushes a whole context, and so says the range in the gather. It
+ * must have one: some kernels skip the flush of an empty range.
+ */
 static size_t paging_unmap(struct iommu_domain *io, unsigned long iova,
 			   size_t pgsize, size_t pgcount,
 			   struct iommu_iotlb_gather *gather)
 {
-	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
-	size_t unmapped;
+	struct io_pgtable_ops *ops = domain_ops(io);
 
-	if (!ops)
-		return 0;
-	unmapped = ops->unmap_pages(ops, iova, pgsize, pgcount, gather);
-	if (unmapped && gather && !iommu_iotlb_gather_queued(gather))
-		iommu_iotlb_gather_add_range(gather, iova, unmapped);
-	return unmapped;
+	gather->start = 0;
+	gather->end = ULONG_MAX;
+	return ops->unmap_pages(ops, iova, pgsize, pgcount, gather);
 }
 
 static void paging_flush_all(struct iommu_domain *io)
 {
-	struct ipmmu_domain *domain = to_ipmmu_domain(io);
-
-	if (domain_ops(domain))
-		domain_flush(domain);
+	domain_flush(to_ipmmu_domain(io));
 }
 
 static void paging_sync(struct iommu_domain *io,
 			struct iommu_iotlb_gather *gather)
 {
-	paging_flush_all(io);
+	domain_flush(to_ipmmu_domain(io));
 }
 
 static phys_addr_t paging_iova_to_phys(struct iommu_domain *io, dma_addr_t iova)
 {
-	struct io_pgtable_ops *ops = domain_ops(to_ipmmu_domain(io));
+	struct io_pgtable_ops *ops = domain_ops(io);
 
-	return ops ? ops->iova_to_phys(ops, iova) : 0;
+	return ops->iova_to_phys(ops, iova);
 }
 
 static void fixed_free(struct iommu_domain *io)

@@ -43,11 +43,6 @@ static void context_write(const struct ipmmu *mmu, const struct ipmmu_context *c
 	ipmmu_write(mmu, ctx->offset + reg, value);
 }
 
-static bool flush_pending(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
-{
-	return context_read(mmu, ctx, IMCTR) & IMCTR_FLUSH;
-}
-
 /**
  * ipmmu_hw_control() - set what holds for a whole IPMMU
  * @mmu: the IPMMU
@@ -76,7 +71,7 @@ static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
 	unsigned int step;
 
-	for (step = 0; flush_pending(mmu, ctx); step++) {
+	for (step = 0; context_read(mmu, ctx, IMCTR) & IMCTR_FLUSH; step++) {
 		if (step == FLUSH_STEPS)
 			return -ETIMEDOUT;
 		udelay(FLUSH_STEP_US);
@@ -155,34 +150,64 @@ void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
 	ipmmu_hw_take_fault(root, ctx, &address);
 }
 
+/**
+ * ipmmu_hw_route() - note what a flush of a context writes, and where
+ * @root: the root, with its lock held
+ * @ctx: the context
+ *
+ * For whenever the root, the caches that are online, or the context's control
+ * bits or caches have changed. Flushes are many and such changes are few.
+ */
+void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	unsigned long caches = ctx->caches & root->online;
+	unsigned int i, count = 0;
+
+	for_each_set_bit(i, &caches, IPMMU_CACHES_MAX)
+		ctx->control_caches[count++] = root->caches[i]->base +
+					       ctx->offset + IMCTR;
+	ctx->control_caches[count] = NULL;
+	/* A poll reads it without the lock. */
+	WRITE_ONCE(ctx->control,
+		   root->mmu ? root->mmu->base + ctx->offset + IMCTR : NULL);
+	ctx->flush = ctx->imctr | IMCTR_FLUSH;
+	ctx->flush_caches = (ctx->imctr & IMCTR_CACHE_MASK) | IMCTR_FLUSH;
+}
+
+/* Relaxed: whoever goes on because it is not has the barrier of flush_done(). */
+static __always_inline bool flush_pending(const struct ipmmu_context *ctx)
+{
+	return readl_relaxed(READ_ONCE(ctx->control)) & IMCTR_FLUSH;
+}
+
 /*
  * Write the control register of a context everywhere, with FLUSH. The caches come
  * first: the root's FLUSH bit is the one that says when all are done.
  */
-static __always_inline void flush_write(struct ipmmu_root *root,
-					struct ipmmu_context *ctx)
+static __always_inline void flush_write(struct ipmmu_context *ctx)
 {
-	unsigned long caches = ctx->caches & root->online;
-	unsigned int i;
+	void __iomem *const *control = ctx->control_caches;
+	u32 value = ctx->flush_caches;
 
-	for_each_set_bit(i, &caches, IPMMU_CACHES_MAX)
-		context_write(root->caches[i], ctx, IMCTR,
-			      (ctx->imctr & IMCTR_CACHE_MASK) | IMCTR_FLUSH);
-	context_write(root->mmu, ctx, IMCTR, ctx->imctr | IMCTR_FLUSH);
+	for (; *control; control++)
+		writel(value, *control);
+	writel(ctx->flush, ctx->control);
 	/* A poll that overtakes the write would find the flush already done. */
 	mb();
 }
 
-static __always_inline void flush_begin(struct ipmmu_root *root,
-					struct ipmmu_context *ctx)
+/* Return: the number of the flush */
+static __always_inline unsigned long flush_begin(struct ipmmu_context *ctx)
 {
-	flush_write(root, ctx);
-	ctx->late = false;
-	WRITE_ONCE(ctx->started, ctx->started + 1);
+	unsigned long number = ctx->started + 1;
+
+	flush_write(ctx);
+	WRITE_ONCE(ctx->started, number);
+	return number;
 }
 
 /*
- * Ask for a flush, under the root's lock.
+ * Under the root's lock: is a flush of the context under way?
  *
  * There is one FLUSH bit a context, and what it does to a flush that is under way
  * when it is written again is not documented. So flushes of a context are
@@ -191,21 +216,23 @@ static __always_inline void flush_begin(struct ipmmu_root *root,
  * its reason: the ticket is the number of the next, which whoever waits starts
  * as soon as the hardware is free. Either way the flush of the ticket's number
  * starts after this call, and any number of callers share it.
+ */
+static __always_inline bool flush_runs(const struct ipmmu_context *ctx)
+{
+	return READ_ONCE(ctx->finished) != ctx->started && flush_pending(ctx);
+}
+
+/*
+ * Under the root's lock: a ticket for the next flush.
  *
  * A flush that was late is asked for again, under its old number: it is done
  * when FLUSH reads zero, whether the hardware started over or took no notice.
  */
-static __always_inline unsigned long flush_ask(struct ipmmu_root *root,
-					       struct ipmmu_context *ctx)
+static noinline unsigned long flush_join(struct ipmmu_context *ctx)
 {
-	if (ctx->finished != ctx->started && flush_pending(root->mmu, ctx)) {
-		if (ctx->late)
-			flush_write(root, ctx);
-		return ctx->started + 1;
-	}
-	ctx->finished = ctx->started;
-	flush_begin(root, ctx);
-	return ctx->started;
+	if (READ_ONCE(ctx->late) == ctx->started)
+		flush_write(ctx);
+	return ctx->started + 1;
 }
 
 /* The flush numbered @seen is done; start the next unless somebody has. */
@@ -216,13 +243,14 @@ static noinline void flush_next(struct ipmmu_root *root,
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	if (ctx->started == seen)
-		flush_begin(root, ctx);
+		flush_begin(ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
-static noinline int flush_late(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static noinline int flush_late(struct ipmmu_root *root,
+			       struct ipmmu_context *ctx, unsigned long seen)
 {
-	WRITE_ONCE(ctx->late, true);
+	WRITE_ONCE(ctx->late, seen);
 	dev_err_ratelimited(root->mmu->dev,
 			    "context %u: flush not done after %u us; unmapped tables are kept until one is. If this goes on, stop the masters behind this IPMMU and reboot\n",
 			    ctx->id, FLUSH_STEPS * FLUSH_STEP_US);
@@ -230,16 +258,22 @@ static noinline int flush_late(struct ipmmu_root *root, struct ipmmu_context *ct
 }
 
 /*
- * Wait for the flush of a ticket, without the lock.
+ * FLUSH has read as zero: the flush numbered @number, which had been asked for
+ * before, is done, and the caller may rely on it.
  *
- * FLUSH reading zero means that the flush whose number was read before is done.
- * That number goes into @ctx->finished without the lock: two that race may leave
- * the smaller one there, which makes the next caller look at the register once
- * more and harms nothing.
+ * The number is left without the lock: two that race may leave the smaller one,
+ * which makes the next caller look at the register once more and harms nothing.
  */
-static __always_inline int flush_wait(struct ipmmu_root *root,
-				      struct ipmmu_context *ctx,
-				      unsigned long ticket)
+static __always_inline void flush_done(struct ipmmu_context *ctx,
+				       unsigned long number)
+{
+	rmb(); /* the register, then what the hardware has let go of */
+	WRITE_ONCE(ctx->finished, number);
+}
+
+/* Wait for the flush of a ticket, without the lock. */
+static noinline int flush_wait(struct ipmmu_root *root,
+			       struct ipmmu_context *ctx, unsigned long ticket)
 {
 	unsigned int step = 0;
 	unsigned long seen;
@@ -247,8 +281,8 @@ static __always_inline int flush_wait(struct ipmmu_root *root,
 	for (;;) {
 		seen = READ_ONCE(ctx->started);
 		rmb(); /* the number first, then the register */
-		if (!flush_pending(root->mmu, ctx)) {
-			WRITE_ONCE(ctx->finished, seen);
+		if (!flush_pending(ctx)) {
+			flush_done(ctx, seen);
 			if ((long)(seen - ticket) >= 0)
 				return 0;
 			flush_next(root, ctx, seen);
@@ -256,7 +290,7 @@ static __always_inline int flush_wait(struct ipmmu_root *root,
 			continue;
 		}
 		if (step++ == FLUSH_STEPS)
-			return flush_late(root, ctx);
+			return flush_late(root, ctx, seen);
 		udelay(FLUSH_STEP_US);
 	}
 }
@@ -290,17 +324,24 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 {
 	unsigned long flags, ticket = 0;
 	struct ipmmu_context *ctx;
+	bool joined = false;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx = *where;
-	if (ctx && root->mmu)
-		ticket = flush_ask(root, ctx);
+	if (likely(ctx && ctx->control)) {
+		joined = flush_runs(ctx);
+		ticket = unlikely(joined) ? flush_join(ctx) : flush_begin(ctx);
+	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	if (!ticket)
+	if (unlikely(!ticket))
 		return ctx ? -ENODEV : 0;
 	if (trace_flush_enabled())
 		return flush_wait_traced(root, ctx, ticket);
+	if (likely(!joined) && likely(!flush_pending(ctx))) {
+		flush_done(ctx, ticket);
+		return 0;
+	}
 	return flush_wait(root, ctx, ticket);
 }
 

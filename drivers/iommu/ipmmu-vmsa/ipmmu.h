@@ -57,8 +57,16 @@ enum ipmmu_state {
 
 /**
  * struct ipmmu_context - a context, the same number in root and caches
+ * @control: IMCTR in the root, NULL once that is gone; see ipmmu_hw_route()
+ * @flush: what is written there to flush
+ * @flush_caches: what is written to the caches
+ * @started: number of the last flush asked for, see flush_runs()
+ * @finished: number of a flush known to be done, never ahead of the truth
+ * @late: number of the last flush that did not complete in time
+ * @control_caches: IMCTR in the caches that a flush has to reach, NULL behind the
+ *	last
  * @id: the number
- * @offset: of its registers, kept at hand for flushes
+ * @offset: of its registers
  * @state: changed under mutex and lock, read under either
  * @domain: whom it serves; while quarantined, whose tables it may still hold
  * @parked: the tables, once such a domain is gone; freed after a flush
@@ -66,11 +74,17 @@ enum ipmmu_state {
  * @imctr: control bits of the root, FLUSH left out; 0 while off
  * @caches: the cache IPMMUs in which it is on
  * @utlbs: number of micro-TLBs that point here
- * @started: number of the last flush asked for, see flush_ask()
- * @finished: number of a flush known to be done, never ahead of the truth
- * @late: the last flush did not complete in time
+ *
+ * What a flush looks at comes first.
  */
 struct ipmmu_context {
+	void __iomem *control;
+	u32 flush;
+	u32 flush_caches;
+	unsigned long started;
+	unsigned long finished;
+	unsigned long late;
+	void __iomem *control_caches[IPMMU_CACHES_MAX + 1];
 	unsigned int id;
 	unsigned int offset;
 	enum ipmmu_state state;
@@ -80,9 +94,6 @@ struct ipmmu_context {
 	u32 imctr;
 	unsigned long caches;
 	unsigned int utlbs;
-	unsigned long started;
-	unsigned long finished;
-	bool late;
 };
 
 /**
@@ -176,8 +187,8 @@ struct ipmmu_client {
 /**
  * struct ipmmu_domain - a paging domain
  * @io: the core's part
- * @root: where it belongs, from the time its tables are made
- * @ops: the tables; NULL until the root is known
+ * @root: where it belongs, NULL until its tables are made
+ * @ops: the tables; until the root is known, some that take nothing
  * @cfg: their configuration
  * @context: its context, NULL while it has none; under the root's lock
  */
@@ -185,8 +196,8 @@ struct ipmmu_domain {
 	struct iommu_domain io;
 	struct ipmmu_root *root;
 	struct io_pgtable_ops *ops;
-	struct io_pgtable_cfg cfg;
 	struct ipmmu_context *context;
+	struct io_pgtable_cfg cfg;
 };
 
 static inline struct ipmmu_domain *to_ipmmu_domain(struct iommu_domain *io)
@@ -205,6 +216,7 @@ bool ipmmu_hw_kept(const struct ipmmu *mmu);
 int ipmmu_hw_reset_contexts(struct ipmmu *mmu);
 void ipmmu_hw_reset_utlbs(struct ipmmu *mmu);
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx);
+void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx);
 int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where);
 void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
 		   const struct ipmmu_context *ctx);
@@ -217,6 +229,7 @@ void ipmmu_root_get(struct ipmmu_root *root);
 void ipmmu_root_put(struct ipmmu_root *root);
 int ipmmu_root_start(struct ipmmu_root *root);
 void ipmmu_root_stop(struct ipmmu_root *root);
+void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online);
 int ipmmu_cache_join(struct ipmmu *mmu);
 void ipmmu_cache_leave(struct ipmmu *mmu);
 bool ipmmu_context_available(const struct ipmmu_root *root);

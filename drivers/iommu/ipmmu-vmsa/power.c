@@ -20,14 +20,9 @@ static int ipmmu_suspend_noirq(struct device *dev)
 {
 	struct ipmmu *mmu = dev_get_drvdata(dev);
 	struct ipmmu_root *root = mmu->root;
-	unsigned long flags;
 
-	if (root->mmu == mmu)
-		return 0;
-
-	raw_spin_lock_irqsave(&root->lock, flags);
-	root->online &= ~BIT(mmu->index);
-	raw_spin_unlock_irqrestore(&root->lock, flags);
+	if (root->mmu != mmu)
+		ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
 	return 0;
 }
 
@@ -79,14 +74,10 @@ static int cache_resume(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	bool kept = ipmmu_hw_kept(mmu);
-	unsigned long flags;
 	unsigned int i;
 	int ret;
 
-	raw_spin_lock_irqsave(&root->lock, flags);
-	root->online |= BIT(mmu->index);
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-
+	ipmmu_root_set_online(root, root->online | BIT(mmu->index));
 	ret = cache_flush(mmu, kept);
 	for (i = 0; !kept && i < mmu->soc->utlbs; i++)
 		if (mmu->utlbs[i].context)

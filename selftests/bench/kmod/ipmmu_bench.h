@@ -47,6 +47,7 @@ struct ipmmu_bench_free {
 /* The page allocator alone: as many pages, zeroed, and each given back */
 struct ipmmu_bench_pages {
 	__u64 count;
+	__u64 polite;		/* let others run in between; spoils the time */
 	__u64 alloc_ns;		/* out */
 	__u64 free_ns;		/* out */
 };

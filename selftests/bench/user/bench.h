@@ -66,6 +66,7 @@ void pin(int cpu);
 int cpus(void);
 
 /* wake.c: a task on each CPU that wants to run at certain times */
+extern void (*wake_watch)(uint64_t delay);	/* of each wake-up, if set */
 void wake_begin(void);
 void wake_end(void);
 uint64_t wake_worst(uint64_t from, uint64_t to);

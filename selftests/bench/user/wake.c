@@ -42,6 +42,8 @@ struct wake {
 	size_t count;
 };
 
+void (*wake_watch)(uint64_t delay);
+
 static struct wake wakes[WAKE_CPUS];
 static atomic_bool wake_stop;
 
@@ -75,6 +77,8 @@ static void *wake_run(void *arg)
 		sample->wanted = now() + WAKE_GAP_NS +
 				 (random >> 16) % WAKE_SPREAD_NS;
 		sample->delay = wake_sleep_until(sample->wanted);
+		if (wake_watch)
+			wake_watch(sample->delay);
 		wake->count++;
 	}
 	return NULL;

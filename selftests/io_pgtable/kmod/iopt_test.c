@@ -17,6 +17,7 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/nodemask.h>
 #include <linux/platform_device.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
@@ -25,21 +26,32 @@
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
+#include <compat/dirty.h>
 #include "iopt_test.h"
 
-/* VMSAv8 long descriptors with 4 KiB granule: 9 bits of address a level */
-#define PAGE_BITS		12
-#define LEVEL_BITS		9
+/* VMSAv8 long descriptors */
 #define LAST_LEVEL		3
 #define DESC_VALID		BIT_ULL(0)
 #define DESC_TABLE		BIT_ULL(1)
-#define DESC_ADDRESS		GENMASK_ULL(47, 12)
+#define DESC_RDONLY		BIT_ULL(7)
+#define DESC_DBM		BIT_ULL(51)
+
+/* The shape of a table as the registers tell it */
+struct iopt_shape {
+	unsigned int page_bits;
+	unsigned int level_bits;
+	unsigned int root_bits;
+	int start;
+};
 
 struct iopt_file {
 	/* shared: everything that the library lets run in parallel; else: exclusive */
 	struct rw_semaphore lock;
 	struct io_pgtable_ops *ops;
 	struct io_pgtable_cfg cfg;
+	struct iopt_shape shape;
+	bool stage2;
+	gfp_t gfp;		/* of maps that may sleep */
 	bool kernel;
 	bool time_out;
 
@@ -56,6 +68,11 @@ struct iopt_file {
 };
 
 static struct platform_device *iopt_pdev;
+
+static int node = NUMA_NO_NODE;
+module_param(node, int, 0644);
+MODULE_PARM_DESC(node,
+		 "where the IOMMU of page tables made from now on is, -1: nowhere (default)");
 
 /* The flush that the library asks for; there are no caches, so it is done at once */
 static void iopt_bracket(struct iopt_file *file)
@@ -111,10 +128,23 @@ static struct io_pgtable_ops *iopt_alloc(struct iopt_file *file, u32 fmt)
 	return io_pgtable_deferred_alloc(fmt, &file->cfg, file);
 }
 
-static void iopt_report_cfg(const struct io_pgtable_cfg *cfg,
-			    struct iopt_create *arg)
+static void iopt_report_s2(const struct io_pgtable_cfg *cfg,
+			   struct iopt_create *arg)
 {
-	arg->pgsize_bitmap = cfg->pgsize_bitmap;
+	arg->ttbr = cfg->arm_lpae_s2_cfg.vttbr;
+	arg->mair = 0;
+	arg->ips = cfg->arm_lpae_s2_cfg.vtcr.ps;
+	arg->tg = cfg->arm_lpae_s2_cfg.vtcr.tg;
+	arg->sh = cfg->arm_lpae_s2_cfg.vtcr.sh;
+	arg->orgn = cfg->arm_lpae_s2_cfg.vtcr.orgn;
+	arg->irgn = cfg->arm_lpae_s2_cfg.vtcr.irgn;
+	arg->tsz = cfg->arm_lpae_s2_cfg.vtcr.tsz;
+	arg->sl = cfg->arm_lpae_s2_cfg.vtcr.sl;
+}
+
+static void iopt_report_s1(const struct io_pgtable_cfg *cfg,
+			   struct iopt_create *arg)
+{
 	arg->ttbr = cfg->arm_lpae_s1_cfg.ttbr;
 	arg->mair = cfg->arm_lpae_s1_cfg.mair;
 	arg->ips = cfg->arm_lpae_s1_cfg.tcr.ips;
@@ -123,19 +153,53 @@ static void iopt_report_cfg(const struct io_pgtable_cfg *cfg,
 	arg->orgn = cfg->arm_lpae_s1_cfg.tcr.orgn;
 	arg->irgn = cfg->arm_lpae_s1_cfg.tcr.irgn;
 	arg->tsz = cfg->arm_lpae_s1_cfg.tcr.tsz;
+	arg->sl = 0;
+}
+
+/* Stage 2 says at which level it starts, in a way of its own with 4 KiB */
+static int iopt_start_level(const struct iopt_file *file, unsigned int levels)
+{
+	int sl = ~file->cfg.arm_lpae_s2_cfg.vtcr.sl & 3;
+
+	if (!file->stage2)
+		return LAST_LEVEL + 1 - levels;
+	return file->shape.page_bits == 12 ? sl - 1 : sl;
+}
+
+static void iopt_find_shape(struct iopt_file *file)
+{
+	struct iopt_shape *shape = &file->shape;
+	unsigned int bits;
+
+	shape->page_bits = __ffs(file->cfg.pgsize_bitmap);
+	shape->level_bits = shape->page_bits - 3;
+	bits = file->cfg.ias - shape->page_bits;
+	shape->start = iopt_start_level(file, DIV_ROUND_UP(bits, shape->level_bits));
+	shape->root_bits = bits - shape->level_bits * (LAST_LEVEL - shape->start);
+}
+
+static bool iopt_node_is_there(int nid)
+{
+	return nid == NUMA_NO_NODE ||
+	       (nid >= 0 && nid < MAX_NUMNODES && node_online(nid));
 }
 
 static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 {
-	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB))
+	int nid = READ_ONCE(node);
+
+	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB |
+			   IOPT_ACCOUNT) || !iopt_node_is_there(nid))
 		return -EINVAL;
 	if (file->ops)
 		return -EBUSY;
 
+	set_dev_node(&iopt_pdev->dev, nid);
+	file->gfp = arg->flags & IOPT_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
 	file->kernel = arg->flags & IOPT_KERNEL;
+	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
 	/* Other formats of the kernel's would leave the fields read back unset */
-	if (file->kernel && arg->fmt != ARM_32_LPAE_S1 &&
-	    arg->fmt != ARM_64_LPAE_S1)
+	if (file->kernel && arg->fmt > ARM_64_LPAE_S2)
 		return -EINVAL;
 
 	file->cfg = (struct io_pgtable_cfg) {
@@ -150,7 +214,14 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 	file->ops = iopt_alloc(file, arg->fmt);
 	if (!file->ops)
 		return -EOPNOTSUPP;
-	iopt_report_cfg(&file->cfg, arg);
+	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
+	arg->ias = file->cfg.ias;
+	arg->oas = file->cfg.oas;
+	if (file->stage2)
+		iopt_report_s2(&file->cfg, arg);
+	else
+		iopt_report_s1(&file->cfg, arg);
+	iopt_find_shape(file);
 	return 0;
 }
 
@@ -181,6 +252,13 @@ static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
 
 /* --- map, unmap, lookup --------------------------------------------------- */
 
+/* The first IOVA: of the upper half of a split space it is not 0 */
+static u64 iopt_base(const struct iopt_file *file)
+{
+	return file->cfg.quirks & IO_PGTABLE_QUIRK_ARM_TTBR1 ?
+	       ~0ULL << file->cfg.ias : 0;
+}
+
 /* The kernel's own code warns of what the library is to refuse: keep it out */
 static bool iopt_kernel_would_warn(struct iopt_file *file, u64 iova, u64 paddr,
 				   u64 pgsize, u64 pgcount)
@@ -189,6 +267,7 @@ static bool iopt_kernel_would_warn(struct iopt_file *file, u64 iova, u64 paddr,
 
 	if (!file->kernel)
 		return false;
+	iova -= iopt_base(file);
 	if (!pgsize || (pgsize & file->cfg.pgsize_bitmap) != pgsize ||
 	    (pgsize & (pgsize - 1)) || ((iova | paddr) & (pgsize - 1)) ||
 	    !pgcount || pgcount > BIT_ULL(file->cfg.ias) / pgsize)
@@ -220,7 +299,7 @@ static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
 	start = ktime_get_ns();
 	arg->result = file->ops->map_pages(file->ops, arg->iova, arg->paddr,
 					   arg->pgsize, arg->pgcount, arg->prot,
-					   atomic ? GFP_ATOMIC : GFP_KERNEL,
+					   atomic ? GFP_ATOMIC : file->gfp,
 					   &mapped);
 	arg->ns = ktime_get_ns() - start;
 	if (atomic)
@@ -292,7 +371,7 @@ static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
 		ret = file->ops->map_pages(file->ops, iova + total,
 					   arg->paddr + total, arg->pgsize,
 					   (size - total) / arg->pgsize,
-					   arg->prot, GFP_KERNEL, &mapped);
+					   arg->prot, file->gfp, &mapped);
 		if (ret)
 			return ret;
 		if (!mapped)
@@ -426,16 +505,29 @@ static int iopt_scan_leaf(struct iopt_scan *arg, u64 iova, u64 desc, int level)
 	return 0;
 }
 
-static int iopt_scan_table(struct iopt_scan *arg, u64 table, u64 base,
-			   int level, unsigned int entries)
+/* Where a descriptor leads; with 64 KiB its bits 15:12 are bits 51:48 of that */
+static u64 iopt_desc_address(const struct iopt_shape *shape, u64 desc)
 {
-	unsigned int shift = PAGE_BITS + LEVEL_BITS * (LAST_LEVEL - level);
+	u64 address = desc & GENMASK_ULL(47, shape->page_bits);
+
+	if (shape->page_bits == 16)
+		address |= (desc & GENMASK_ULL(15, 12)) << 36;
+	return address;
+}
+
+static int iopt_scan_table(const struct iopt_shape *shape,
+			   struct iopt_scan *arg, u64 table, u64 base, int level)
+{
+	unsigned int bits = level == shape->start ? shape->root_bits :
+						    shape->level_bits;
+	unsigned int shift = shape->page_bits +
+			     shape->level_bits * (LAST_LEVEL - level);
 	u64 *entry = phys_to_virt(table);
 	unsigned int i;
 	int ret = 0;
 
 	arg->tables++;
-	for (i = 0; i < entries && !ret; i++) {
+	for (i = 0; i < BIT(bits) && !ret; i++) {
 		u64 iova = base + ((u64)i << shift);
 		u64 desc = le64_to_cpu(READ_ONCE(*(__le64 *)&entry[i]));
 
@@ -443,8 +535,9 @@ static int iopt_scan_table(struct iopt_scan *arg, u64 table, u64 base,
 		    iova + BIT_ULL(shift) - 1 < arg->start)
 			continue;
 		if (level < LAST_LEVEL && desc & DESC_TABLE)
-			ret = iopt_scan_table(arg, desc & DESC_ADDRESS, iova,
-					      level + 1, BIT(LEVEL_BITS));
+			ret = iopt_scan_table(shape, arg,
+					      iopt_desc_address(shape, desc),
+					      iova, level + 1);
 		else
 			ret = iopt_scan_leaf(arg, iova, desc, level);
 		cond_resched();
@@ -452,18 +545,89 @@ static int iopt_scan_table(struct iopt_scan *arg, u64 table, u64 base,
 	return ret;
 }
 
+static u64 iopt_root(const struct iopt_file *file)
+{
+	return file->stage2 ? file->cfg.arm_lpae_s2_cfg.vttbr :
+			      file->cfg.arm_lpae_s1_cfg.ttbr;
+}
+
 static long iopt_scan(struct iopt_file *file, struct iopt_scan *arg)
 {
-	unsigned int levels, root_bits;
-
 	if (!file->ops || arg->start > arg->last)
 		return -EINVAL;
-	levels = DIV_ROUND_UP(file->cfg.ias - PAGE_BITS, LEVEL_BITS);
-	root_bits = file->cfg.ias - PAGE_BITS - LEVEL_BITS * (levels - 1);
 	arg->leaves = 0;
 	arg->tables = 0;
-	return iopt_scan_table(arg, file->cfg.arm_lpae_s1_cfg.ttbr, 0,
-			       LAST_LEVEL + 1 - levels, BIT(root_bits));
+	return iopt_scan_table(&file->shape, arg, iopt_root(file), 0,
+			       file->shape.start);
+}
+
+/* --- dirty leaves, and the way to them -------------------------------------- */
+
+#ifdef COMPAT_HAS_DIRTY
+static long iopt_dirty(struct iopt_file *file, struct iopt_dirty *arg)
+{
+	struct iommu_iotlb_gather gather;
+	struct iommu_dirty_bitmap dirty;
+
+	if (!file->ops || !file->ops->read_and_clear_dirty)
+		return -EINVAL;
+	iommu_dirty_bitmap_init(&dirty, NULL, &gather);
+	arg->result = file->ops->read_and_clear_dirty(file->ops, arg->iova,
+						      arg->size,
+						      arg->keep ?
+						      IOMMU_DIRTY_NO_CLEAR : 0,
+						      &dirty);
+	arg->start = gather.end ? gather.start : 0;
+	arg->end = gather.end ? gather.end + 1 : 0;
+	return 0;
+}
+#else
+static long iopt_dirty(struct iopt_file *file, struct iopt_dirty *arg)
+{
+	return -EOPNOTSUPP;
+}
+#endif
+
+static u64 *iopt_find_leaf(const struct iopt_file *file, u64 at)
+{
+	const struct iopt_shape *shape = &file->shape;
+	unsigned int shift = shape->page_bits +
+			     shape->level_bits * (LAST_LEVEL - shape->start);
+	u64 *entry = (u64 *)phys_to_virt(iopt_root(file)) + (at >> shift);
+	int level;
+
+	for (level = shape->start; level < LAST_LEVEL; level++) {
+		if ((READ_ONCE(*entry) & (DESC_VALID | DESC_TABLE)) !=
+		    (DESC_VALID | DESC_TABLE))
+			break;
+		shift -= shape->level_bits;
+		entry = (u64 *)phys_to_virt(iopt_desc_address(shape,
+							      READ_ONCE(*entry))) +
+			((at >> shift) & (BIT(shape->level_bits) - 1));
+	}
+	return READ_ONCE(*entry) & DESC_VALID ? entry : NULL;
+}
+
+static long iopt_write(struct iopt_file *file, struct iopt_write *arg)
+{
+	u64 *leaf, old;
+
+	if (!file->ops || file->stage2 || (arg->iova - iopt_base(file)) >> file->cfg.ias)
+		return -EINVAL;
+	leaf = iopt_find_leaf(file, arg->iova - iopt_base(file));
+	old = leaf ? READ_ONCE(*leaf) : 0;
+	arg->done = (old & DESC_DBM) && (old & DESC_RDONLY) &&
+		    cmpxchg64(leaf, old, old & ~DESC_RDONLY) == old;
+	return 0;
+}
+
+static long iopt_path(struct iopt_file *file, struct iopt_path *arg)
+{
+	memset(arg->entries, 0, sizeof(arg->entries));
+	if (!file->ops)
+		return -EINVAL;
+	return compat_pgtable_walk(file->ops, arg->iova, arg->entries,
+				   &arg->result);
 }
 
 /* --- the file ------------------------------------------------------------- */
@@ -489,6 +653,9 @@ union iopt_arg {
 	struct iopt_counters counters;
 	struct iopt_scan scan;
 	struct iopt_next_run next_run;
+	struct iopt_dirty dirty;
+	struct iopt_write write;
+	struct iopt_path path;
 };
 
 static long iopt_shared(struct iopt_file *file, unsigned int cmd,
@@ -503,6 +670,10 @@ static long iopt_shared(struct iopt_file *file, unsigned int cmd,
 		return iopt_lookup(file, &arg->lookup);
 	case IOPT_IOC_NEXT_RUN:
 		return iopt_next_run(file, &arg->next_run);
+	case IOPT_IOC_DIRTY:
+		return iopt_dirty(file, &arg->dirty);
+	case IOPT_IOC_PATH:
+		return iopt_path(file, &arg->path);
 	case IOPT_IOC_FILL:
 		return iopt_fill(file, &arg->fill, iopt_fill_one);
 	case IOPT_IOC_STRIP:
@@ -529,6 +700,8 @@ static long iopt_exclusive(struct iopt_file *file, unsigned int cmd,
 		return iopt_create(file, &arg->create);
 	case IOPT_IOC_FREE:
 		return iopt_free(file, &arg->time);
+	case IOPT_IOC_WRITE:
+		return iopt_write(file, &arg->write);
 	default:
 		return iopt_scan(file, &arg->scan);
 	}
@@ -543,6 +716,7 @@ static long iopt_locked(struct iopt_file *file, unsigned int cmd,
 	case IOPT_IOC_CREATE:
 	case IOPT_IOC_FREE:
 	case IOPT_IOC_SCAN:
+	case IOPT_IOC_WRITE:
 		down_write(&file->lock);
 		ret = iopt_exclusive(file, cmd, arg);
 		up_write(&file->lock);
@@ -618,6 +792,11 @@ static void __init iopt_check_values(void)
 	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S1 ^ ARM_64_LPAE_S1);
 	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S2 ^ ARM_64_LPAE_S2);
 	BUILD_BUG_ON(IOPT_QUIRK_ARM_NS ^ IO_PGTABLE_QUIRK_ARM_NS);
+	BUILD_BUG_ON(IOPT_QUIRK_ARM_TTBR1 ^ IO_PGTABLE_QUIRK_ARM_TTBR1);
+	BUILD_BUG_ON(IOPT_QUIRK_ARM_OUTER_WBWA ^ IO_PGTABLE_QUIRK_ARM_OUTER_WBWA);
+#ifdef COMPAT_HAS_DIRTY
+	BUILD_BUG_ON(IOPT_QUIRK_ARM_HD ^ IO_PGTABLE_QUIRK_ARM_HD);
+#endif
 	BUILD_BUG_ON(IOPT_READ ^ IOMMU_READ);
 	BUILD_BUG_ON(IOPT_WRITE ^ IOMMU_WRITE);
 	BUILD_BUG_ON(IOPT_CACHE ^ IOMMU_CACHE);

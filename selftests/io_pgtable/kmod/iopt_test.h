@@ -19,6 +19,9 @@
 #define IOPT_ARM_64_LPAE_S2	3
 
 #define IOPT_QUIRK_ARM_NS	0x1
+#define IOPT_QUIRK_ARM_TTBR1	0x20
+#define IOPT_QUIRK_ARM_OUTER_WBWA	0x40
+#define IOPT_QUIRK_ARM_HD	0x80	/* from 6.7 on */
 
 /* Values of IOMMU_READ and so on */
 #define IOPT_READ		0x1
@@ -31,6 +34,7 @@
 #define IOPT_COHERENT		0x1	/* the walker snoops */
 #define IOPT_KERNEL		0x2	/* the kernel's io-pgtable-arm instead */
 #define IOPT_NO_TLB		0x4	/* no flush callbacks at all */
+#define IOPT_ACCOUNT		0x8	/* tables are charged to who maps */
 
 /* One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no */
 struct iopt_create {
@@ -40,15 +44,17 @@ struct iopt_create {
 	__u32 flags;		/* IOPT_COHERENT and so on */
 	__u64 quirks;
 	__u64 pgsize_bitmap;	/* in: wanted; out: served */
-	/* what the hardware is told */
+	/* what the hardware is told; of stage 2: vttbr, ps and so on */
 	__u64 ttbr;
-	__u64 mair;
+	__u64 mair;		/* 0 for stage 2 */
 	__u32 ips;
 	__u32 tg;
 	__u32 sh;
 	__u32 orgn;
 	__u32 irgn;
 	__u32 tsz;
+	__u32 sl;		/* 0 for stage 1 */
+	__u32 pad;
 };
 
 #define IOPT_ATOMIC		0x1	/* GFP_ATOMIC, bottom halves off */
@@ -126,7 +132,7 @@ struct iopt_counters {
 	__u64 flush_walk_size;
 };
 
-/* Valid leaf of the table, as it lies in memory */
+/* Valid leaf of the table, as it lies in memory; IOVAs count from the first */
 struct iopt_leaf {
 	__u64 iova;
 	__u64 descriptor;
@@ -156,6 +162,34 @@ struct iopt_next_run {
 	__u32 pad;
 };
 
+/*
+ * Dirty leaves of the range as the library finds them, told by the flush that
+ * it asks for; -EOPNOTSUPP where the kernel has no such operation.
+ */
+struct iopt_dirty {
+	__u64 iova;
+	__u64 size;
+	__u32 keep;		/* do not make them clean */
+	__s32 result;
+	__u64 start;		/* the least range with all that were found */
+	__u64 end;		/* exclusive; 0 when none was */
+};
+
+/* A write by the hardware to a leaf: read-only goes away where DBM is set */
+struct iopt_write {
+	__u64 iova;
+	__u32 done;		/* there was such a leaf, and it was clean */
+	__u32 pad;
+};
+
+/* The entries on the way to iova, by level; 0 where the kernel has no walk */
+struct iopt_path {
+	__u64 iova;
+	__u64 entries[4];
+	__s32 result;
+	__u32 pad;
+};
+
 #define IOPT_IOC_CREATE		_IOWR('i', 0xd0, struct iopt_create)
 #define IOPT_IOC_MAP		_IOWR('i', 0xd1, struct iopt_map)
 #define IOPT_IOC_UNMAP		_IOWR('i', 0xd2, struct iopt_unmap)
@@ -169,5 +203,8 @@ struct iopt_next_run {
 #define IOPT_IOC_COUNTERS	_IOR('i', 0xda, struct iopt_counters)
 #define IOPT_IOC_SCAN		_IOWR('i', 0xdb, struct iopt_scan)
 #define IOPT_IOC_NEXT_RUN	_IOWR('i', 0xdc, struct iopt_next_run)
+#define IOPT_IOC_DIRTY		_IOWR('i', 0xdd, struct iopt_dirty)
+#define IOPT_IOC_WRITE		_IOWR('i', 0xde, struct iopt_write)
+#define IOPT_IOC_PATH		_IOWR('i', 0xdf, struct iopt_path)
 
 #endif /* IOPT_TEST_H */

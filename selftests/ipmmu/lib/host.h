@@ -200,6 +200,14 @@ static inline u64 random_below(struct random *r, u64 limit)
 	return random_next(r) % limit;
 }
 
+static inline void random_fill(struct random *r, u8 *bytes, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		bytes[i] = random_next(r) >> 56;
+}
+
 /* IPMMU_TEST_SEED repeats a run; the seed is printed either way */
 static inline struct random random_seeded(void)
 {

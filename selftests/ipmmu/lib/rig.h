@@ -99,12 +99,4 @@ static inline int rig_map_buffer(const struct rig *rig, u64 iova, u32 prot)
 	return ret;
 }
 
-static inline void random_fill(struct random *r, u8 *bytes, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		bytes[i] = random_next(r) >> 56;
-}
-
 #endif /* IPMMU_LIB_RIG_H */

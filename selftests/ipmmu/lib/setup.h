@@ -24,7 +24,8 @@ static inline int setup_run(const char *command)
 	return system(command);
 }
 
-static inline void setup_test_module(void)
+/* One of the tests' own modules, from where the tests are */
+static inline int setup_test_module(const char *name)
 {
 	static const char * const places[] = { ".", "..", "../ipmmu" };
 	char self[256], command[512];
@@ -33,15 +34,16 @@ static inline void setup_test_module(void)
 
 	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 	if (len < 0)
-		return;
+		return -1;
 	self[len] = '\0';
 	dirname(self);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
 		snprintf(command, sizeof(command),
-			 "insmod %s/%s/ipmmu_test.ko 2>/dev/null", self, places[i]);
+			 "insmod %s/%s/%s.ko 2>/dev/null", self, places[i], name);
 		if (!setup_run(command))
-			return;
+			return 0;
 	}
+	return -1;
 }
 
 /* As many as the device tree has: caches come after their root, one by one */
@@ -91,7 +93,7 @@ static inline const char *setup_domains(void)
 	if (missing)
 		return missing;
 	if (access("/dev/ipmmu-test", F_OK))
-		setup_test_module();
+		setup_test_module("ipmmu_test");
 	if (access("/dev/ipmmu-test", F_OK))
 		return "ipmmu_test.ko is not loaded and not beside the test";
 	if (pci_find_grouped(&pci, WITNESS_VENDOR, DMA_DEVICE, 0))

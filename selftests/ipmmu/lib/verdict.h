@@ -50,6 +50,7 @@ static inline const char *witness_error_name(u64 kind)
 		[WITNESS_ERROR_SIZE] = "access that is not 32 bits wide",
 		[WITNESS_ERROR_STALE_WALK] = "stale entry used after its flush",
 		[WITNESS_ERROR_UNSUPPORTED] = "enabled in a format that it has not",
+		[WITNESS_ERROR_FREED_TABLE] = "table freed that a cache still leads to",
 	};
 
 	if (kind >= ARRAY_SIZE(names) || !names[kind])

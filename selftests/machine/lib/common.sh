@@ -9,11 +9,25 @@ TOP=$(cd "$MACHINE/../.." && pwd)
 BUILD=$TOP/build
 export MACHINE TOP BUILD
 
-# The kernels of `make check`, `make test` and `make demo`. A series is a name
-# of Debian's, with the flavour behind it when that is not the plain one: a
-# series "6.12-rt" needs no more than its name here.
-SERIES_ALL="6.1 6.12"
-export SERIES_ALL
+# series_of COMMAND: the kernels that COMMAND takes by default; all that are
+# known if it is "". "kernels" has them.
+series_of()
+{
+	awk -F ' *[|] *' -v command="$1" '
+		/^[^#]/ && (command == "" || index(" " $3 " ", " " command " ")) {
+			printf "%s%s", separator, $1
+			separator = " "
+		}' "$MACHINE/kernels"
+}
+
+# kind_of SERIES: which of the boots are for it
+kind_of()
+{
+	awk -F ' *[|] *' -v series="$1" '$1 == series { print $2 }' "$MACHINE/kernels"
+}
+
+SERIES_KNOWN=$(series_of "")
+export SERIES_KNOWN
 
 # The cross compiler is the one Debian builds these kernels with.
 CROSS_COMPILE=aarch64-linux-gnu-
@@ -36,10 +50,10 @@ have_series()
 {
 	local series
 
-	for series in $SERIES_ALL; do
+	for series in $SERIES_KNOWN; do
 		[ "$series" = "$1" ] && return 0
 	done
-	die "kernel \"$1\" is not known here; known: $SERIES_ALL"
+	die "kernel \"$1\" is not known here; known: $SERIES_KNOWN"
 }
 
 # is_done FILE: the step that makes FILE is complete. Steps build in a folder

@@ -4,9 +4,10 @@
 # What must hold before the set-up starts. Each check says what is wrong and
 # the way out; all are made before the first is fatal.
 
-# Unpacked: kernels 450 MB each with headers, sources of the harness and of
-# QEMU 1 GB for a while, packages 500 MB, builds and logs.
-NEEDED_MIB=4096
+# Unpacked: kernels 300 to 450 MB each with headers, sources of the harness and of
+# QEMU 1 GB for a while, packages 700 MB, builds and logs. Debug kernels take
+# 2.5 GB more.
+NEEDED_MIB=5120
 
 complain()
 {

@@ -13,6 +13,15 @@ IPMMU_LAST_SLOT=0xb
 WITNESS_SLOT=0xc
 CHANNEL_SLOT=0xd
 
+# R-Car Gen3 has the Cortex-A57, which has no pages of 16 KiB.
+qemu_cpu()
+{
+	case $series in
+	*-16k) echo cortex-a76;;
+	*) echo cortex-a57;;
+	esac
+}
+
 qemu_machine()
 {
 	local option
@@ -25,7 +34,7 @@ qemu_machine()
 	for option in "${machine_options[@]}"; do
 		qemu+=(-machine "$option")
 	done
-	qemu+=(-cpu cortex-a57 -smp "$smp" -m "$memory" -nodefaults -no-reboot
+	qemu+=(-cpu "$(qemu_cpu)" -smp "$smp" -m "$memory" -nodefaults -no-reboot
 		-accel tcg -display none)
 	[ "$icount" = no ] || qemu+=(-icount "shift=0,sleep=off")
 }

@@ -116,6 +116,7 @@ up_to_date() {
 }
 
 # The flags that QEMU's own build would give, as far as its headers need them
+# (CONFIG_PLUGIN is a part of the shape of a processor in Debian's build)
 compile_against_qemu() {
 	target=$1
 	shift
@@ -123,7 +124,7 @@ compile_against_qemu() {
 	gcc -std=gnu11 -O2 -g -fPIC -shared -fvisibility=hidden -Wall -Wextra \
 		-Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers \
 		-fno-strict-aliasing -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -DNEED_CPU_H \
-		-DCONFIG_TARGET='"aarch64-softmmu-config-target.h"' \
+		-DCONFIG_PLUGIN -DCONFIG_TARGET='"aarch64-softmmu-config-target.h"' \
 		-DCONFIG_DEVICES='"aarch64-softmmu-config-devices.h"' \
 		-I"$here" -I"$out" -I"$out/qapi" -isystem "$src/include" \
 		-isystem "$src/target/arm" -isystem "$src/tcg/i386" -isystem "$src" \

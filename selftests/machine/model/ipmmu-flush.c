@@ -74,20 +74,30 @@ static bool uses_context(struct ipmmu *mmu, unsigned int cache, unsigned int con
 	       ipmmu_store_count(&mmu->iotlb, &tag);
 }
 
+/* Was the cache told of a flush that no flush of the root has met yet? */
+static bool meets(struct ipmmu *mmu, struct ipmmu_cache_context *part)
+{
+	bool told = part->joined && (part->flush.pending || now(mmu) <= part->joined_until);
+
+	part->joined = false;
+	return told;
+}
+
 /*
  * A cache that was told first may have loaded since from a walk cache that the
  * root had not yet dropped: its flush ends with the root's. A cache that was not
- * told yet is owed one, and has until the driver looks for the end.
+ * told yet is owed one, and has until the driver looks for the end. One that is
+ * told once more, while the root's flush is under way, has been told for the next.
  */
 static void join_cache(struct ipmmu *mmu, unsigned int cache, unsigned int context)
 {
 	struct ipmmu_cache_context *part = &mmu->cache[cache].context[context];
 
-	if (part->joined && (part->flush.pending || now(mmu) <= part->joined_until))
+	if (part->met || meets(mmu, part))
 		complete_cache(mmu, cache, context);
 	else if (uses_context(mmu, cache, context))
 		part->owed = true;
-	part->joined = false;
+	part->met = false;
 }
 
 static void complete_root(struct ipmmu *mmu, unsigned int context)
@@ -122,11 +132,18 @@ static void forgive(struct ipmmu *mmu, unsigned int context, unsigned int unit)
 
 void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context)
 {
+	unsigned int cache;
+
 	ipmmu_flush_settle(mmu);
 	ipmmu_count(mmu, WITNESS_FLUSHES);
 	mmu->context[context].modified = false;
 	forgive(mmu, context, 0);
 	request(mmu, &mmu->context[context].flush);
+	for (cache = 0; cache < mmu->caches; cache++) {
+		struct ipmmu_cache_context *part = &mmu->cache[cache].context[context];
+
+		part->met |= meets(mmu, part);
+	}
 	refetch(mmu, &mmu->walk_cache, root_tag(context));
 	ipmmu_flush_settle(mmu);
 }

@@ -46,6 +46,7 @@ const char *ipmmu_error_name(enum witness_error kind)
 		[WITNESS_ERROR_SIZE] = "access not 32 bits wide",
 		[WITNESS_ERROR_STALE_WALK] = "stale entry used",
 		[WITNESS_ERROR_UNSUPPORTED] = "format that the IPMMU has not",
+		[WITNESS_ERROR_FREED_TABLE] = "table freed that a cache leads to",
 	};
 
 	return (unsigned int)kind < G_N_ELEMENTS(name) ? name[kind] : "unknown";

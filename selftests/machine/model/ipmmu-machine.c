@@ -72,6 +72,10 @@ static void rcar_init(MachineState *machine)
 
 	refuse_other_iommu(virt);
 	virt_init(machine);
+	if (!ipmmu_watch_cleans()) {
+		error_report("rcar-gen3: this processor cleans no caches: use -cpu cortex-a57");
+		exit(1);
+	}
 	device = create_ipmmu(virt, IPMMU_CACHES, IPMMU_MM_BASE, IPMMU_MM_SPI);
 	if (rcar->two_mains)
 		create_ipmmu(virt, 0, IPMMU_MM2_BASE, IPMMU_MM2_SPI);

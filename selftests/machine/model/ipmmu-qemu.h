@@ -57,6 +57,9 @@ typedef struct ipmmu_device {
 
 DECLARE_INSTANCE_CHECKER(IpmmuDevice, IPMMU_DEVICE, TYPE_IPMMU)
 
+/* Lets the model know what the processors clean; false if they have no such thing */
+bool ipmmu_watch_cleans(void);
+
 /* The model that serves the machine, or NULL in any other machine */
 struct ipmmu *ipmmu_model(void);
 struct ipmmu_log *ipmmu_shared_log(void);

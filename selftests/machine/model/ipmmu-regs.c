@@ -443,6 +443,7 @@ void ipmmu_init(struct ipmmu *mmu, const struct ipmmu_ops *ops, void *opaque,
 	mmu->flush_delay = IPMMU_FLUSH_DELAY;
 	ipmmu_store_init(&mmu->iotlb);
 	ipmmu_store_init(&mmu->walk_cache);
+	ipmmu_memory_init(mmu);
 	ipmmu_reset(mmu);
 }
 
@@ -450,6 +451,7 @@ void ipmmu_destroy(struct ipmmu *mmu)
 {
 	ipmmu_store_destroy(&mmu->iotlb);
 	ipmmu_store_destroy(&mmu->walk_cache);
+	ipmmu_memory_destroy(mmu);
 }
 
 /*
@@ -468,5 +470,6 @@ void ipmmu_reset(struct ipmmu *mmu)
 	mmu->inject = WITNESS_INJECT_REFETCH;
 	ipmmu_store_clear(&mmu->iotlb);
 	ipmmu_store_clear(&mmu->walk_cache);
+	ipmmu_memory_clear(mmu);
 	ipmmu_irq_update(mmu);
 }

@@ -53,9 +53,7 @@ bool ipmmu_context_format(const struct ipmmu_context *context, struct ipmmu_form
 
 static bool read_plain(void *opaque, uint64_t address, uint64_t *descriptor)
 {
-	struct ipmmu *mmu = opaque;
-
-	return mmu->ops->read(mmu->opaque, address, descriptor);
+	return ipmmu_memory_read(opaque, address, descriptor);
 }
 
 static bool read_counted(void *opaque, uint64_t address, uint64_t *descriptor)
@@ -66,7 +64,7 @@ static bool read_counted(void *opaque, uint64_t address, uint64_t *descriptor)
 	ipmmu_count(mmu, WITNESS_WALK_READS);
 	if (mmu->inject & WITNESS_INJECT_WALK_ABORT)
 		return false;
-	return mmu->ops->read(mmu->opaque, address, descriptor);
+	return ipmmu_memory_read(mmu, address, descriptor);
 }
 
 /* Would a walk from the root, caches left out, read the same today? */

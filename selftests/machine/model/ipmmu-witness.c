@@ -142,6 +142,11 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 		break;
 	case WITNESS_INJECT:
 		witness->mmu->inject = value;
+		if (!(value & WITNESS_INJECT_NONCOHERENT))
+			ipmmu_memory_clear(witness->mmu);
+		break;
+	case WITNESS_FREED:
+		ipmmu_memory_freed(witness->mmu, value);
 		break;
 	case WITNESS_WALK_TTBR:
 		witness->format.ttbr[0] = value;

@@ -187,6 +187,7 @@ struct ipmmu_cache_context {
 	struct ipmmu_flush flush;
 	bool joined;			/* flush waits for the root's to count as one */
 	uint64_t joined_until;
+	bool met;			/* the root's flush that is under way has ours */
 	bool owed;			/* the root's is done, ours was never asked for */
 };
 
@@ -223,6 +224,8 @@ struct ipmmu {
 	struct ipmmu_cache cache[IPMMU_CACHES];
 	struct ipmmu_store iotlb;
 	struct ipmmu_store walk_cache;
+	GHashTable *cleaned;		/* pages as they were when last cleaned */
+	GMutex cleaned_lock;		/* processors clean while others are in the model */
 	uint64_t sequence;
 	uint64_t flush_delay;
 	uint64_t inject;
@@ -250,7 +253,16 @@ struct ipmmu_translation {
 void ipmmu_translate(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, uint64_t iova,
 		     bool write, struct ipmmu_translation *translation);
 
+/* What the guest's kernel does to memory, as far as somebody tells */
+void ipmmu_memory_cleaned(struct ipmmu *mmu, uint64_t address, unsigned int words);
+void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address);
+
 /* Between the parts of the model */
+void ipmmu_memory_init(struct ipmmu *mmu);
+void ipmmu_memory_destroy(struct ipmmu *mmu);
+void ipmmu_memory_clear(struct ipmmu *mmu);
+bool ipmmu_memory_read(struct ipmmu *mmu, uint64_t address, uint64_t *value);
+
 void ipmmu_count(struct ipmmu *mmu, enum witness_counter counter);
 void ipmmu_error(struct ipmmu *mmu, enum witness_error kind, unsigned int unit, uint64_t offset,
 		 uint64_t value, uint64_t context);

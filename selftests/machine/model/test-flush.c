@@ -89,6 +89,38 @@ static void cache_first_then_access(void)
 	CHECK_EQ(errors(WITNESS_ERROR_FLUSH_PARTIAL), 0);
 }
 
+/*
+ * A flush that is late is asked for again; the old one ends between the two
+ * writes, and takes nothing from the new one.
+ */
+static void asked_again_as_it_ends(void)
+{
+	start();
+	unmap();
+	write_cache(IMCTR, ENABLE_CACHE);
+	write_root(IMCTR, ENABLE);
+	world.now += IPMMU_FLUSH_DELAY - 1;
+	write_cache(IMCTR, ENABLE_CACHE);
+	world.now += 1;
+	write_root(IMCTR, ENABLE);
+	end_of_flush();
+	CHECK_EQ(access_read(0), REFUSED);
+	CHECK_EQ(all_errors(), 0);
+}
+
+/* Asked for again in the root alone, as the old one is done: the cache is left out */
+static void asked_again_in_the_root(void)
+{
+	start();
+	write_cache(IMCTR, ENABLE_CACHE);
+	write_root(IMCTR, ENABLE);
+	end_of_flush();
+	unmap();
+	write_root(IMCTR, ENABLE);
+	end_of_flush();
+	CHECK_EQ(errors(WITNESS_ERROR_FLUSH_PARTIAL), 1);
+}
+
 static void missing_flush(void)
 {
 	start();
@@ -416,6 +448,8 @@ const struct test flush_tests[] = {
 	{ "flush: unmap, root, cache", root_first },
 	{ "flush: the cache told long after the root", root_long_first },
 	{ "flush: the cache loads before the root is told", cache_first_then_access },
+	{ "flush: asked for again as it ends", asked_again_as_it_ends },
+	{ "flush: asked for again in the root alone", asked_again_in_the_root },
 	{ "flush: a missing one is caught", missing_flush },
 	{ "flush: a missing one is caught, table", missing_flush_of_a_table },
 	{ "flush: one before the detach is caught", flush_before_detach },

@@ -184,9 +184,11 @@ int main(void)
 	unsigned int number = 0;
 
 	printf("TAP version 13\n1..%u\n",
-	       count(walk_tests) + count(flush_tests) + count(register_tests));
+	       count(walk_tests) + count(flush_tests) + count(register_tests) +
+	       count(memory_tests));
 	failed += run_all(walk_tests, &number);
 	failed += run_all(flush_tests, &number);
 	failed += run_all(register_tests, &number);
+	failed += run_all(memory_tests, &number);
 	return failed ? 1 : 0;
 }

@@ -19,6 +19,7 @@ struct test {
 extern const struct test walk_tests[];
 extern const struct test flush_tests[];
 extern const struct test register_tests[];
+extern const struct test memory_tests[];
 
 /* Memory for tables; everything else cannot be read */
 #define MEMORY_BASE	0x80000000ull

@@ -39,6 +39,10 @@
  * at once, and outlives the flush
  */
 #define WITNESS_INJECT_REFETCH		(1 << 2)
+/* A walk sees of a page what was last cleaned, and some cleans are slow */
+#define WITNESS_INJECT_NONCOHERENT	(1 << 3)
+
+#define WITNESS_FREED			0x090	/* wo: address of a page that the guest has freed */
 
 /* A walk of any table by the model's walker, caches left out */
 #define WITNESS_WALK_TTBR		0x0c0	/* rw: physical address of the root */
@@ -78,6 +82,7 @@ enum witness_error {
 	WITNESS_ERROR_SIZE,		/* register access that is not 32 bits wide */
 	WITNESS_ERROR_STALE_WALK,	/* entry used that memory had no more, and no flush since */
 	WITNESS_ERROR_UNSUPPORTED,	/* enabled in a format that the IPMMU has not */
+	WITNESS_ERROR_FREED_TABLE,	/* table freed that a cache still leads to */
 };
 
 enum witness_counter {

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The memory of tables.
+ *
+ * A tree that has come to some size takes pages in chunks: one allocation of
+ * neighbours that is not compound, so that each has its struct page to itself. The
+ * rest of the last chunk are the spares of the tree. When all pages of a chunk
+ * are done with it is given back by one call, which costs little more than for
+ * one page, and not by way of the CPU's own list of free pages, which the allocator
+ * empties in one go once it is full.
+ *
+ * A chunk of which a part is done with is given back in part if its tree lives:
+ * it is split, and the pages are single ones from there on. If the tree has been
+ * closed the others follow soon, and it is left as it is.
+ *
+ * Where no chunk is free a table is allocated for itself, as in small trees, and
+ * where pages or tables are larger than 4 KiB. Roots are never taken from chunks.
+ *
+ * Who may do what: anybody, in any context, takes spares and returns tables that
+ * nobody has seen; both are one atomic operation. The state of chunks is changed only
+ * by whoever has made the tree busy, apart from a new one's, which nobody knows.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/llist.h>
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+
+#include <compat/mm.h>
+#include "pages.h"
+#include "table.h"
+
+/*
+ * The smallest order that does not pass through the CPU's lists of free pages,
+ * 16 tables: whoever frees one by one of the orders up to
+ * PAGE_ALLOC_COSTLY_ORDER, and takes nothing, empties those lists each time.
+ */
+#if PAGE_SHIFT == 12
+#define IOPT_CHUNK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
+#else
+#define IOPT_CHUNK_ORDER	0
+#endif
+#define IOPT_CHUNK_PAGES	BIT(IOPT_CHUNK_ORDER)
+
+/*
+ * Trees with fewer tables get single pages: with that, spares are never more than
+ * the tables are.
+ */
+#define IOPT_CHUNK_TREE		IOPT_CHUNK_PAGES
+
+/* Single pages that are taken before a chunk is asked for again that there was not */
+#define IOPT_CHUNK_PAUSE	IOPT_CHUNK_PAGES
+
+/*
+ * iopt_tree.spare: the address of the first of the spares, which are neighbours,
+ * and how many there are. The value says all there is to know of them, so that it
+ * may be compared and exchanged wherever it has been in between.
+ */
+#define IOPT_SPARE_COUNT	GENMASK(5, 0)
+#define IOPT_SPARE_CLOSED	BIT(6)	/* the tree takes none any more */
+
+/*
+ * Bits of a caller's gfp that make no sense for a page that the kernel writes
+ * to through its linear map and that the IOMMU's own DMA mask, not the
+ * caller's, has to reach.
+ */
+#define IOPT_GFP_DROPPED	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
+				 __GFP_COMP)
+
+/*
+ * All but one page of a chunk are not needed yet: nothing is reclaimed or
+ * compacted for them, nobody woken to do so, and no reserve touched. If there
+ * is no chunk a single page is asked for, as the caller said.
+ */
+#define IOPT_GFP_CHUNK_DROPPED	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | \
+				 __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)
+#define IOPT_GFP_CHUNK		(__GFP_NORETRY | __GFP_NOMEMALLOC | \
+				 __GFP_NOWARN | __GFP_ZERO)
+
+atomic_long_t iopt_pages;
+
+/* iopt_pages_get() - memory near the IOMMU, accounted as tables */
+struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
+			    gfp_t gfp)
+{
+	struct page *page = alloc_pages_node(dev_to_node(tree->dev),
+					     gfp & ~IOPT_GFP_DROPPED, order);
+
+	if (page) {
+		compat_account_tables(page, BIT(order));
+		atomic_long_add(BIT(order), &iopt_pages);
+	}
+	return page;
+}
+
+static struct page *iopt_chunk_first(struct page *page)
+{
+	return page - (page_to_pfn(page) & (IOPT_CHUNK_PAGES - 1));
+}
+
+/* log2 of how many pages are to be given back with @page, the first of them */
+static unsigned int iopt_pages_order(const struct iopt_tree *tree,
+				     struct page *page)
+{
+	if (page_private(page) & IOPT_PAGE_CHUNK)
+		return IOPT_CHUNK_ORDER;
+	return page == tree->root ? tree->root_order : tree->table_order;
+}
+
+/* Runs that are accounted alike cost one update of the counters. */
+static void iopt_pages_unaccount(const struct iopt_tree *tree,
+				 struct page **pages, unsigned int nr)
+{
+	struct page *first = pages[0];
+	int run = 0, all = 0;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!compat_accounted_alike(first, pages[i])) {
+			compat_account_tables(first, -run);
+			all += run;
+			first = pages[i];
+			run = 0;
+		}
+		run += BIT(iopt_pages_order(tree, pages[i]));
+	}
+	compat_account_tables(first, -run);
+	atomic_long_sub(all + run, &iopt_pages);
+}
+
+/* Return: how many single pages were among them */
+static unsigned int iopt_pages_give(const struct iopt_tree *tree,
+				    struct page **pages, unsigned int nr)
+{
+	unsigned int i, j, order, singles = 0;
+
+	iopt_pages_unaccount(tree, pages, nr);
+	for (i = 0; i < nr; i++) {
+		order = iopt_pages_order(tree, pages[i]);
+		singles += !order;
+		for (j = 0; j < BIT(order); j++)
+			set_page_private(pages[i] + j, 0);
+		__free_pages(pages[i], order);
+	}
+	return singles;
+}
+
+static struct page *iopt_spare_take(struct iopt_tree *tree)
+{
+	long spare = atomic_long_read(&tree->spare), rest;
+
+	do {
+		if (!(spare & IOPT_SPARE_COUNT))
+			return NULL;
+		rest = (spare & IOPT_SPARE_COUNT) == 1 ? 0 : spare + PAGE_SIZE - 1;
+	} while (!atomic_long_try_cmpxchg_acquire(&tree->spare, &spare, rest));
+	return virt_to_page((void *)(spare & PAGE_MASK));
+}
+
+/* The first page of a chunk; its others become the spares of the tree. */
+static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp)
+{
+	struct page *first;
+	unsigned long spare;
+	unsigned int i;
+	long none = 0;
+
+	if (!IOPT_CHUNK_ORDER || tree->table_order || READ_ONCE(tree->pause) ||
+	    iopt_page_below(tree->root) < IOPT_CHUNK_TREE)
+		return NULL;
+
+	first = iopt_pages_get(tree, IOPT_CHUNK_ORDER,
+			       (gfp & ~IOPT_GFP_CHUNK_DROPPED) | IOPT_GFP_CHUNK);
+	if (!first) {
+		WRITE_ONCE(tree->pause, IOPT_CHUNK_PAUSE);
+		return NULL;
+	}
+
+	for (i = 0; i < IOPT_CHUNK_PAGES; i++)
+		set_page_private(first + i, IOPT_PAGE_CHUNK);
+	set_page_private(first, IOPT_PAGE_CHUNK |
+			 (IOPT_CHUNK_PAGES - 1) * IOPT_PAGE_LEFT_ONE);
+	spare = (unsigned long)page_address(first + 1) | (IOPT_CHUNK_PAGES - 1);
+	/* The release orders the zeroes and the words before the taking. */
+	if (atomic_long_try_cmpxchg_release(&tree->spare, &none, spare))
+		return first;
+
+	/* Somebody else has got one meanwhile. */
+	iopt_pages_give(tree, &first, 1);
+	return iopt_spare_take(tree);
+}
+
+static struct page *iopt_single_get(struct iopt_tree *tree, gfp_t gfp)
+{
+	unsigned int pause = READ_ONCE(tree->pause);
+
+	if (pause)
+		WRITE_ONCE(tree->pause, pause - 1);
+	return iopt_pages_get(tree, tree->table_order, gfp);
+}
+
+/* Takes all, for only that is safe against others who do the same, but keeps one. */
+static struct page *iopt_returned_take(struct iopt_tree *tree)
+{
+	struct llist_node *node, *last;
+
+	if (likely(llist_empty(&tree->returned)))
+		return NULL;
+	node = llist_del_all(&tree->returned);
+	if (!node)
+		return NULL;
+	if (node->next) {
+		for (last = node->next; last->next; last = last->next)
+			;
+		llist_add_batch(node->next, last, &tree->returned);
+	}
+	memset(node, 0, PAGE_SIZE << tree->table_order);
+	return virt_to_page(node);
+}
+
+/* iopt_pages_alloc() - memory for a table that is not the root */
+struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
+{
+	return iopt_returned_take(tree) ?: iopt_spare_take(tree) ?:
+	       iopt_chunk_get(tree, gfp) ?: iopt_single_get(tree, gfp);
+}
+
+/*
+ * iopt_pages_return() - a table that nobody else has seen is not needed
+ *
+ * The next table is made of it. It may be one of a chunk, so it is not for the
+ * caller to give back.
+ */
+void iopt_pages_return(struct iopt_tree *tree, struct page *page)
+{
+	llist_add(page_address(page), &tree->returned);
+}
+
+/* The pages of a chunk become single ones; those that are done with go. */
+static unsigned int iopt_chunk_split(struct iopt_tree *tree, struct page *first)
+{
+	struct page *done[IOPT_CHUNK_PAGES];
+	unsigned int i, nr = 0;
+
+	split_page(first, IOPT_CHUNK_ORDER);
+	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
+		struct page *page = first + i;
+
+		if (page_private(page) & IOPT_PAGE_DONE) {
+			set_page_private(page, 0);
+			done[nr++] = page;
+		} else {
+			/* It may be a table, and others at work on its word. */
+			atomic_long_andnot(IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT,
+					   iopt_page_state(page));
+		}
+	}
+	return iopt_pages_give(tree, done, nr);
+}
+
+/*
+ * iopt_pages_settle() - no more tables follow for now
+ *
+ * Pages of the last chunk whose neighbours are in use are not held back for them,
+ * unless those go soon. Return: how many single pages were given back.
+ */
+unsigned int iopt_pages_settle(struct iopt_tree *tree)
+{
+	struct page *first = tree->partial;
+
+	tree->partial = NULL;
+	if (!first || READ_ONCE(tree->closed))
+		return 0;
+	return iopt_chunk_split(tree, first);
+}
+
+/*
+ * @page is done with. Return: what can be given back now that could not
+ * before: @page, the first page of its chunk, or nothing.
+ */
+static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
+				   unsigned int *singles)
+{
+	struct page *first;
+	long done = -(long)IOPT_PAGE_LEFT_ONE;
+
+	if (!(page_private(page) & IOPT_PAGE_CHUNK))
+		return page;
+
+	first = iopt_chunk_first(page);
+	if (first != tree->partial) {
+		*singles += iopt_pages_settle(tree);
+		tree->partial = first;
+	}
+	if (page == first)
+		done += IOPT_PAGE_DONE;
+	else
+		set_page_private(page, IOPT_PAGE_CHUNK | IOPT_PAGE_DONE);
+	if (atomic_long_fetch_add_relaxed(done, iopt_page_state(first)) &
+	    IOPT_PAGE_LEFT)
+		return NULL;
+	tree->partial = NULL;
+	return first;
+}
+
+/*
+ * iopt_pages_free() - tables that nobody looks at any more
+ * @pages: overwritten
+ *
+ * Return: how many single pages were given back.
+ */
+unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
+			     unsigned int nr)
+{
+	unsigned int i, give = 0, singles = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct page *page = iopt_page_done(tree, pages[i], &singles);
+
+		if (page)
+			pages[give++] = page;
+	}
+	if (give)
+		singles += iopt_pages_give(tree, pages, give);
+	return singles;
+}
+
+/*
+ * iopt_pages_close() - nobody makes tables in this tree any more
+ *
+ * What is left goes with the root, for it is no work that the caller should have.
+ */
+void iopt_pages_close(struct iopt_tree *tree)
+{
+	tree->left = atomic_long_xchg(&tree->spare, IOPT_SPARE_CLOSED);
+}
+
+/* iopt_pages_finish() - give back what is left of a tree that has been closed */
+void iopt_pages_finish(struct iopt_tree *tree)
+{
+	struct llist_node *node = llist_del_all(&tree->returned);
+	struct page *pages[IOPT_CHUNK_PAGES];
+	unsigned int nr = tree->left & IOPT_SPARE_COUNT, i;
+
+	for (i = 0; i < nr; i++)
+		pages[i] = virt_to_page((void *)(tree->left & PAGE_MASK)) + i;
+	iopt_pages_free(tree, pages, nr);
+
+	while (node) {
+		pages[0] = virt_to_page(node);
+		node = node->next;
+		iopt_pages_free(tree, pages, 1);
+	}
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The memory of tables: pages from the page allocator, many at a time.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_PAGES_H
+#define _IOPT_PAGES_H
+
+#include <linux/atomic.h>
+#include <linux/gfp.h>
+
+#include "tree.h"
+
+struct page;
+
+/* Pages that the library has from the page allocator, spares included */
+extern atomic_long_t iopt_pages;
+
+struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
+			    gfp_t gfp);
+struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp);
+void iopt_pages_return(struct iopt_tree *tree, struct page *page);
+void iopt_pages_close(struct iopt_tree *tree);
+
+/* For whoever has made the tree busy, or the only one to know of it */
+unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
+			     unsigned int nr);
+unsigned int iopt_pages_settle(struct iopt_tree *tree);
+void iopt_pages_finish(struct iopt_tree *tree);
+
+#endif /* _IOPT_PAGES_H */

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations that only look, on the kernels that have them: which leaves the
+ * hardware has written through, and the entries on the way to an address.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/iommu.h>
+#include <linux/sched.h>
+
+#include <compat/dirty.h>
+#include <compat/io-pgtable.h>
+#include "pgtable.h"
+
+#ifdef COMPAT_HAS_DIRTY
+/* Leaves or holes looked at between two offers to reschedule: 200 instructions each */
+#define IOPT_DIRTY_SLICE	512
+
+/*
+ * Leave @slot, which holds @leaf, clean. The leaf may be unmapped meanwhile, and
+ * an entry that maps nothing must stay what it is.
+ */
+static void iopt_make_clean(struct iopt *iopt, u64 *slot, u64 leaf)
+{
+	if (cmpxchg64_relaxed(slot, leaf, leaf | LPAE_AP_RDONLY) == leaf)
+		iopt_sync_entry(&iopt->tree, slot);
+}
+
+/*
+ * Look at the leaf or hole that @at is in. Return: its bytes, with what was
+ * found in @is_dirty.
+ */
+static size_t iopt_look_dirty(struct iopt *iopt, unsigned long at,
+			      bool clear, bool *is_dirty)
+{
+	struct iopt_walk walk;
+
+	/* A table on the way may be cut off, and not freed before. */
+	rcu_read_lock();
+	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+	*is_dirty = lpae_is_leaf(walk.entry, walk.level) &&
+		    lpae_is_dirty(walk.entry);
+	if (*is_dirty && clear)
+		iopt_make_clean(iopt, walk.slot, walk.entry);
+	rcu_read_unlock();
+	return lpae_leaf_size(&iopt->tree.geo, walk.level);
+}
+
+/* The same for all up to @last. Recording may sleep, so nothing is held then. */
+static void iopt_read_dirty(struct iopt *iopt, unsigned long at,
+			    unsigned long last, bool clear,
+			    struct iommu_dirty_bitmap *dirty)
+{
+	unsigned int looks = 0;
+	unsigned long end;
+	bool is_dirty;
+	size_t size;
+
+	do {
+		size = iopt_look_dirty(iopt, at, clear, &is_dirty);
+		end = at | (size - 1);
+		if (is_dirty)
+			iommu_dirty_bitmap_record(dirty, iopt->base +
+						  (at & ~(size - 1)), size);
+		if (++looks % IOPT_DIRTY_SLICE == 0)
+			cond_resched();
+		at = end + 1;
+	} while (end < last);
+}
+
+/*
+ * The caller flushes what has been made clean, by @dirty's gather: until then the
+ * hardware may write without saying so. Where nothing is mapped nothing is dirty.
+ * May sleep.
+ */
+static int iopt_read_and_clear_dirty(struct io_pgtable_ops *ops,
+				     unsigned long iova, size_t size,
+				     unsigned long flags,
+				     struct iommu_dirty_bitmap *dirty)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	unsigned long at = iova - iopt->base, last = at + size - 1;
+
+	if (!(iopt->iop.cfg.quirks & COMPAT_QUIRK_DIRTY) || !size ||
+	    last < at || last > iopt->last)
+		return -EINVAL;
+
+	iopt_read_dirty(iopt, at, last, !(flags & IOMMU_DIRTY_NO_CLEAR), dirty);
+	return 0;
+}
+#endif /* COMPAT_HAS_DIRTY */
+
+#ifdef COMPAT_HAS_PGTABLE_WALK
+/* The entries from the root's to the leaf's, by level */
+static int iopt_pgtable_walk(struct io_pgtable_ops *ops, unsigned long iova,
+			     void *data)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	struct arm_lpae_io_pgtable_walk_data *entries = data;
+	unsigned long at = iova - iopt->base;
+	struct iopt_walk walk;
+	int level;
+
+	if (at > iopt->last)
+		return -EINVAL;
+
+	rcu_read_lock();
+	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+	for (level = geo->start; level < walk.level; level++)
+		entries->ptes[level] =
+			READ_ONCE(walk.table[level][lpae_index(geo, at, level)]);
+	rcu_read_unlock();
+	entries->ptes[walk.level] = walk.entry;
+	return lpae_is_leaf(walk.entry, walk.level) ? 0 : -EINVAL;
+}
+#endif /* COMPAT_HAS_PGTABLE_WALK */
+
+void iopt_init_watch_ops(struct io_pgtable_ops *ops)
+{
+#ifdef COMPAT_HAS_DIRTY
+	ops->read_and_clear_dirty = iopt_read_and_clear_dirty;
+#endif
+#ifdef COMPAT_HAS_PGTABLE_WALK
+	ops->pgtable_walk = iopt_pgtable_walk;
+#endif
+}

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Where the memory of tables comes from and goes to: how many pages a page table
+ * has beside its tables, and that all of them come back.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "iopt.h"
+
+/* Pages that the library takes at once, for trees that have as many tables */
+#define CHUNK		16
+
+#define IAS		39
+#define REGIONS		2000
+#define THREADS		4
+#define OPS_DEFAULT	3000
+
+/* Left as it is for the kernel while the rest is fragmented */
+#define SPARE_MEMORY	(96ull << 20)
+
+#define PAGE		4096ull
+
+static __u64 seed, ops;
+
+FIXTURE(chunks)
+{
+	int fd;
+	long live;
+	long pages;
+	long secondary;
+};
+
+FIXTURE_VARIANT(chunks)
+{
+	unsigned int flags;
+};
+
+FIXTURE_VARIANT_ADD(chunks, non_coherent)
+{
+	.flags = 0,
+};
+
+FIXTURE_VARIANT_ADD(chunks, coherent)
+{
+	.flags = IOPT_COHERENT,
+};
+
+FIXTURE_SETUP(chunks)
+{
+	if (!iopt_alone())
+		SKIP(return, "others use the library: its counters are not ours");
+	iopt_drain();
+	self->live = iopt_stat("live");
+	self->pages = iopt_stat("pages");
+	self->secondary = iopt_vmstat("nr_sec_page_table_pages");
+	self->fd = iopt_new(IAS, variant->flags);
+}
+
+/* Whatever a test has done, everything is back after it. */
+FIXTURE_TEARDOWN(chunks)
+{
+	close(self->fd);
+	iopt_drain();
+	EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_EQ(self->pages, iopt_stat("pages"));
+	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));
+}
+
+/* Pages that are there and no tables */
+#define BESIDE	(iopt_stat("pages") - self->pages -			\
+		 (iopt_stat("live") - self->live))
+
+static void flush_and_drain(int fd)
+{
+	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopt_drain();
+}
+
+/* A root, one table under it, and those of the regions: not one page more */
+TEST_F(chunks, small_trees_have_no_spares)
+{
+	int regions;
+
+	for (regions = 1; regions < CHUNK - 1; regions++) {
+		ASSERT_TRUE(iopt_fill(self->fd, regions * SZ_2M, SZ_2M, 1,
+				      SZ_4K, 1));
+		EXPECT_EQ(regions + 2, iopt_stat("live") - self->live);
+		EXPECT_EQ(0, BESIDE);
+	}
+}
+
+TEST_F(chunks, spares_are_used_up)
+{
+	long chunks = 0;
+	int i;
+
+	for (i = 0; i < REGIONS; i++) {
+		long before = BESIDE, now;
+
+		ASSERT_TRUE(iopt_fill(self->fd, i * SZ_2M, SZ_2M, 1, SZ_4K, 1));
+		now = BESIDE;
+		ASSERT_LE(0, now);
+		ASSERT_GT(CHUNK, now);
+		chunks += now > before;
+	}
+	TH_LOG("%ld chunks", chunks);
+	/* There is memory, so nearly all tables are in chunks. */
+	EXPECT_LE(REGIONS / CHUNK / 2, chunks);
+}
+
+/* All but every sixteenth table go: nothing waits for those that stay. */
+TEST_F(chunks, parts_of_chunks_go_while_the_tree_lives)
+{
+	__u64 i;
+
+	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	for (i = 0; i < REGIONS; i++)
+		if (i % CHUNK)
+			ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, i * SZ_2M,
+						    SZ_2M, 1));
+	flush_and_drain(self->fd);
+	ASSERT_EQ(1 + 4 + REGIONS / CHUNK, iopt_stat("live") - self->live);
+	EXPECT_LE(0, BESIDE);
+	EXPECT_GT(CHUNK, BESIDE);
+}
+
+/* And one by one, in an order that no chunk survives */
+TEST_F(chunks, tables_go_one_by_one)
+{
+	__u64 i;
+
+	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	for (i = 0; i < REGIONS; i++) {
+		__u64 region = i * 37 % REGIONS;	/* prime to REGIONS */
+
+		ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, region * SZ_2M,
+					    SZ_2M, 1));
+		if (i % 50)
+			continue;
+		flush_and_drain(self->fd);
+		ASSERT_EQ(1 + 4 + REGIONS - i - 1,
+			  iopt_stat("live") - self->live);
+		ASSERT_GT(CHUNK, BESIDE);
+	}
+}
+
+/* --- at random ----------------------------------------------------------------- */
+
+static bool map_one(int fd, __u64 iova, bool atomic)
+{
+	struct iopt_map arg = {
+		.iova = iova, .paddr = SZ_1G, .pgsize = SZ_4K, .pgcount = 1,
+		.prot = IOPT_READ | IOPT_WRITE,
+		.flags = atomic ? IOPT_ATOMIC : 0,
+	};
+
+	return !ioctl(fd, IOPT_IOC_MAP, &arg) && !arg.result;
+}
+
+static bool play(int fd, struct rng *rng, bool *mapped, __u64 base)
+{
+	__u64 i;
+
+	for (i = 0; i < ops; i++) {
+		__u64 region = rng_below(rng, REGIONS);
+		__u64 iova = base + region * SZ_2M;
+
+		if (!mapped[region]) {
+			if (!map_one(fd, iova, rng_below(rng, 2)))
+				return false;
+		} else if (iopt_unmap(fd, iova, SZ_2M, 1) != SZ_2M) {
+			return false;
+		}
+		mapped[region] = !mapped[region];
+		if (!rng_below(rng, 20))
+			iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	}
+	return true;
+}
+
+struct player {
+	pthread_t thread;
+	int fd;
+	int number;
+	bool good;
+};
+
+static void *play_alone(void *arg)
+{
+	struct player *player = arg;
+	bool mapped[REGIONS] = {};
+	struct rng rng;
+
+	rng_seed(&rng, seed + player->number);
+	player->good = play(player->fd, &rng, mapped,
+			    player->number * 8 * SZ_1G);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(chunks, random_and_by_several, 300)
+{
+	struct player players[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		players[i] = (struct player) { .fd = self->fd, .number = i };
+		ASSERT_EQ(0, pthread_create(&players[i].thread, NULL,
+					    play_alone, &players[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(players[i].thread, NULL);
+		EXPECT_TRUE(players[i].good)
+			TH_LOG("seed %llu", seed);
+	}
+	flush_and_drain(self->fd);
+	EXPECT_LE(0, BESIDE);
+	EXPECT_GT(CHUNK, BESIDE);
+}
+
+/* All want the same new tables at once: those of all but one are not needed. */
+static void *map_same(void *arg)
+{
+	struct player *player = arg;
+	__u64 i;
+
+	player->good = true;
+	for (i = 0; i < REGIONS; i++)
+		player->good &= map_one(player->fd, i * SZ_2M +
+					player->number * PAGE, i % 2);
+	return NULL;
+}
+
+TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
+{
+	struct player players[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		players[i] = (struct player) { .fd = self->fd, .number = i };
+		ASSERT_EQ(0, pthread_create(&players[i].thread, NULL, map_same,
+					    &players[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(players[i].thread, NULL);
+		EXPECT_TRUE(players[i].good);
+	}
+	EXPECT_EQ(1 + 4 + REGIONS, iopt_stat("live") - self->live);
+	EXPECT_LE(0, BESIDE);
+	/* Each may have thrown away what it has built, three tables at most. */
+	EXPECT_GT(CHUNK + 3 * THREADS, BESIDE);
+}
+
+/* --- fragmented memory --------------------------------------------------------- */
+
+/* Take nearly all memory, and give every second page back. */
+static char *fragment(size_t *size)
+{
+	size_t at;
+	char *memory;
+
+	*size = sysconf(_SC_AVPHYS_PAGES) * PAGE;
+	if (*size <= SPARE_MEMORY)
+		return NULL;
+	*size -= SPARE_MEMORY;
+	memory = mmap(NULL, *size, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (memory == MAP_FAILED)
+		return NULL;
+	madvise(memory, *size, MADV_NOHUGEPAGE);
+	for (at = 0; at < *size; at += PAGE)
+		memory[at] = 1;
+	for (at = 0; at < *size; at += 2 * PAGE)
+		madvise(memory + at, PAGE, MADV_DONTNEED);
+	return memory;
+}
+
+/* Tables one by one until so many in a row have not come in a chunk */
+#define SINGLES		(4 * CHUNK)
+#define MOST_TABLES	120000	/* half a GiB: no reason for the OOM killer */
+
+/* Return: how many tables that took, or MOST_TABLES */
+static __u64 use_up_chunks(int fd, long pages, long live)
+{
+	__u64 i, last = 0;
+	long now;
+
+	for (i = 0; i < MOST_TABLES && i - last < SINGLES; i++) {
+		if (!map_one(fd, i * SZ_2M, false))
+			break;
+		now = iopt_stat("pages") - iopt_stat("live") - (pages - live);
+		if (now)
+			last = i;
+	}
+	return i - last < SINGLES ? MOST_TABLES : i;
+}
+
+/*
+ * Chunks are had as long as there are any; then tables are single pages, and
+ * nobody notices.
+ */
+TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
+{
+	long tables, pages;
+	size_t size;
+	char *memory = fragment(&size);
+	__u64 i;
+
+	if (!memory)
+		SKIP(return, "no memory to fragment");
+	i = use_up_chunks(self->fd, self->pages, self->live);
+	if (i == MOST_TABLES) {
+		munmap(memory, size);
+		SKIP(return, "the memory was not fragmented enough");
+	}
+	tables = iopt_stat("live");
+	pages = iopt_stat("pages");
+	ASSERT_TRUE(iopt_fill(self->fd, i * SZ_2M, SZ_2M, REGIONS, SZ_4K, 1));
+	tables = iopt_stat("live") - tables;
+	pages = iopt_stat("pages") - pages;
+	TH_LOG("%llu tables until chunks were used up, then %ld tables in %ld pages",
+	       i, tables, pages);
+	EXPECT_LE(REGIONS, tables);
+	/* Some memory may have come back meanwhile. */
+	EXPECT_LE(tables, pages);
+	EXPECT_GT(tables + CHUNK, pages);
+	munmap(memory, size);
+}
+
+int main(int argc, char **argv)
+{
+	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
+	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
+	iopt_require();
+	printf("# seed %llu, %llu operations a thread; again with --seed=%llu --ops=%llu\n",
+	       seed, ops, seed, ops);
+	fflush(stdout);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A control group (version 2) for one test.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "group.h"
+#include "iopt.h"
+
+#define ROOT	"/sys/fs/cgroup"
+#define GROUP	ROOT "/iopt-test"
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool written;
+
+	if (fd < 0)
+		return false;
+	written = write(fd, text, strlen(text)) > 0;
+	close(fd);
+	return written;
+}
+
+static bool write_number(const char *path, long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	return write_text(path, text);
+}
+
+/* Open beforehand: a group that has no memory left cannot open anything */
+static int root_procs = -1;
+
+const char *group_make(void)
+{
+	if (access(ROOT "/cgroup.controllers", F_OK) &&
+	    mount("cgroup2", ROOT, "cgroup2", 0, NULL))
+		return "no control groups of version 2";
+	/* Where there is no memory controller, the files that are asked for lack */
+	write_text(ROOT "/cgroup.subtree_control", "+memory");
+	if (mkdir(GROUP, 0755) && errno != EEXIST)
+		return "no control group can be made";
+	if (root_procs < 0)
+		root_procs = open(ROOT "/cgroup.procs", O_WRONLY | O_CLOEXEC);
+	return NULL;
+}
+
+bool group_remove(void)
+{
+	return !rmdir(GROUP) || errno == ENOENT;
+}
+
+bool group_enter(pid_t pid)
+{
+	return write_number(GROUP "/cgroup.procs", pid);
+}
+
+bool group_leave(pid_t pid)
+{
+	return dprintf(root_procs, "%d", pid) > 0;
+}
+
+long group_read(const char *file, const char *key)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), GROUP "/%s", file);
+	return iopt_read_key(path, key);
+}
+
+long group_read_root(const char *file, const char *key)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), ROOT "/%s", file);
+	return iopt_read_key(path, key);
+}
+
+bool group_write(const char *file, long value)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), GROUP "/%s", file);
+	return write_number(path, value);
+}

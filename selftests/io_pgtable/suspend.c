@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The system is suspended while page tables are freed. The worker frees memory and
+ * touches no hardware, so it need not stop, and may make room for a hibernation:
+ * it goes on until the CPUs stop, and after that. Tasks that are freeing come to
+ * the end of what they are at and freeze then, with nothing in their hands.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "iopt.h"
+#include "worker.h"
+
+#define STATE		"/sys/power/state"
+#define PM_TEST		"/sys/power/pm_test"
+#define PM_TEST_DELAY	"/sys/module/suspend/parameters/pm_test_delay"
+#define WAKE_ALARM	"/sys/class/rtc/rtc0/wakealarm"
+
+#define REGIONS		40000
+#define PROCESSES	3
+
+static bool write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	bool written;
+
+	if (fd < 0)
+		return false;
+	written = write(fd, text, strlen(text)) > 0;
+	close(fd);
+	return written;
+}
+
+FIXTURE(suspended)
+{
+	char limit[32];
+	long live;
+	long secondary;
+};
+
+FIXTURE_VARIANT(suspended)
+{
+	const char *level;	/* as far as that; NULL for all the way */
+};
+
+FIXTURE_VARIANT_ADD(suspended, tasks_frozen)
+{
+	.level = "freezer",
+};
+
+FIXTURE_VARIANT_ADD(suspended, devices_suspended)
+{
+	.level = "devices",
+};
+
+FIXTURE_VARIANT_ADD(suspended, asleep)
+{
+	.level = NULL,
+};
+
+/* How to come back: after a second, or by the alarm of the clock */
+static bool prepare(const char *level)
+{
+	if (level)
+		return write_text(PM_TEST, level) &&
+		       write_text(PM_TEST_DELAY, "1");
+	return write_text(WAKE_ALARM, "0") && write_text(WAKE_ALARM, "+2");
+}
+
+FIXTURE_SETUP(suspended)
+{
+	if (!iopt_alone())
+		SKIP(return, "others use the library: its counters are not ours");
+	if (!prepare(variant->level))
+		SKIP(return, "no such suspend, or no way back from it");
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
+	iopt_set_param("limit", "1000000000");
+	iopt_drain();
+	self->live = iopt_stat("live");
+	self->secondary = iopt_vmstat("nr_sec_page_table_pages");
+}
+
+FIXTURE_TEARDOWN(suspended)
+{
+	worker_let_go();
+	write_text(PM_TEST, "none");
+	iopt_set_param("limit", self->limit);
+	iopt_set_param("batch", "64");
+	iopt_drain();
+	EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));
+}
+
+/*
+ * What holds the worker back is a task, too, and is frozen with the others: what
+ * the worker frees, one table a batch, it frees while the system is suspended.
+ */
+TEST_F_TIMEOUT(suspended, worker_goes_on, 120)
+{
+	long pending, helps;
+	const char *bad;
+	int fd;
+
+	fd = iopt_new(39, 0);
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	iopt_set_param("batch", "1");
+	bad = worker_hold();
+	ASSERT_EQ(NULL, bad)
+		TH_LOG("%s", bad);
+	iopt_free(fd);
+	close(fd);
+	helps = iopt_stat("helps");
+	pending = iopt_stat("pending");
+	ASSERT_LT(REGIONS, pending);
+	ASSERT_TRUE(prepare(variant->level));
+	ASSERT_TRUE(write_text(STATE, "freeze"));
+	TH_LOG("%ld pending before, %ld after", pending, iopt_stat("pending"));
+	EXPECT_GT(pending / 2, iopt_stat("pending"));
+	EXPECT_EQ(helps, iopt_stat("helps"));
+
+	worker_let_go();
+	while (iopt_stat("pending"))
+		usleep(10000);
+	EXPECT_EQ(self->live, iopt_stat("live"));
+}
+
+static pid_t start_draining(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;) {
+		int fd = iopt_new(39, 0);
+
+		iopt_map(fd, 0, SZ_1G, SZ_4K, 1000 * 512, IOPT_READ, NULL);
+		iopt_free(fd);
+		iopt_drain();
+		close(fd);
+	}
+}
+
+/* Nobody who frees keeps the system awake, or takes along what others wait for */
+TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
+{
+	pid_t pids[PROCESSES];
+	int i, status;
+	long helps;
+
+	for (i = 0; i < PROCESSES; i++)
+		pids[i] = start_draining();
+	helps = iopt_stat("helps");
+	usleep(200000);
+	EXPECT_LT(helps, iopt_stat("helps"));
+	ASSERT_TRUE(prepare(variant->level));
+	EXPECT_TRUE(write_text(STATE, "freeze"));
+	helps = iopt_stat("helps");
+	usleep(200000);
+	EXPECT_LT(helps, iopt_stat("helps"));
+	for (i = 0; i < PROCESSES; i++) {
+		EXPECT_EQ(0, waitpid(pids[i], &status, WNOHANG));
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], &status, 0);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	iopt_require();
+	iopt_require_cpus(3);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The library's worker, held back so that a test can see what others do.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+
+/*
+ * Put it on one CPU, which something of higher priority never leaves; whoever
+ * calls this is kept off that CPU, and so are the processes it makes. Return:
+ * NULL, or why it cannot be done.
+ *
+ * Work of the kernel's that has to run on each CPU waits meanwhile: the files
+ * that fold per-CPU counters (iopt_vmstat()) must not be read. Lasts for
+ * WORKER_HELD_SECONDS at most.
+ */
+#define WORKER_HELD_SECONDS	25
+
+const char *worker_hold(void);
+void worker_let_go(void);
+
+/* CPUs that are there: no worker can be held with fewer than three */
+int worker_cpus(void);
+
+/* This thread on that CPU, or on all; false if it is not there */
+bool worker_pin(int cpu);
+
+#endif /* WORKER_H */

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A block of which two callers unmap a part each, at the same time: one of them
+ * puts a table into its place, the other finds it there. With the second part
+ * gone the table is empty, and may be cut off while the first caller has not
+ * come back from publishing it.
+ *
+ * What it stands for, beside table.pml:
+ *	unmap_part()	iopt_unmap_one(), iopt_unmap_run()
+ *	split()		iopt_split(), iopt_split_table(), iopt_publish() for a
+ *			walker that does not snoop
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#define PAGES		2	/* one for each who splits */
+#define CLIENTS		3	/* two who unmap, and elsewhere */
+#define ELSEWHERE	2
+#define BLOCKS
+
+#include "table.pml"
+
+bool unmap_short;
+
+inline split(i)
+{
+	d_step {
+		p = 0;
+		do
+		:: state[p] != UNUSED -> p++
+		:: else -> break
+		od;
+		if
+		:: slot == s ->
+			slot = TABLE + p;
+			state[p] = LIVE;
+			entry[p * 2 + 1 - i] = s - BLOCK;
+			count[p] = 1;
+			ok = true
+		:: else -> p = NONE
+		fi
+	}
+	if
+	:: ok ->
+		d_step {
+			below++;
+			slot_mem = slot
+		}
+		/* LPAE_SW_CLEAN: no more than another way to write the same entry */
+#ifdef CLEAN_WRITTEN_BLINDLY
+		slot = TABLE + p;
+#endif
+		ok = false;
+		done = true
+	:: else ->
+#ifdef LOST_RACE_GIVES_UP
+		done = true;
+		d_step { never(unmap_short, true) }
+#else
+		skip
+#endif
+	fi
+}
+
+inline unmap_part(i)
+{
+	mapped[i] = 0;
+	do
+	:: done -> break
+	:: else ->
+		d_step {
+			rcu_enter();
+			s = slot;
+			never(table_lost, !is_valid(s))
+		}
+		if
+		:: is_block(s) -> split(i)
+		:: else ->
+#ifndef WALK_NOT_CLEANED
+			/* Until then the walker may come to the block. */
+			slot_mem = slot;
+#endif
+			d_step {
+				p = s - TABLE;
+				touch(p);
+				never(unmap_short, entry[p * 2 + i] == 0);
+				entry[p * 2 + i] = 0
+			}
+			d_step { release(p, ok) }
+			if
+			:: ok -> note_empty(p, gen)
+			:: else
+			fi;
+			done = true
+		fi;
+		atomic {
+			ok = false;
+			p = NONE;
+			s = 0;
+			rcu_exit()
+		}
+	od;
+	flush(took, gen);
+	legal[i] = 0
+}
+
+proctype client(byte i)
+{
+	byte p = NONE, s, gen, took;
+	bool ok, done;
+
+	unmap_part(i);
+	d_step {
+		done = false;
+		busy--
+	}
+}
+
+init {
+	atomic {
+		slot = BLOCK + 1;
+		slot_mem = BLOCK + 1;
+		above = 1;
+		legal[0] = bit(1);
+		legal[1] = bit(1);
+		mapped[0] = 1;
+		mapped[1] = 1;
+		/* The key may have stayed there from a table that was here before. */
+		if
+		:: in_list = true
+		:: in_list = false
+		fi;
+		run client(0);
+		run client(1)
+	}
+}
