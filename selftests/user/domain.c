@@ -236,6 +236,7 @@ bool flight_begin(struct domain *d, struct flight *flight)
 		if (flight->wide.start < other->wide.end &&
 		    other->wide.start < flight->wide.end)
 			return false;
+	d->calls++;
 	flight->next = d->flights;
 	d->flights = flight;
 	return true;

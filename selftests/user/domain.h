@@ -69,6 +69,7 @@ struct flight {
  * struct domain - a page table
  * @base: of the IOVAs; above the hole in the middle for TTBR1
  * @fails: flushes that the library asks for do not complete
+ * @calls: to map or unmap, so far
  * @flushes: that have completed, whoever asked
  * @failed: that have not
  */
@@ -85,6 +86,7 @@ struct domain {
 	unsigned int nr_unflushed;
 	struct flight *flights;
 	bool fails;
+	unsigned long calls;
 	unsigned long flushes;
 	unsigned long failed;
 };

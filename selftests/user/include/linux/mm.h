@@ -23,6 +23,7 @@
 #define PFN_PHYS(pfn)		((phys_addr_t)(pfn) << PAGE_SHIFT)
 #define PHYS_PFN(pa)		((unsigned long)((pa) >> PAGE_SHIFT))
 #define MAX_PAGE_ORDER		10
+#define PAGE_ALLOC_COSTLY_ORDER	3
 #define NUMA_NO_NODE		(-1)
 #define SHIM_NODES		2
 #define SHIM_GROUPS		3	/* no group, and two more */
