@@ -137,8 +137,8 @@ struct domain *domain_new(const struct shape *shape, struct choice *choice)
 		shim_panic("the hardware is told of %u bits and pages of 2^%u",
 			   d->hw.ias, d->hw.shift);
 	model_init(&d->model, shape->ias);
-	model_granule(&d->model, d->hw.shift);
-	d->model.root_entry = 1ull << hw_shift(&d->hw, d->hw.start);
+	model_shape(&d->model, shape->granule, false);
+	d->model.top = 1ull << hw_shift(&d->hw, d->hw.start);
 	if (shape->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1)
 		d->base = ~0ull << shape->ias;
 	return d;

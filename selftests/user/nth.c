@@ -177,7 +177,7 @@ static void try_state(unsigned int shape, unsigned int state)
 	d = world.domains[0];
 	shim_fail.every = 0;
 	try_map(d, random_call(d, 0, 1));
-	try_map(d, random_call(d, 0, 3 << d->model.bits));
+	try_map(d, random_call(d, 0, 3 << d->hw.bits));
 	try_map(d, random_call(d, 1, 4));
 	try_block(d);
 	try_unmap(d, random_call(d, 0, 100));

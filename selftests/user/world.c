@@ -90,7 +90,7 @@ static u64 pick_size(const struct domain *d)
 static u64 pick_anywhere(const struct domain *d, u64 size)
 {
 	const struct model *model = &d->model;
-	u64 span = page_of(d) << model->bits, iova, dice = pick(100);
+	u64 span = page_of(d) << d->hw.bits, iova, dice = pick(100);
 
 	if (dice < 50 && model->nr) {
 		const struct run *run = &model->runs[pick(model->nr)];
@@ -105,7 +105,7 @@ static u64 pick_anywhere(const struct domain *d, u64 size)
 		if (iova)
 			iova -= span;
 		iova += dice < 80 ? pick(2 * span) :
-				    pick(2 * min(span << model->bits,
+				    pick(2 * min(span << d->hw.bits,
 						 domain_space(d) / 2));
 	}
 	iova &= ~(size - 1);
@@ -115,12 +115,12 @@ static u64 pick_anywhere(const struct domain *d, u64 size)
 /* One of two pages in one of a few tables, which are empty as often as not */
 static u64 pick_sparse(const struct domain *d, u64 size)
 {
-	u64 span = page_of(d) << d->model.bits, spots = domain_space(d) / span;
+	u64 span = page_of(d) << d->hw.bits, spots = domain_space(d) / span;
 	u64 spot = pick(min(spots, (u64)SPARSE_TABLES));
 
 	/* Half of them in other tables of the level above */
-	if (spot % 2 && spots >> d->model.bits > SPARSE_TABLES)
-		spot <<= d->model.bits;
+	if (spot % 2 && spots >> d->hw.bits > SPARSE_TABLES)
+		spot <<= d->hw.bits;
 	return (spot * span + pick(2) * page_of(d)) & ~(size - 1);
 }
 
@@ -136,7 +136,7 @@ static u64 pick_count(const struct domain *d, u64 iova, u64 size)
 	/* Output addresses may be fewer, and 0 is none of them. */
 	u64 room = min((domain_space(d) - iova) / size,
 		       (1ull << d->shape->oas) / size - 1);
-	u64 entries = 1ull << d->model.bits;
+	u64 entries = 1ull << d->hw.bits;
 	u64 most = size == page_of(d) ? 2 * entries + 100 : 6;
 
 	if (world.sparse && pick(50))

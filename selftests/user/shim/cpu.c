@@ -391,6 +391,17 @@ void shim_wait(wait_queue_head_t *head)
 	wakes_seen = __atomic_load_n(&head->wakes, __ATOMIC_SEQ_CST);
 }
 
+/* Return: false if nothing has happened, and with one thread nothing will */
+bool shim_wait_some(wait_queue_head_t *head)
+{
+#ifdef SHIM_THREADS
+	sched_yield();
+	return true;
+#else
+	return shim_run_rcu() || shim_run_work();
+#endif
+}
+
 bool wq_has_sleeper(wait_queue_head_t *head)
 {
 	shim_step();

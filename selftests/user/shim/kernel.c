@@ -405,7 +405,7 @@ bool shim_run_work(void)
 	return false;
 }
 
-static void drain_queue(struct workqueue_struct *wq)
+void drain_workqueue(struct workqueue_struct *wq)
 {
 	might_sleep();
 	for (;;) {
@@ -430,7 +430,7 @@ void destroy_workqueue(struct workqueue_struct *wq)
 {
 	unsigned int i;
 
-	drain_queue(wq);
+	drain_workqueue(wq);
 	for (i = 0; i < QUEUES; i++)
 		if (queues[i] == wq)
 			queues[i] = NULL;
@@ -441,7 +441,7 @@ bool flush_work(struct work_struct *work)
 {
 	if (!work->wq)
 		return false;
-	drain_queue(work->wq);
+	drain_workqueue(work->wq);
 	return true;
 }
 

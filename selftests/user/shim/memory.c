@@ -117,6 +117,20 @@ static void fifo_put(unsigned int order, unsigned int frame)
 	fifo->frame[(fifo->first + fifo->nr++) % ARENA_FRAMES] = frame;
 }
 
+/* The first part of a larger block; the others are blocks of their own now. */
+static bool fifo_split(unsigned int order, unsigned int *frame)
+{
+	unsigned int larger = order + 1, i;
+
+	while (larger < ARENA_ORDERS && !fifo_take(larger, frame))
+		larger++;
+	if (larger >= ARENA_ORDERS)
+		return false;
+	for (i = 1; i < 1u << (larger - order); i++)
+		fifo_put(order, *frame + (i << order));
+	return true;
+}
+
 /* Beyond each block is a page that is nobody's. */
 static bool find_frame(unsigned int order, unsigned int *frame)
 {
@@ -127,7 +141,7 @@ static bool find_frame(unsigned int order, unsigned int *frame)
 		next_frame = at + nr + 1;
 		return true;
 	}
-	return fifo_take(order, frame);
+	return fifo_take(order, frame) || fifo_split(order, frame);
 }
 
 static void fill_block(unsigned int frame, unsigned int order, gfp_t gfp)
@@ -175,8 +189,14 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 		return NULL;
 
 	quiet_lock(&memory_mutex);
-	if (!find_frame(order, &frame))
-		shim_panic("the arena is full: %ld pages", shim_pages);
+	if (!find_frame(order, &frame)) {
+		/* Free pages do not grow together again; one there has to be. */
+		if (!order)
+			shim_panic("the arena is full: %ld pages", shim_pages);
+		shim_fail.failed++;
+		quiet_unlock(&memory_mutex);
+		return NULL;
+	}
 	fill_block(frame, order, gfp);
 	init_frames(frame, order, nid == NUMA_NO_NODE ? 0 : nid, gfp);
 	quiet_unlock(&memory_mutex);

@@ -37,6 +37,9 @@ void __module_get(struct module *module);
 void module_put(struct module *module);
 bool try_module_get(struct module *module);
 
+#define kernel_param_lock(module)	might_sleep()
+#define kernel_param_unlock(module)	might_sleep()
+
 struct kernel_param {
 	const char *name;
 	void *arg;

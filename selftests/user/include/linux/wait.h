@@ -14,6 +14,8 @@ typedef struct wait_queue_head {
 	unsigned int wakes;
 } wait_queue_head_t;
 
+#define HZ			250
+
 #define DECLARE_WAIT_QUEUE_HEAD(name)	wait_queue_head_t name = { 0, 0 }
 
 static inline void init_waitqueue_head(wait_queue_head_t *head)
@@ -24,6 +26,7 @@ static inline void init_waitqueue_head(wait_queue_head_t *head)
 
 void shim_wait_begin(wait_queue_head_t *head);
 void shim_wait(wait_queue_head_t *head);
+bool shim_wait_some(wait_queue_head_t *head);
 void shim_wait_end(wait_queue_head_t *head);
 bool wq_has_sleeper(wait_queue_head_t *head);
 void wake_up_all(wait_queue_head_t *head);
@@ -40,5 +43,18 @@ do {									\
 		shim_wait(&(head));					\
 	shim_wait_end(&(head));						\
 } while (0)
+
+/* Gives up when there is nothing left to wait for, whatever the time is */
+#define wait_event_timeout(head, condition, jiffies)			\
+({									\
+	long shim_left_ = (jiffies);					\
+									\
+	might_sleep();							\
+	shim_wait_begin(&(head));					\
+	while (!(condition) && shim_left_ && shim_wait_some(&(head)))	\
+		shim_left_--;						\
+	shim_wait_end(&(head));						\
+	(condition) ? shim_left_ + !shim_left_ : 0;			\
+})
 
 #endif /* SHIM_WAIT_H */

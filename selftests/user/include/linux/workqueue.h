@@ -52,6 +52,7 @@ enum {
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
 					 int max_active, ...) __printf(1, 4);
 void destroy_workqueue(struct workqueue_struct *wq);
+void drain_workqueue(struct workqueue_struct *wq);
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 bool flush_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
