@@ -36,7 +36,7 @@ static u64 stage_2(u32 prot)
 	descriptor |= prot & IOMMU_CACHE ? 3ull << 8 : 2ull << 8;
 	descriptor |= prot & IOMMU_READ ? 1ull << 6 : 0;
 	descriptor |= prot & IOMMU_WRITE ? 2ull << 6 : 0;
-	descriptor |= prot & IOMMU_NOEXEC ? 2ull << 53 : 0;
+	descriptor |= prot & IOMMU_NOEXEC ? 3ull << 53 : 0;
 	return descriptor;
 }
 

@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 	shim_context = say_where;
 	world_load();
 	for (shape = 0; shape < nr_shapes; shape++)
-		for (state = 0; state < STATES && shapes[shape].granule <= PAGE_SIZE; state++)
+		for (state = 0; state < STATES; state++)
 			try_state(shape, state);
 	world_unload();
 	printf("# seed %llu: %llu calls, %llu failures\n", seed, calls, failures);

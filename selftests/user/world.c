@@ -304,10 +304,10 @@ static void settle_failed_unmap(struct domain *d, u64 iova)
 {
 	struct io_pgtable_deferred_run seen;
 	const struct run *run = model_find(&d->model, iova);
-	unsigned long at = iova;
+	unsigned long at = d->base + iova;
 
 	io_pgtable_deferred_next_run(d->ops, &at, &seen);
-	while (run && seen.count && seen.iova <= iova && run->leaf > seen.pgsize) {
+	while (run && seen.count && seen.iova - d->base <= iova && run->leaf > seen.pgsize) {
 		model_split(&d->model, iova);
 		run = model_find(&d->model, iova);
 	}
@@ -435,7 +435,7 @@ static void op_access(struct domain *d)
 static void op_next_run(struct domain *d)
 {
 	struct io_pgtable_deferred_run run;
-	unsigned long iova = pick_iova(d, 1), from = iova;
+	unsigned long iova = d->base + pick_iova(d, page_of(d)), from = iova;
 	u64 wanted, first;
 	bool calm = !d->flights, more;
 	long steps = enter();
@@ -448,7 +448,7 @@ static void op_next_run(struct domain *d)
 	if (!run.count || !calm || steps != SHIM_NO_STEPS || shim_steps != SHIM_NO_STEPS)
 		return;
 	first = max(run.iova, from);
-	wanted = model_lookup(&d->model, first);
+	wanted = model_lookup(&d->model, first - d->base);
 	if (world.alone && wanted != run.paddr + (first - run.iova))
 		shim_panic("a dump finds 0x%llx at 0x%llx; expected 0x%llx",
 			   run.paddr, first, wanted);

@@ -12,7 +12,7 @@
 /* A test has some thousand tables at most; each has a page beside it. */
 #define ARENA_FRAMES		16384
 #define ARENA_SIZE		((size_t)ARENA_FRAMES << PAGE_SHIFT)
-#define ARENA_ORDERS		6
+#define ARENA_ORDERS		11
 
 /*
  * struct frame - what the shim knows of a page; struct page is the library's
