@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	shim_context = say_where;
 	world_load();
 	for (left = ops; left; round++) {
-		u64 nr = min(left, (u64)OPS_A_ROUND);
+		u64 nr = min_t(u64, left, OPS_A_ROUND);
 
 		choice_by_seed(&world.choice, seed * 1000003 + round);
 		world.shape = shape_of(round);

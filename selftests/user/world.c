@@ -116,7 +116,7 @@ static u64 pick_anywhere(const struct domain *d, u64 size)
 static u64 pick_sparse(const struct domain *d, u64 size)
 {
 	u64 span = page_of(d) << d->hw.bits, spots = domain_space(d) / span;
-	u64 spot = pick(min(spots, (u64)SPARSE_TABLES));
+	u64 spot = pick(min_t(u64, spots, SPARSE_TABLES));
 
 	/* Half of them in other tables of the level above */
 	if (spot % 2 && spots >> d->hw.bits > SPARSE_TABLES)
@@ -150,7 +150,7 @@ static u64 pick_count(const struct domain *d, u64 iova, u64 size)
 /* Never zero, for a lookup says nothing by zero */
 static u64 pick_paddr(const struct domain *d, u64 size, u64 count)
 {
-	u64 starts = (1ull << d->shape->oas) / size - max(count, (u64)1);
+	u64 starts = (1ull << d->shape->oas) / size - max_t(u64, count, 1);
 
 	return (1 + pick(starts)) * size;
 }
@@ -200,7 +200,7 @@ static void settle_failed_map(struct domain *d, const struct call *call, u64 map
 		if (run->end <= at || run->start >= end || run->leaf >= call->size)
 			continue;
 		smaller = true;
-		if (d->ops->iova_to_phys(d->ops, d->base + max(run->start, (__u64)at)))
+		if (d->ops->iova_to_phys(d->ops, d->base + max_t(u64, run->start, at)))
 			return;
 	}
 	if (smaller && mapped < call->size * call->count)
@@ -352,7 +352,7 @@ u64 do_unmap(struct domain *d, const struct call *call)
 	if (failed != shim_fail.failed && done < count * call->size)
 		count = done / call->size;
 	if (!model_unmap(&d->model, call->iova, call->size, count, done))
-		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; there is 0x%llx in leaves of 0x%llx",
+		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; there is 0x%llx, of 0x%llx",
 			   call->iova, call->size, call->count, done,
 			   model_lookup(&d->model, call->iova + done),
 			   model_find(&d->model, call->iova + done) ?
@@ -793,7 +793,7 @@ void world_end(void)
 	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
 	    shim_stat("trees") || shim_rcu_waiting() ||
 	    atomic_long_read(&shim_module_refs))
-		shim_panic("%ld pages, %ld tables, %ld pending, %ld trees, %u callbacks, %ld references are left",
+		shim_panic("%ld pages, %ld tables, %ld pending, %ld trees, %u callbacks, %ld references left",
 			   shim_pages, shim_stat("live"), shim_stat("pending"),
 			   shim_stat("trees"), shim_rcu_waiting(),
 			   atomic_long_read(&shim_module_refs));
