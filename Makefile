@@ -56,6 +56,17 @@ check-protocol:
 test:
 	@$(MACHINE)/test
 
+# In user space alone, without the emulated host
+test-user:
+	@selftests/user/test.sh
+
+test-long:
+	@USER_OPS=10000000 selftests/user/test.sh
+
+FUZZ_SECONDS ?= 600
+fuzz:
+	@USER_FUZZ=$(FUZZ_SECONDS) selftests/user/test.sh
+
 test-debug:
 	@$(MACHINE)/test-debug
 
@@ -88,6 +99,9 @@ help:
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
+	@echo "  test-user        the library in user space, under ASan and UBSan"
+	@echo "  test-long        the same with 10 million random operations"
+	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
@@ -97,4 +111,5 @@ help:
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
-	check check-protocol test test-debug test-stress demo bench profile shell help
+	check check-protocol test test-user test-long fuzz test-stress test-debug \
+	demo bench profile shell help

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "iopt.h"
 #include "model.h"
+
+/* What most kernels have, and the smallest that tables are made of */
+#define USUAL_PAGE	4096
 
 static void *grow(void *array, size_t nr, size_t *room, size_t size)
 {
@@ -28,7 +30,7 @@ void model_init(struct model *model, unsigned int ias)
 {
 	memset(model, 0, sizeof(*model));
 	model->ias = ias;
-	model_shape(model, SZ_4K, false);
+	model_shape(model, USUAL_PAGE, false);
 }
 
 void model_shape(struct model *model, __u64 page, bool concatenated)
@@ -95,8 +97,7 @@ static struct run run_part(struct run run, __u64 start, __u64 end)
 	return run;
 }
 
-/* Clear [start, end); no leaf reaches over either */
-static void runs_remove(struct model *model, __u64 start, __u64 end)
+void model_clear(struct model *model, __u64 start, __u64 end)
 {
 	size_t i = run_at(model, start);
 
@@ -196,7 +197,7 @@ static __u64 free_leaves(const struct model *model, __u64 iova, __u64 size,
 	return gap < count ? gap : count;
 }
 
-static bool is_empty(const struct model *model, __u64 iova, __u64 size)
+bool model_is_empty(const struct model *model, __u64 iova, __u64 size)
 {
 	return free_leaves(model, iova, size, 1);
 }
@@ -206,7 +207,7 @@ static bool has_smaller(const struct model *model, __u64 iova, __u64 size)
 {
 	size_t i = run_at(model, iova);
 
-	return !is_empty(model, iova, size) && model->runs[i].leaf < size;
+	return !model_is_empty(model, iova, size) && model->runs[i].leaf < size;
 }
 
 __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
@@ -220,7 +221,7 @@ __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 
 		/* A table gives way to a block, with all that is in it */
 		if (!nr && has_smaller(model, at, size)) {
-			runs_remove(model, at, at + size);
+			model_clear(model, at, at + size);
 			model->replaced++;
 			nr = 1;
 		}
@@ -246,7 +247,7 @@ static void split(struct model *model, __u64 iova, __u64 size)
 	__u64 base = iova & ~(old.leaf - 1);
 	__u64 end = base + old.leaf;
 
-	runs_remove(model, base, end);
+	model_clear(model, base, end);
 	while (old.leaf > size) {
 		__u64 hole;
 
@@ -259,6 +260,17 @@ static void split(struct model *model, __u64 iova, __u64 size)
 	}
 }
 
+void model_split(struct model *model, __u64 iova)
+{
+	struct run old = *model_find(model, iova);
+	__u64 start = iova & ~(old.leaf - 1), end = start + old.leaf;
+	struct run part = run_part(old, start, end);
+
+	model_clear(model, start, end);
+	part.leaf /= model->entries;
+	run_add(model, part);
+}
+
 bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 		 __u64 done)
 {
@@ -267,7 +279,7 @@ bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 	if (done % size || done > count * size)
 		return false;
 	/* Nothing of what is there may be left out */
-	if (done < count * size && !is_empty(model, end, size))
+	if (done < count * size && !model_is_empty(model, end, size))
 		return false;
 	for (; iova < end; iova += size) {
 		const struct run *run = model_find(model, iova);
@@ -277,7 +289,7 @@ bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 		if (run && run->leaf > size)
 			split(model, iova, size);
 		else
-			runs_remove(model, iova, iova + size);
+			model_clear(model, iova, iova + size);
 	}
 	return true;
 }

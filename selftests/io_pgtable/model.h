@@ -51,6 +51,15 @@ __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 		 __u64 done);
 
+/* Is nothing mapped in the leaf of size at iova? */
+bool model_is_empty(const struct model *model, __u64 iova, __u64 size);
+
+/* What is in [start, end) is gone; no leaf reaches over either */
+void model_clear(struct model *model, __u64 start, __u64 end);
+
+/* The leaf at iova is now a table of leaves that map the same */
+void model_split(struct model *model, __u64 iova);
+
 /* All that is in another one, which must not overlap */
 void model_merge(struct model *model, const struct model *other);
 

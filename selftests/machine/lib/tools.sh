@@ -3,8 +3,9 @@
 #
 # The Debian packages that building and running need on this machine.
 
-TOOLS="bc binutils-aarch64-linux-gnu bison cpio flex
+TOOLS="bc binutils-aarch64-linux-gnu bison clang-14 cpio flex
 	gcc gcc-12-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross
+	libclang-rt-14-dev llvm-14
 	make perl qemu-system-arm rsync shellcheck sparse xz-utils"
 
 # wanted_tools: ours, those that the model asks for, and more from the caller.

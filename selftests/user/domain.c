@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A page table under test, and the driver that it has.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "domain.h"
+#include "shim.h"
+
+/* --- the driver ------------------------------------------------------------------ */
+
+void bracket_begin(struct domain *d, struct bracket *bracket)
+{
+	io_pgtable_deferred_flush_begin(d->ops, &bracket->limbo);
+	bracket->open = true;
+	bracket->done = false;
+}
+
+void bracket_forget(struct domain *d, struct bracket *bracket)
+{
+	hw_forget(&d->hw);
+	d->nr_unflushed = 0;
+	bracket->done = true;
+}
+
+void bracket_end(struct domain *d, struct bracket *bracket, bool completed)
+{
+	if (completed && !bracket->done)
+		bracket_forget(d, bracket);
+	io_pgtable_deferred_flush_end(d->ops, &bracket->limbo, completed);
+	bracket->open = false;
+	if (completed)
+		d->flushes++;
+	else
+		d->failed++;
+}
+
+void domain_flush(struct domain *d, bool completed)
+{
+	struct bracket bracket;
+
+	bracket_begin(d, &bracket);
+	shim_step();
+	bracket_end(d, &bracket, completed);
+}
+
+static void flush_for_library(struct domain *d)
+{
+	domain_flush(d, !d->fails);
+}
+
+static void tlb_flush_all(void *cookie)
+{
+	flush_for_library(cookie);
+}
+
+static void tlb_flush_walk(unsigned long iova, size_t size, size_t granule,
+			   void *cookie)
+{
+	flush_for_library(cookie);
+}
+
+static void tlb_add_page(struct iommu_iotlb_gather *gather, unsigned long iova,
+			 size_t granule, void *cookie)
+{
+	struct domain *d = cookie;
+
+	if (!granule || iova - d->base >= domain_space(d))
+		shim_panic("a leaf of 0x%zx at 0x%lx is gathered", granule, iova);
+	iommu_iotlb_gather_add_range(gather, iova, granule);
+}
+
+static const struct iommu_flush_ops flushes = {
+	.tlb_flush_all = tlb_flush_all,
+	.tlb_flush_walk = tlb_flush_walk,
+};
+
+static const struct iommu_flush_ops gathers = {
+	.tlb_flush_all = tlb_flush_all,
+	.tlb_flush_walk = tlb_flush_walk,
+	.tlb_add_page = tlb_add_page,
+};
+
+/* --- making and freeing ---------------------------------------------------------- */
+
+/* All sizes that the granule has leaves of; the library takes what it can serve. */
+static unsigned long all_sizes(unsigned int granule)
+{
+	switch (granule) {
+	case SZ_4K:
+		return SZ_4K | SZ_2M | SZ_1G;
+	case SZ_16K:
+		return SZ_16K | SZ_32M;
+	default:
+		return SZ_64K | SZ_512M | SZ_4T;
+	}
+}
+
+static void init_cfg(struct domain *d)
+{
+	const struct shape *shape = d->shape;
+
+	d->cfg.quirks = shape->quirks;
+	d->cfg.pgsize_bitmap = all_sizes(shape->granule);
+	d->cfg.ias = shape->ias;
+	d->cfg.oas = shape->oas;
+	d->cfg.coherent_walk = shape->flags & SHAPE_COHERENT;
+	d->cfg.tlb = shape->flags & SHAPE_GATHERS ? &gathers : &flushes;
+	if (shape->flags & SHAPE_NO_TLB)
+		d->cfg.tlb = NULL;
+	d->cfg.iommu_dev = &d->dev;
+}
+
+struct domain *domain_new(const struct shape *shape, struct choice *choice)
+{
+	struct domain *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		shim_panic("out of memory");
+	d->shape = shape;
+	d->dev.name = shape->name;
+	d->dev.node = choose_freely(choice, SHIM_NODES);
+	d->dev.ops = shape->flags & SHAPE_UNMAPS ? "yes" : NULL;
+	init_cfg(d);
+	d->ops = io_pgtable_deferred_alloc(shape->fmt, &d->cfg, d);
+	if (!d->ops) {
+		if (atomic_read(&d->dev.references))
+			shim_panic("no page table, and yet a reference");
+		free(d);
+		return NULL;
+	}
+	hw_init(&d->hw, shape->fmt, &d->cfg, choice);
+	if (d->hw.ias != shape->ias || d->hw.shift != (unsigned int)ilog2(shape->granule))
+		shim_panic("the hardware is told of %u bits and pages of 2^%u",
+			   d->hw.ias, d->hw.shift);
+	model_init(&d->model, shape->ias);
+	model_shape(&d->model, shape->granule, false);
+	d->model.top = 1ull << hw_shift(&d->hw, d->hw.start);
+	if (shape->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1)
+		d->base = ~0ull << shape->ias;
+	return d;
+}
+
+/* The device stays, as long as the library holds on to it. */
+static struct domain *dying;
+
+void domain_free(struct domain *d)
+{
+	unsigned int i;
+
+	if (d->flights)
+		shim_panic("the test frees a page table in use");
+	for (i = 0; i < BRACKETS; i++)
+		if (d->brackets[i].open)
+			bracket_end(d, &d->brackets[i], true);
+	d->hw.enabled = false;
+	hw_forget(&d->hw);
+	io_pgtable_deferred_free(d->ops);
+	d->ops = NULL;
+	model_destroy(&d->model);
+	/* Chained by a pointer that is of no other use any more */
+	d->flights = (struct flight *)dying;
+	dying = d;
+}
+
+void domain_bury(void)
+{
+	while (dying) {
+		struct domain *d = dying;
+
+		if (atomic_read(&d->dev.references))
+			shim_panic("the page table \"%s\" is gone, but not its device",
+				   d->shape->name);
+		dying = (struct domain *)d->flights;
+		free(d);
+	}
+}
+
+u64 domain_leaf_size(const struct domain *d, unsigned int nr)
+{
+	unsigned long sizes = d->cfg.pgsize_bitmap;
+
+	for (; nr && sizes; nr--)
+		sizes &= sizes - 1;
+	return sizes & -sizes;
+}
+
+/* --- who may do what where ------------------------------------------------------- */
+
+void domain_unflushed(struct domain *d, u64 start, u64 end)
+{
+	struct range *last;
+
+	hw_age(&d->hw, start, end);
+	if (d->nr_unflushed < UNFLUSHED) {
+		d->unflushed[d->nr_unflushed++] = (struct range) { start, end };
+		return;
+	}
+	last = &d->unflushed[UNFLUSHED - 1];
+	last->start = min(last->start, start);
+	last->end = max(last->end, end);
+}
+
+bool domain_is_unflushed(const struct domain *d, u64 iova)
+{
+	unsigned int i;
+
+	for (i = 0; i < d->nr_unflushed; i++)
+		if (iova >= d->unflushed[i].start && iova < d->unflushed[i].end)
+			return true;
+	return false;
+}
+
+/* A block at the edge is in use as a whole. */
+static struct range widen(const struct domain *d, struct range range)
+{
+	const struct run *run = model_find(&d->model, range.start);
+
+	if (run)
+		range.start = min(range.start, ALIGN_DOWN(range.start, run->leaf));
+	run = model_find(&d->model, range.end - 1);
+	if (run)
+		range.end = max(range.end, ALIGN(range.end, run->leaf));
+	return range;
+}
+
+bool flight_begin(struct domain *d, struct flight *flight)
+{
+	const struct flight *other;
+
+	flight->wide = widen(d, flight->range);
+	for (other = d->flights; other; other = other->next)
+		if (flight->wide.start < other->wide.end &&
+		    other->wide.start < flight->wide.end)
+			return false;
+	d->calls++;
+	flight->next = d->flights;
+	d->flights = flight;
+	return true;
+}
+
+void flight_end(struct domain *d, struct flight *flight)
+{
+	if (d->flights != flight)
+		shim_panic("calls end in another order than they began");
+	d->flights = flight->next;
+}
+
+const struct flight *flight_at(const struct domain *d, u64 iova)
+{
+	const struct flight *f = d->flights;
+
+	while (f && (iova < f->wide.start || iova >= f->wide.end))
+		f = f->next;
+	return f;
+}

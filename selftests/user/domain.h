@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A page table under test: the library's, the model's and the hardware's side.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef USER_DOMAIN_H
+#define USER_DOMAIN_H
+
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/device.h>
+
+#include "../io_pgtable/model.h"
+#include "hardware.h"
+
+/* What page tables may look like; a line of shapes.c each */
+struct shape {
+	const char *name;
+	enum io_pgtable_fmt fmt;
+	unsigned int granule;	/* bytes of a page of the walker's */
+	unsigned int ias;
+	unsigned int oas;
+	unsigned long quirks;
+	unsigned int flags;
+};
+
+#define SHAPE_COHERENT	BIT(0)	/* the walker snoops */
+#define SHAPE_GATHERS	BIT(1)	/* the driver flushes leaf by leaf */
+#define SHAPE_UNMAPS	BIT(2)	/* DMA mappings have to be undone */
+#define SHAPE_NO_TLB	BIT(3)	/* no flush callbacks at all */
+
+extern const struct shape shapes[];
+extern const unsigned int nr_shapes;
+
+/* Flushes that have begun and not ended */
+#define BRACKETS	3
+
+struct bracket {
+	struct io_pgtable_deferred_limbo limbo;
+	bool open;
+	bool done;	/* the hardware has forgotten */
+};
+
+/* Ranges that were unmapped and not flushed; the last takes what has no room */
+#define UNFLUSHED	12
+
+struct range {
+	u64 start;
+	u64 end;
+};
+
+/*
+ * struct flight - a call under way
+ * @next: of the same page table
+ * @range: what it is to map or unmap
+ * @wide: with the blocks at its edges, where nobody else may
+ * @to: where a map puts the range
+ * @maps: it is a map
+ */
+struct flight {
+	struct flight *next;
+	struct range range;
+	struct range wide;
+	u64 to;
+	bool maps;
+};
+
+/*
+ * struct domain - a page table
+ * @base: of the IOVAs; above the hole in the middle for TTBR1
+ * @fails: flushes that the library asks for do not complete
+ * @calls: to map or unmap, so far
+ * @flushes: that have completed, whoever asked
+ * @failed: that have not
+ */
+struct domain {
+	const struct shape *shape;
+	struct device dev;
+	struct io_pgtable_cfg cfg;
+	struct io_pgtable_ops *ops;
+	struct model model;
+	struct hw hw;
+	u64 base;
+	struct bracket brackets[BRACKETS];
+	struct range unflushed[UNFLUSHED];
+	unsigned int nr_unflushed;
+	struct flight *flights;
+	bool fails;
+	unsigned long calls;
+	unsigned long flushes;
+	unsigned long failed;
+};
+
+/* Return: NULL when the library has not made one */
+struct domain *domain_new(const struct shape *shape, struct choice *choice);
+
+/* Takes it from the hardware, flushes, and gives it to the library */
+void domain_free(struct domain *d);
+
+/* When nothing is pending any more: all that were freed have to be gone */
+void domain_bury(void);
+
+/* The levels' leaf sizes that may be mapped, smallest first; 0 past the last */
+u64 domain_leaf_size(const struct domain *d, unsigned int nr);
+
+static inline u64 domain_space(const struct domain *d)
+{
+	return 1ull << d->shape->ias;
+}
+
+/* In steps, so that other things happen between them */
+void bracket_begin(struct domain *d, struct bracket *bracket);
+void bracket_forget(struct domain *d, struct bracket *bracket);
+void bracket_end(struct domain *d, struct bracket *bracket, bool completed);
+void domain_flush(struct domain *d, bool completed);
+
+/* Unmapped, as far as the library is concerned */
+void domain_unflushed(struct domain *d, u64 start, u64 end);
+bool domain_is_unflushed(const struct domain *d, u64 iova);
+
+/* False if somebody is busy there */
+bool flight_begin(struct domain *d, struct flight *flight);
+void flight_end(struct domain *d, struct flight *flight);
+const struct flight *flight_at(const struct domain *d, u64 iova);
+
+/* What a leaf ought to look like; the mask says which bits count */
+u64 domain_descriptor(const struct domain *d, u32 prot, int level, u64 *mask);
+unsigned int domain_memory_type(const struct domain *d, u64 descriptor);
+unsigned int domain_wanted_type(const struct domain *d, u32 prot);
+
+/* A device accesses iova: is what comes of it right, here and now? */
+void domain_access(struct domain *d, u64 iova);
+
+/* The same where no call is under way, and the table alone is to be seen */
+void domain_check_walk(struct domain *d, u64 iova);
+
+/* Everything: each leaf, each count. Return: how many tables are reached. */
+unsigned long domain_check(struct domain *d);
+
+#endif /* USER_DOMAIN_H */

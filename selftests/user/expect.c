@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a descriptor has to say for a mapping, and what a device has to see.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include "domain.h"
+#include "shim.h"
+
+static bool is_stage_2(const struct domain *d)
+{
+	return d->shape->fmt == ARM_32_LPAE_S2 || d->shape->fmt == ARM_64_LPAE_S2;
+}
+
+/* Stage 1: AF, nG, SH, AP[2:1], UXN and PXN, NS, and DBM where dirt is tracked */
+static u64 stage_1(const struct domain *d, u32 prot)
+{
+	u64 descriptor = 1ull << 10 | 1ull << 11;
+
+	descriptor |= prot & IOMMU_CACHE ? 3ull << 8 : 2ull << 8;
+	if (!(prot & IOMMU_WRITE))
+		descriptor |= 1ull << 7;
+	else if (d->shape->quirks & IO_PGTABLE_QUIRK_ARM_HD)
+		descriptor |= 1ull << 51;
+	descriptor |= prot & IOMMU_PRIV ? 0 : 1ull << 6;
+	descriptor |= prot & IOMMU_NOEXEC ? 3ull << 53 : 0;
+	descriptor |= d->shape->quirks & IO_PGTABLE_QUIRK_ARM_NS ? 1ull << 5 : 0;
+	return descriptor;
+}
+
+/* Stage 2: AF, SH, S2AP, XN */
+static u64 stage_2(u32 prot)
+{
+	u64 descriptor = 1ull << 10;
+
+	descriptor |= prot & IOMMU_CACHE ? 3ull << 8 : 2ull << 8;
+	descriptor |= prot & IOMMU_READ ? 1ull << 6 : 0;
+	descriptor |= prot & IOMMU_WRITE ? 2ull << 6 : 0;
+	descriptor |= prot & IOMMU_NOEXEC ? 3ull << 53 : 0;
+	return descriptor;
+}
+
+/* The type of memory is compared apart, and 58:55 are software's. */
+u64 domain_descriptor(const struct domain *d, u32 prot, int level, u64 *mask)
+{
+	u64 descriptor = is_stage_2(d) ? stage_2(prot) : stage_1(d, prot);
+	u64 memory = is_stage_2(d) ? 0xf << 2 : 7 << 2;
+	u64 address = GENMASK_ULL(47, d->hw.shift);
+
+	if (d->hw.wide)
+		address |= 0xf << 12;
+	*mask = ~(memory | address | 0xfull << 55);
+	return descriptor | (level < HW_LEVELS - 1 ? 1 : 3);
+}
+
+/* As a byte of MAIR, or as the four bits that stage 2 has in its place */
+unsigned int domain_memory_type(const struct domain *d, u64 descriptor)
+{
+	if (is_stage_2(d))
+		return descriptor >> 2 & 0xf;
+	return d->hw.mair >> 8 * (descriptor >> 2 & 7) & 0xff;
+}
+
+/* Device nGnRE (stage 2: nGnRnE or nGnRE), write-back, or non-cacheable */
+unsigned int domain_wanted_type(const struct domain *d, u32 prot)
+{
+	if (prot & IOMMU_MMIO)
+		return is_stage_2(d) ? 0x1 : 0x04;
+	if (prot & IOMMU_CACHE)
+		return is_stage_2(d) ? 0xf : 0xff;
+	return is_stage_2(d) ? 0x5 : 0x44;
+}
+
+static bool leaf_is_right(const struct domain *d, const struct hw_leaf *leaf,
+			  u64 iova, const struct run *run)
+{
+	u64 mask, wanted = domain_descriptor(d, run->prot, leaf->level, &mask);
+
+	return leaf->pa + (iova - leaf->iova) == run->paddr + (iova - run->start) &&
+	       leaf->size == run->leaf &&
+	       (leaf->descriptor & mask) == wanted &&
+	       domain_memory_type(d, leaf->descriptor) ==
+	       domain_wanted_type(d, run->prot);
+}
+
+static void judge(const struct domain *d, u64 iova, const struct hw_leaf *leaf,
+		  const char *how)
+{
+	const struct run *run = model_find(&d->model, iova);
+
+	if (leaf && run) {
+		if (!leaf_is_right(d, leaf, iova, run))
+			shim_panic("%s at 0x%llx finds 0x%llx, of 0x%llx; mapped is 0x%llx, of 0x%llx, prot 0x%x",
+				   how, iova, leaf->descriptor, leaf->size,
+				   run->paddr + (iova - run->start), run->leaf,
+				   run->prot);
+	} else if (leaf) {
+		shim_panic("%s at 0x%llx finds 0x%llx, where nothing is mapped",
+			   how, iova, leaf->descriptor);
+	} else if (run) {
+		shim_panic("%s at 0x%llx finds nothing; mapped is 0x%llx",
+			   how, iova, run->paddr + (iova - run->start));
+	}
+}
+
+/*
+ * While a call is under way in its range, a device may see what was there, what is
+ * to be there, or nothing. What is left of a block at the edge stays all the time.
+ */
+static void judge_in_flight(const struct domain *d, const struct flight *flight,
+			    u64 iova, const struct hw_leaf *leaf)
+{
+	u64 offset = iova - flight->range.start;
+	bool inside = offset < flight->range.end - flight->range.start;
+	const struct run *run = model_find(&d->model, iova);
+	u64 pa;
+
+	if (!leaf) {
+		if (run && !inside)
+			shim_panic("a walk at 0x%llx finds nothing while a neighbour is unmapped",
+				   iova);
+		return;
+	}
+	pa = leaf->pa + (iova - leaf->iova);
+	if (run && run->paddr + (iova - run->start) == pa)
+		return;
+	if (inside && flight->maps && pa == flight->to + offset)
+		return;
+	if (!domain_is_unflushed(d, iova))
+		shim_panic("a walk at 0x%llx during a call finds 0x%llx", iova,
+			   leaf->descriptor);
+}
+
+void domain_access(struct domain *d, u64 iova)
+{
+	const struct flight *flight = flight_at(d, iova);
+	const struct hw_tlb *known = hw_find(&d->hw, iova);
+	struct hw_leaf leaf;
+	bool found;
+
+	if (!d->hw.enabled)
+		return;
+	if (known) {
+		if (!known->old && !flight)
+			judge(d, iova, &known->leaf, "the TLB");
+		return;
+	}
+	found = hw_walk(&d->hw, iova, &leaf);
+	if (flight)
+		judge_in_flight(d, flight, iova, found ? &leaf : NULL);
+	else if (model_find(&d->model, iova) || !domain_is_unflushed(d, iova))
+		judge(d, iova, found ? &leaf : NULL, "a walk");
+	if (found) {
+		hw_remember(&d->hw, &leaf);
+		if (domain_is_unflushed(d, iova))
+			hw_age(&d->hw, leaf.iova, leaf.iova + leaf.size);
+	}
+}
+
+void domain_check_walk(struct domain *d, u64 iova)
+{
+	struct hw_leaf leaf;
+	bool found = hw_walk(&d->hw, iova, &leaf);
+
+	if (model_find(&d->model, iova) || !domain_is_unflushed(d, iova))
+		judge(d, iova, found ? &leaf : NULL, "a walk");
+}

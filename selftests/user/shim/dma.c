@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a walker that does not snoop sees: memory as it was when last cleaned.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include "arena.h"
+#include "shim.h"
+
+static struct frame *frame_of(dma_addr_t dma)
+{
+	return &frames[(dma - shim_phys_base) >> PAGE_SHIFT];
+}
+
+/*
+ * Byte by byte what was asked for. Hardware cleans whole lines, and may clean
+ * more at any time: that must not be counted on.
+ */
+void shim_clean(const volatile void *address, size_t size)
+{
+	size_t at = virt_to_phys(address) - shim_phys_base;
+	size_t i;
+
+	if (!shim_is_allocated(shim_phys_base + at, size))
+		shim_panic("memory is cleaned that is not allocated");
+	if (IS_ALIGNED(at | size, sizeof(u64))) {
+		for (i = at; i < at + size; i += sizeof(u64))
+			__atomic_store_n((u64 *)(arena_cleaned + i),
+					 __atomic_load_n((u64 *)(arena + i),
+							 __ATOMIC_RELAXED),
+					 __ATOMIC_RELAXED);
+	} else {
+		memcpy(arena_cleaned + at, arena + at, size);
+	}
+	shim_step();
+}
+
+u64 shim_word(phys_addr_t pa, bool cleaned)
+{
+	const char *from = cleaned ? arena_cleaned : arena;
+
+	return __atomic_load_n((const u64 *)(from + (pa - shim_phys_base)),
+			       __ATOMIC_ACQUIRE);
+}
+
+static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool mapped)
+{
+	dma_addr_t at;
+
+	for (at = dma & PAGE_MASK; at < dma + size; at += PAGE_SIZE) {
+		struct frame *frame = frame_of(at);
+
+		if (frame->mapped == mapped && dev->ops)
+			shim_panic("0x%llx is %s twice", at,
+				   mapped ? "mapped" : "unmapped");
+		frame->mapped = mapped;
+		frame->unmaps = dev->ops;
+	}
+}
+
+/* Where a mapping goes that is not one-to-one: to no memory at all */
+#define MOVED		BIT_ULL(40)
+
+dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
+				enum dma_data_direction dir, unsigned long attrs)
+{
+	phys_addr_t pa = virt_to_phys(address);
+
+	shim_step();
+	if (shim_fails())
+		return DMA_MAPPING_ERROR;
+	if (!shim_is_allocated(pa, size))
+		shim_panic("0x%llx is mapped for DMA and not allocated", pa);
+	if (dev->moves)
+		return pa ^ MOVED;
+	mark_mapped(dev, pa, size, true);
+	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+		shim_clean(address, size);
+	return pa;
+}
+
+void dma_unmap_single_attrs(struct device *dev, dma_addr_t dma, size_t size,
+			    enum dma_data_direction dir, unsigned long attrs)
+{
+	if (dev->moves)
+		return;
+	if (!shim_is_allocated(dma, size))
+		shim_panic("0x%llx is unmapped for DMA and not allocated", dma);
+	mark_mapped(dev, dma, size, false);
+}
+
+void dma_sync_single_for_device(struct device *dev, dma_addr_t dma, size_t size,
+				enum dma_data_direction dir)
+{
+	if (!shim_is_allocated(dma, size) || !frame_of(dma)->mapped ||
+	    !frame_of(dma + size - 1)->mapped)
+		shim_panic("0x%llx is synced and not mapped for DMA", dma);
+	shim_clean(phys_to_virt(dma), size);
+}
+
+void dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
+			     enum dma_data_direction dir)
+{
+}

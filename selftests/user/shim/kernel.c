@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Messages, parameters, debugfs, work and shrinkers.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <errno.h>
+#include <pthread.h>
+
+#include <linux/debugfs.h>
+#include <linux/ktime.h>
+#include <linux/seq_file.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+
+#include "quiet.h"
+#include "shim.h"
+
+/* --- failures and messages ----------------------------------------------------- */
+
+void (*shim_context)(void);
+unsigned int shim_warnings_expected;
+char shim_message[256];
+bool shim_verbose;
+
+void shim_panic(const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "# ");
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "\n");
+	if (shim_context)
+		shim_context();
+	fflush(NULL);
+	abort();
+}
+
+void shim_warn(const char *file, int line, const char *fmt, ...)
+{
+	char text[256];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	if (!shim_warnings_expected)
+		shim_panic("warning at %s:%d: %s", file, line, text);
+	shim_warnings_expected--;
+}
+
+void shim_print(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(shim_message, sizeof(shim_message), fmt, args);
+	va_end(args);
+	if (shim_verbose)
+		fprintf(stderr, "# %s\n", shim_message);
+}
+
+/* One microsecond a look */
+ktime_t ktime_get(void)
+{
+	static ktime_t now;
+
+	return __atomic_add_fetch(&now, 1000, __ATOMIC_RELAXED);
+}
+
+int kstrtoul(const char *text, unsigned int base, unsigned long *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoul(text, &end, base);
+	if (*end == '\n')
+		end++;
+	if (errno)
+		return -ERANGE;
+	return *end ? -EINVAL : 0;
+}
+
+ssize_t strscpy(char *to, const char *from, size_t size)
+{
+	size_t len = strnlen(from, size);
+
+	if (!size)
+		return -E2BIG;
+	if (len == size) {
+		memcpy(to, from, size - 1);
+		to[size - 1] = '\0';
+		return -E2BIG;
+	}
+	memcpy(to, from, len + 1);
+	return len;
+}
+
+/* --- the module ---------------------------------------------------------------- */
+
+atomic_long_t shim_module_refs;
+
+void __module_get(struct module *module)
+{
+	atomic_long_inc(&shim_module_refs);
+}
+
+bool try_module_get(struct module *module)
+{
+	__module_get(module);
+	return true;
+}
+
+void module_put(struct module *module)
+{
+	if (atomic_long_dec_return(&shim_module_refs) < 0)
+		shim_panic("the module is let go once too often");
+}
+
+#define PARAMS		16
+
+static struct {
+	const struct kernel_param_ops *ops;
+	struct kernel_param param;
+} params[PARAMS];
+static unsigned int nr_params;
+
+void shim_param_add(const char *name, const struct kernel_param_ops *ops, void *arg)
+{
+	if (nr_params == PARAMS)
+		shim_panic("more than %u parameters", PARAMS);
+	params[nr_params].ops = ops;
+	params[nr_params].param.name = name;
+	params[nr_params++].param.arg = arg;
+}
+
+static int param_index(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_params; i++)
+		if (!strcmp(params[i].param.name, name))
+			return i;
+	shim_panic("no parameter %s", name);
+}
+
+int shim_param_set(const char *name, const char *value)
+{
+	int i = param_index(name);
+
+	return params[i].ops->set(value, &params[i].param);
+}
+
+long shim_param_get(const char *name)
+{
+	int i = param_index(name);
+	char text[64];
+
+	params[i].ops->get(text, &params[i].param);
+	return text[0] == 'Y' ? 1 : strtol(text, NULL, 10);
+}
+
+int param_set_bool(const char *value, const struct kernel_param *param)
+{
+	bool yes = strchr("yY1", *value);
+
+	if (!yes && !strchr("nN0", *value))
+		return -EINVAL;
+	WRITE_ONCE(*(bool *)param->arg, yes);
+	return 0;
+}
+
+int param_get_bool(char *buffer, const struct kernel_param *param)
+{
+	return sprintf(buffer, "%c\n", *(bool *)param->arg ? 'Y' : 'N');
+}
+
+#define PARAM(name, type, fmt)						\
+int param_set_##name(const char *value, const struct kernel_param *param) \
+{									\
+	unsigned long n;						\
+	int ret = kstrtoul(value, 0, &n);				\
+									\
+	if (!ret)							\
+		WRITE_ONCE(*(type *)param->arg, n);			\
+	return ret;							\
+}									\
+int param_get_##name(char *buffer, const struct kernel_param *param)	\
+{									\
+	return sprintf(buffer, fmt "\n", *(type *)param->arg);		\
+}
+
+PARAM(int, int, "%d")
+PARAM(uint, unsigned int, "%u")
+PARAM(ulong, unsigned long, "%lu")
+
+/* --- debugfs ------------------------------------------------------------------- */
+
+#define FILES		64
+
+struct dentry {
+	const char *name;
+	void *data;
+	const struct file_operations *fops;
+};
+
+static struct dentry files[FILES];
+static unsigned int nr_files;
+
+struct dentry *debugfs_create_file(const char *name, unsigned int mode,
+				   struct dentry *parent, void *data,
+				   const struct file_operations *fops)
+{
+	if (nr_files == FILES)
+		shim_panic("more than %u files", FILES);
+	files[nr_files] = (struct dentry) { name, data, fops };
+	return &files[nr_files++];
+}
+
+struct dentry *debugfs_create_dir(const char *name, struct dentry *parent)
+{
+	return debugfs_create_file(name, 0, parent, NULL, NULL);
+}
+
+static int ulong_get(void *data, u64 *value)
+{
+	*value = READ_ONCE(*(unsigned long *)data);
+	return 0;
+}
+
+static const struct file_operations ulong_fops = {
+	.get = ulong_get,
+	.fmt = "%llu\n",
+};
+
+void debugfs_create_ulong(const char *name, unsigned int mode,
+			  struct dentry *parent, unsigned long *value)
+{
+	debugfs_create_file(name, mode, parent, value, &ulong_fops);
+}
+
+/* With a folder goes all there is. */
+void debugfs_remove(struct dentry *dentry)
+{
+	nr_files = 0;
+}
+
+unsigned int shim_debugfs_files(void)
+{
+	return nr_files;
+}
+
+static const struct dentry *find_file(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_files; i++)
+		if (files[i].fops && !strcmp(files[i].name, name))
+			return &files[i];
+	return NULL;
+}
+
+ssize_t shim_debugfs_read(const char *name, char *text, size_t size)
+{
+	struct seq_file seq = { .text = text, .size = size };
+	const struct dentry *file = find_file(name);
+	u64 value;
+
+	if (!file)
+		return -1;
+	seq.private = file->data;
+	if (file->fops->show)
+		return file->fops->show(&seq, NULL) ? -1 : (ssize_t)seq.used;
+	if (!file->fops->get || file->fops->get(file->data, &value))
+		return -1;
+	return snprintf(text, size, "%llu\n", value);
+}
+
+int shim_debugfs_write(const char *name, u64 value)
+{
+	const struct dentry *file = find_file(name);
+
+	return file && file->fops->set ? file->fops->set(file->data, value) : -1;
+}
+
+long shim_stat(const char *name)
+{
+	char text[64];
+
+	if (shim_debugfs_read(name, text, sizeof(text)) < 0)
+		return -1;
+	return strtol(text, NULL, 10);
+}
+
+void seq_printf(struct seq_file *seq, const char *fmt, ...)
+{
+	size_t room = seq->size - seq->used;
+	va_list args;
+	int len;
+
+	va_start(args, fmt);
+	len = vsnprintf(seq->text + seq->used, room, fmt, args);
+	va_end(args);
+	if (len < 0 || (size_t)len >= room)
+		shim_panic("no room for the text of a file");
+	seq->used += len;
+}
+
+/* --- work ---------------------------------------------------------------------- */
+
+struct workqueue_struct {
+	struct list_head works;
+	int max_active;
+	int active;
+};
+
+#define QUEUES		4
+
+static pthread_mutex_t work_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct workqueue_struct *queues[QUEUES];
+
+struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
+					 int max_active, ...)
+{
+	struct workqueue_struct *wq = kzalloc(sizeof(*wq), GFP_KERNEL);
+	unsigned int i = 0;
+
+	if (!wq)
+		return NULL;
+	INIT_LIST_HEAD(&wq->works);
+	wq->max_active = max_active;
+	while (i < QUEUES && queues[i])
+		i++;
+	if (i == QUEUES)
+		shim_panic("more than %u workqueues", QUEUES);
+	queues[i] = wq;
+	return wq;
+}
+
+void workqueue_set_max_active(struct workqueue_struct *wq, int max_active)
+{
+	wq->max_active = max_active;
+}
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	bool queued;
+
+	shim_step();
+	quiet_lock(&work_mutex);
+	queued = !work->pending;
+	if (queued) {
+		__atomic_store_n(&work->pending, true, __ATOMIC_RELAXED);
+		work->wq = wq;
+		list_add_tail(&work->node, &wq->works);
+	}
+	quiet_unlock(&work_mutex);
+	return queued;
+}
+
+static struct work_struct *take_work(struct workqueue_struct *wq)
+{
+	struct work_struct *work = NULL;
+
+	quiet_lock(&work_mutex);
+	if (wq && !list_empty(&wq->works) && wq->active < wq->max_active) {
+		work = list_first_entry(&wq->works, struct work_struct, node);
+		list_del_init(&work->node);
+		__atomic_store_n(&work->pending, false, __ATOMIC_RELAXED);
+		wq->active++;
+	}
+	quiet_unlock(&work_mutex);
+	return work;
+}
+
+static bool run_work_of(struct workqueue_struct *wq)
+{
+	struct work_struct *work = take_work(wq);
+	struct shim_cpu cpu;
+
+	if (!work)
+		return false;
+	shim_cpu_enter(&cpu);
+	/* It may free itself. */
+	work->func(work);
+	shim_cpu_leave(&cpu);
+	quiet_lock(&work_mutex);
+	wq->active--;
+	quiet_unlock(&work_mutex);
+	return true;
+}
+
+bool shim_run_work(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < QUEUES; i++)
+		if (run_work_of(queues[i]))
+			return true;
+	return false;
+}
+
+void drain_workqueue(struct workqueue_struct *wq)
+{
+	might_sleep();
+	for (;;) {
+		bool done;
+
+		quiet_lock(&work_mutex);
+		done = list_empty(&wq->works) && !wq->active;
+		quiet_unlock(&work_mutex);
+		if (done)
+			return;
+		if (!run_work_of(wq)) {
+#ifdef SHIM_THREADS
+			sched_yield();
+#else
+			shim_panic("a workqueue is drained by its own work");
+#endif
+		}
+	}
+}
+
+void destroy_workqueue(struct workqueue_struct *wq)
+{
+	unsigned int i;
+
+	drain_workqueue(wq);
+	for (i = 0; i < QUEUES; i++)
+		if (queues[i] == wq)
+			queues[i] = NULL;
+	kfree(wq);
+}
+
+bool flush_work(struct work_struct *work)
+{
+	if (!work->wq)
+		return false;
+	drain_workqueue(work->wq);
+	return true;
+}
+
+bool cancel_work_sync(struct work_struct *work)
+{
+	return flush_work(work);
+}
+
+/* --- shrinkers ------------------------------------------------------------------ */
+
+#define SHRINKERS	4
+
+static struct shrinker *shrinkers[SHRINKERS];
+
+struct shrinker *shrinker_alloc(unsigned int flags, const char *fmt, ...)
+{
+	struct shrinker *shrinker = kzalloc(sizeof(*shrinker), GFP_KERNEL);
+
+	if (shrinker)
+		shrinker->flags = flags;
+	return shrinker;
+}
+
+void shrinker_register(struct shrinker *shrinker)
+{
+	unsigned int i = 0;
+
+	while (i < SHRINKERS && shrinkers[i])
+		i++;
+	if (i == SHRINKERS)
+		shim_panic("more than %u shrinkers", SHRINKERS);
+	shrinkers[i] = shrinker;
+}
+
+void shrinker_free(struct shrinker *shrinker)
+{
+	unsigned int i;
+
+	for (i = 0; i < SHRINKERS; i++)
+		if (shrinkers[i] == shrinker)
+			shrinkers[i] = NULL;
+	kfree(shrinker);
+}
+
+unsigned long shim_shrink_count(void)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+	unsigned long nr, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < SHRINKERS; i++) {
+		nr = shrinkers[i] ? shrinkers[i]->count_objects(shrinkers[i], &sc) : 0;
+		sum += nr == SHRINK_EMPTY ? 0 : nr;
+	}
+	return sum;
+}
+
+unsigned long shim_shrink(unsigned long nr)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nr_to_scan = nr };
+	unsigned long freed, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < SHRINKERS; i++) {
+		freed = shrinkers[i] ? shrinkers[i]->scan_objects(shrinkers[i], &sc) :
+				       SHRINK_STOP;
+		sum += freed == SHRINK_STOP ? 0 : freed;
+	}
+	return sum;
+}

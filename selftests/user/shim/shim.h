@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a test does to the small kernel that the library runs in.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef SHIM_H
+#define SHIM_H
+
+#include <linux/dma-mapping.h>
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+
+/* --- failures ---------------------------------------------------------------- */
+
+/* Tells what is wrong, calls shim_context, and aborts */
+void shim_panic(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__));
+extern void (*shim_context)(void);
+
+/* Warnings of the library that are expected: counted down instead of failing */
+extern unsigned int shim_warnings_expected;
+
+/* The last message of the library; "" when there was none since this was cleared */
+extern char shim_message[256];
+extern bool shim_verbose;
+
+/* --- CPUs -------------------------------------------------------------------- */
+
+/*
+ * struct shim_cpu - somebody who runs the library's code
+ * @below: whom it has interrupted, as far as this thread is concerned
+ * @reading_since: when its RCU read-side section began, 0 outside
+ * @readers: how deep in such sections it is
+ * @locks: spinlocks held
+ * @irqs_off: interrupts disabled
+ * @atomic: may not sleep for a reason of its own
+ */
+struct shim_cpu {
+	struct shim_cpu *below;
+	u64 reading_since;
+	unsigned int readers;
+	unsigned int locks;
+	bool irqs_off;
+	bool atomic;
+};
+
+extern __thread struct shim_cpu *shim_cpu;
+
+/* Until it leaves, this thread is another CPU; the one before stands still. */
+void shim_cpu_enter(struct shim_cpu *cpu);
+void shim_cpu_leave(struct shim_cpu *cpu);
+
+/*
+ * Called when shim_steps accesses have been made, between two of them, with locked
+ * set where the CPU that stands still has a spinlock. Sets shim_steps anew.
+ */
+extern void (*shim_hook)(bool locked);
+#define SHIM_NO_STEPS		LONG_MAX
+
+/* Let one callback, or one item of work, run. Return: false if none could. */
+bool shim_run_rcu(void);
+bool shim_run_work(void);
+unsigned int shim_rcu_waiting(void);
+
+/* What need_resched() says how many times in a row; then no */
+extern unsigned int shim_resched;
+
+/* --- memory ------------------------------------------------------------------ */
+
+/* Where the arena begins for the hardware; changed while nothing is allocated */
+extern phys_addr_t shim_phys_base;
+
+void shim_memory_init(void);
+
+/* Table pages and objects that are allocated */
+extern long shim_pages;
+extern long shim_objects;
+
+/* memcg to charge __GFP_ACCOUNT to, 1 to SHIM_GROUPS - 1 */
+extern unsigned int shim_group;
+long shim_charged(unsigned int group);
+long shim_node_stat(int node, enum node_stat_item item);
+long shim_group_stat(unsigned int group, enum node_stat_item item);
+
+/* A page goes: nobody may know it any more */
+extern void (*shim_on_free)(phys_addr_t pa, size_t size);
+
+/* Is the whole of a range in pages that are allocated? */
+bool shim_is_allocated(phys_addr_t pa, size_t size);
+
+/*
+ * struct shim_fail - which allocations fail
+ * @after: this many more succeed, one fails; LONG_MAX for none
+ * @every: one in so many fails, 0 for none
+ * @calls: allocations since this was last set to 0
+ * @failed: how many of them have failed
+ *
+ * Pages, objects and DMA mappings alike.
+ */
+struct shim_fail {
+	long after;
+	unsigned long every;
+	unsigned long calls;
+	unsigned long failed;
+};
+
+extern struct shim_fail shim_fail;
+bool shim_fails(void);
+
+/* --- what a walker that does not snoop sees ------------------------------------ */
+
+/* The word at pa as memory has it, or as it was when last cleaned */
+u64 shim_word(phys_addr_t pa, bool cleaned);
+
+/* --- the rest ------------------------------------------------------------------ */
+
+int shim_param_set(const char *name, const char *value);
+long shim_param_get(const char *name);
+
+/* As a file of debugfs reads; -1 when there is none */
+long shim_stat(const char *name);
+ssize_t shim_debugfs_read(const char *name, char *text, size_t size);
+int shim_debugfs_write(const char *name, u64 value);
+unsigned int shim_debugfs_files(void);
+
+/* All shrinkers: what they say they have, and have them free some */
+unsigned long shim_shrink_count(void);
+unsigned long shim_shrink(unsigned long nr);
+
+#endif /* SHIM_H */

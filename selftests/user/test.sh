@@ -1,0 +1,49 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# test.sh: the library in user space, under ASan and UBSan. Speaks KTAP.
+#
+#	USER_SEED	first seed [1]
+#	USER_OPS	random operations in all [200000]
+#	USER_FUZZ	seconds to fuzz after the corpus has been run [10]
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+out=$(cd "$here/../.." && pwd)/build/user
+seed=${USER_SEED:-1}
+ops=${USER_OPS:-200000}
+fuzz=${USER_FUZZ:-10}
+failed=0 number=0
+
+# run NAME COMMAND...
+run()
+{
+	local name=$1 status=0
+
+	shift
+	number=$((number + 1))
+	"$@" > "$out/test-$number.log" 2>&1 || status=$?
+	if [ $status -eq 0 ]; then
+		grep '^# ' "$out/test-$number.log"
+		echo "ok $number $name"
+	else
+		tail -n 40 "$out/test-$number.log" | sed 's/^#* */# /'
+		echo "not ok $number $name # exit status $status"
+		failed=1
+	fi
+}
+
+make --no-print-directory -j2 -C "$here" OUTPUT="$out" >&2 || {
+	echo "user: the tests do not compile: see above" >&2
+	exit 1
+}
+mkdir -p "$out/corpus"
+echo "TAP version 13"
+echo "1..3"
+run "random operations agree with the model" \
+	"$out/12/random" --seed="$seed" --ops="$ops"
+run "every allocation fails in turn" "$out/12/nth" --seed="$seed"
+run "the fuzzer finds nothing in $fuzz seconds" \
+	"$out/12/fuzz" "$out/corpus" "$here/corpus" -max_len=1200 \
+	-max_total_time="$fuzz" -artifact_prefix="$out/" -verbosity=0 -seed="$seed"
+exit $failed

@@ -1,0 +1,801 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What happens to page tables, at random, one thing in the middle of another.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+
+#include "pgtable.h"
+#include "shim.h"
+#include "world.h"
+
+struct world world;
+
+/* Calls that stand still at most; each has a stack of its own in a kernel */
+#define DEPTH		2
+
+/* More than the library keeps when they are empty */
+#define SPARSE_TABLES	12
+
+/* Leaves above which it is time to unmap: a look reads them all */
+#define LEAVES_MAX	3000
+
+/* Pages of the arena above which what is pending is freed first */
+#define PAGES_MAX	4000
+
+static u64 pick(u64 limit)
+{
+	return choose(&world.choice, limit);
+}
+
+/* --- what happens in the middle of something else ------------------------------------ */
+
+static void interrupt(bool locked);
+
+/* How many accesses to memory until something else happens, or never */
+static void set_steps(void)
+{
+	/* A walk is ten of them, a map of some tables thousands. */
+	static const u16 most[] = { 3, 8, 60, 500, 4000 };
+
+	shim_steps = SHIM_NO_STEPS;
+	if (!world.alone && world.depth < DEPTH && pick(world.sparse ? 12 : 3))
+		shim_steps = pick(most[pick(world.sparse ? 3 : ARRAY_SIZE(most))]);
+}
+
+/* Whatever is called stands alone from here, or is interrupted. */
+static long enter(void)
+{
+	long steps = shim_steps;
+
+	world.depth++;
+	set_steps();
+	return steps;
+}
+
+static void leave(long steps)
+{
+	world.depth--;
+	shim_steps = steps;
+}
+
+/* --- where and what ------------------------------------------------------------------ */
+
+static struct domain *pick_domain(void)
+{
+	return world.domains[pick(DOMAINS)];
+}
+
+static u64 page_of(const struct domain *d)
+{
+	return domain_leaf_size(d, 0);
+}
+
+static u64 pick_size(const struct domain *d)
+{
+	u64 dice = pick(100), size;
+
+	if (world.sparse)
+		dice /= 1 + (dice < 98);
+	size = domain_leaf_size(d, dice < 70 ? 0 : dice < 94 ? 1 : 2);
+	return size ? size : page_of(d);
+}
+
+/*
+ * Half of the time at something that is there, else in one of a few places,
+ * the ends of the space among them, so that neighbours meet.
+ */
+static u64 pick_anywhere(const struct domain *d, u64 size)
+{
+	const struct model *model = &d->model;
+	u64 span = page_of(d) << d->hw.bits, iova, dice = pick(100);
+
+	if (dice < 50 && model->nr) {
+		const struct run *run = &model->runs[pick(model->nr)];
+
+		iova = run->start + pick(run->end - run->start);
+		if (dice < 10)
+			iova += size;
+		else if (dice < 20)
+			iova = run->end;
+	} else {
+		iova = pick(3) * (domain_space(d) / 2);
+		if (iova)
+			iova -= span;
+		iova += dice < 80 ? pick(2 * span) :
+				    pick(2 * min(span << d->hw.bits,
+						 domain_space(d) / 2));
+	}
+	iova &= ~(size - 1);
+	return iova < domain_space(d) ? iova : domain_space(d) - size;
+}
+
+/* One of two pages in one of a few tables, which are empty as often as not */
+static u64 pick_sparse(const struct domain *d, u64 size)
+{
+	u64 span = page_of(d) << d->hw.bits, spots = domain_space(d) / span;
+	u64 spot = pick(min_t(u64, spots, SPARSE_TABLES));
+
+	/* Half of them in other tables of the level above */
+	if (spot % 2 && spots >> d->hw.bits > SPARSE_TABLES)
+		spot <<= d->hw.bits;
+	return (spot * span + pick(2) * page_of(d)) & ~(size - 1);
+}
+
+static u64 pick_iova(const struct domain *d, u64 size)
+{
+	if (world.sparse && pick(50))
+		return pick_sparse(d, size);
+	return pick_anywhere(d, size);
+}
+
+static u64 pick_count(const struct domain *d, u64 iova, u64 size)
+{
+	/* Output addresses may be fewer, and 0 is none of them. */
+	u64 room = min((domain_space(d) - iova) / size,
+		       (1ull << d->shape->oas) / size - 1);
+	u64 entries = 1ull << d->hw.bits;
+	u64 most = size == page_of(d) ? 2 * entries + 100 : 6;
+
+	if (world.sparse && pick(50))
+		return 1;
+	/* Mostly few, at times over several tables */
+	if (pick(4))
+		most = size == page_of(d) ? 16 : 2;
+	return min(1 + pick(most), room);
+}
+
+/* Never zero, for a lookup says nothing by zero */
+static u64 pick_paddr(const struct domain *d, u64 size, u64 count)
+{
+	u64 starts = (1ull << d->shape->oas) / size - max_t(u64, count, 1);
+
+	return (1 + pick(starts)) * size;
+}
+
+static gfp_t pick_gfp(void)
+{
+	static const gfp_t more[] = {
+		0, 0, __GFP_ACCOUNT, __GFP_ACCOUNT, __GFP_NOWARN | __GFP_ACCOUNT,
+		__GFP_DMA32, __GFP_HIGHMEM | __GFP_ACCOUNT, __GFP_ZERO,
+	};
+
+	return (pick(2) ? GFP_KERNEL : GFP_ATOMIC) | more[pick(ARRAY_SIZE(more))];
+}
+
+static struct call pick_call(const struct domain *d)
+{
+	struct call call = { .size = pick_size(d) };
+
+	call.iova = pick_iova(d, call.size);
+	call.count = pick_count(d, call.iova, call.size);
+	return call;
+}
+
+/* --- calls --------------------------------------------------------------------------- */
+
+static struct flight flight_of(const struct call *call, bool maps)
+{
+	return (struct flight) {
+		.range = { call->iova, call->iova + call->size * call->count },
+		.to = call->paddr, .maps = maps,
+	};
+}
+
+/*
+ * A map that failed over a table may have cut that off already: the table is gone
+ * as a whole, or is as it was.
+ */
+static void settle_failed_map(struct domain *d, const struct call *call, u64 mapped)
+{
+	u64 at = call->iova + mapped, end = at + call->size;
+	bool smaller = false;
+	size_t i;
+
+	for (i = 0; i < d->model.nr; i++) {
+		const struct run *run = &d->model.runs[i];
+
+		if (run->end <= at || run->start >= end || run->leaf >= call->size)
+			continue;
+		smaller = true;
+		if (d->ops->iova_to_phys(d->ops, d->base + max_t(u64, run->start, at)))
+			return;
+	}
+	if (smaller && mapped < call->size * call->count)
+		model_clear(&d->model, at, end);
+}
+
+/*
+ * What is to come of a map, as far as nothing fails. Where nobody can be asked for a
+ * flush, tables do not give way to blocks.
+ */
+static u64 expect_map(struct domain *d, const struct call *call, u64 count)
+{
+	u64 size = call->size, done = 0;
+	struct model *model = &d->model;
+
+	if (d->cfg.tlb)
+		return model_map(model, call->iova, call->paddr, size, count,
+				 call->prot);
+	for (; count; count--, done += size) {
+		if (!model_is_empty(model, call->iova + done, size))
+			break;
+		model_map(model, call->iova + done, call->paddr + done, size, 1,
+			  call->prot);
+	}
+	return done;
+}
+
+static void judge_map(struct domain *d, const struct call *call, int ret, u64 mapped,
+		      unsigned long flushed, bool refused)
+{
+	u64 replaced = d->model.replaced, wanted;
+	u64 count = call->count;
+
+	if (mapped % call->size || mapped > call->size * count)
+		shim_panic("map has mapped 0x%llx of 0x%llx", mapped,
+			   call->size * count);
+	if (ret == -ENOMEM || ret == -EIO) {
+		if (!refused)
+			shim_panic("map: %d, and nothing has failed", ret);
+		count = mapped / call->size;
+	}
+	/* An empty table that is still there is in the way of a block, too. */
+	if (ret == -EEXIST && !d->cfg.tlb && call->size > page_of(d))
+		count = mapped / call->size;
+	wanted = expect_map(d, call, count);
+	if (mapped != wanted)
+		shim_panic("map 0x%llx size 0x%llx count %llu: %d, 0x%llx; expected 0x%llx",
+			   call->iova, call->size, call->count, ret, mapped, wanted);
+	if (ret == -ENOMEM || ret == -EIO) {
+		settle_failed_map(d, call, mapped);
+		domain_unflushed(d, call->iova, call->iova + call->size * call->count);
+		return;
+	}
+	if (ret != (wanted == call->size * call->count ? 0 : -EEXIST))
+		shim_panic("map 0x%llx size 0x%llx count %llu: %d, and 0x%llx mapped",
+			   call->iova, call->size, call->count, ret, mapped);
+	if (d->model.replaced != replaced && d->flushes == flushed)
+		shim_panic("map 0x%llx over tables without a flush", call->iova);
+}
+
+/* The ends of what has been mapped, as a device sees them now */
+static void walk_ends(struct domain *d, u64 iova, u64 bytes)
+{
+	if (!bytes)
+		return;
+	domain_check_walk(d, iova);
+	domain_check_walk(d, iova + bytes - 1);
+	domain_check_walk(d, iova + choose_freely(&world.choice, bytes));
+}
+
+int do_map(struct domain *d, const struct call *call)
+{
+	struct flight flight = flight_of(call, true);
+	unsigned long failed = shim_fail.failed + d->failed, flushed = d->flushes;
+	size_t mapped = 0;
+	long steps;
+	int ret;
+
+	if (!flight_begin(d, &flight))
+		return -EBUSY;
+	steps = enter();
+	shim_cpu->atomic = !gfpflags_allow_blocking(call->gfp);
+	ret = d->ops->map_pages(d->ops, d->base + call->iova, call->paddr, call->size,
+				call->count, call->prot, call->gfp, &mapped);
+	shim_cpu->atomic = false;
+	leave(steps);
+	flight_end(d, &flight);
+	/* Without callbacks nothing makes a failed flush good but the caller's own. */
+	judge_map(d, call, ret, mapped, flushed,
+		  failed != shim_fail.failed + d->failed ||
+		  (ret == -EIO && !d->cfg.tlb));
+	walk_ends(d, call->iova, mapped);
+	return ret;
+}
+
+/*
+ * A part of a block could not be split off for want of memory. Where that needs two
+ * tables one may have come to be: the block is smaller, and maps the same.
+ */
+static void settle_failed_unmap(struct domain *d, u64 iova)
+{
+	struct io_pgtable_deferred_run seen;
+	const struct run *run = model_find(&d->model, iova);
+	unsigned long at = d->base + iova;
+
+	io_pgtable_deferred_next_run(d->ops, &at, &seen);
+	while (run && seen.count && seen.iova - d->base <= iova && run->leaf > seen.pgsize) {
+		model_split(&d->model, iova);
+		run = model_find(&d->model, iova);
+	}
+}
+
+static void flush_gathered(struct domain *d, const struct iommu_iotlb_gather *gather,
+			   u64 start, u64 done)
+{
+	struct bracket bracket;
+	u64 iova;
+
+	bracket_begin(d, &bracket);
+	hw_forget_cached(&d->hw);
+	hw_forget_range(&d->hw, gather->start - d->base, gather->end - d->base + 1);
+	for (iova = start; iova < start + done; iova += page_of(d))
+		if (hw_find(&d->hw, iova))
+			shim_panic("0x%llx is unmapped, and was not gathered", iova);
+	bracket.done = true;
+	bracket_end(d, &bracket, true);
+}
+
+u64 do_unmap(struct domain *d, const struct call *call)
+{
+	struct flight flight = flight_of(call, false);
+	struct iommu_iotlb_gather gather;
+	unsigned long failed = shim_fail.failed;
+	u64 done, end = call->iova + call->size * call->count;
+	u64 count = call->count;
+	long steps;
+
+	if (!flight_begin(d, &flight))
+		return 0;
+	iommu_iotlb_gather_init(&gather);
+	steps = enter();
+	shim_cpu->atomic = true;
+	done = d->ops->unmap_pages(d->ops, d->base + call->iova, call->size,
+				   call->count, &gather);
+	shim_cpu->atomic = false;
+	leave(steps);
+	flight_end(d, &flight);
+
+	if (failed != shim_fail.failed && done < count * call->size)
+		count = done / call->size;
+	if (!model_unmap(&d->model, call->iova, call->size, count, done))
+		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; there is 0x%llx, of 0x%llx",
+			   call->iova, call->size, call->count, done,
+			   model_lookup(&d->model, call->iova + done),
+			   model_find(&d->model, call->iova + done) ?
+			   model_find(&d->model, call->iova + done)->leaf : 0);
+	if (count != call->count)
+		settle_failed_unmap(d, call->iova + done);
+	domain_unflushed(d, call->iova, end);
+	if (done && d->shape->flags & SHAPE_GATHERS && call->prot & 1)
+		flush_gathered(d, &gather, call->iova, done);
+	return done;
+}
+
+void do_lookup(struct domain *d, u64 iova)
+{
+	const struct flight *flight = flight_at(d, iova);
+	u64 wanted = model_lookup(&d->model, iova);
+	unsigned long calls = d->calls;
+	long steps = enter();
+	u64 pa = d->ops->iova_to_phys(d->ops, d->base + iova);
+
+	leave(steps);
+	/* Somebody may have been there meanwhile, or is */
+	if (flight || calls != d->calls)
+		return;
+	if (pa != wanted)
+		shim_panic("lookup 0x%llx: 0x%llx; expected 0x%llx", iova, pa, wanted);
+}
+
+/* --- operations ---------------------------------------------------------------------- */
+
+static bool is_full(const struct domain *d)
+{
+	return model_leaves(&d->model) > LEAVES_MAX || shim_pages > PAGES_MAX;
+}
+
+static void op_map(struct domain *d)
+{
+	struct call call = pick_call(d);
+
+	if (is_full(d))
+		return;
+	call.paddr = pick_paddr(d, call.size, call.count);
+	call.prot = pick(BIT(LPAE_PROT_BITS));
+	if (!(call.prot & (IOMMU_READ | IOMMU_WRITE)))
+		call.prot |= IOMMU_READ;
+	call.gfp = pick_gfp();
+	do_map(d, &call);
+}
+
+static void op_unmap(struct domain *d)
+{
+	struct call call = pick_call(d);
+
+	/* Of a driver that gathers: does it flush at once? */
+	call.prot = pick(2);
+	do_unmap(d, &call);
+}
+
+/* Takes much away with a few calls */
+static void op_clear(struct domain *d)
+{
+	u64 size = domain_leaf_size(d, 1);
+	struct call call = { .size = size ? size : page_of(d) };
+
+	call.iova = pick_iova(d, call.size);
+	call.count = min((domain_space(d) - call.iova) / call.size, (u64)40);
+	do_unmap(d, &call);
+}
+
+static void op_lookup(struct domain *d)
+{
+	do_lookup(d, pick_iova(d, 1));
+}
+
+static void op_access(struct domain *d)
+{
+	domain_access(d, pick_iova(d, 1));
+}
+
+static void op_next_run(struct domain *d)
+{
+	struct io_pgtable_deferred_run run;
+	unsigned long iova = d->base + pick_iova(d, page_of(d)), from = iova;
+	u64 wanted, first;
+	bool calm = !d->flights, more;
+	long steps = enter();
+
+	more = io_pgtable_deferred_next_run(d->ops, &iova, &run);
+	leave(steps);
+	if (!more || iova <= from)
+		shim_panic("a dump at 0x%lx comes to its end, or goes on at 0x%lx",
+			   from, iova);
+	if (!run.count || !calm || steps != SHIM_NO_STEPS || shim_steps != SHIM_NO_STEPS)
+		return;
+	first = max(run.iova, from);
+	wanted = model_lookup(&d->model, first - d->base);
+	if (world.alone && wanted != run.paddr + (first - run.iova))
+		shim_panic("a dump finds 0x%llx at 0x%llx; expected 0x%llx",
+			   run.paddr, first, wanted);
+}
+
+static void op_flush(struct domain *d)
+{
+	long steps = enter();
+
+	domain_flush(d, world.steady || pick(8));
+	leave(steps);
+}
+
+static void op_bracket(struct domain *d)
+{
+	struct bracket *bracket = &d->brackets[pick(BRACKETS)];
+
+	if (!bracket->open)
+		bracket_begin(d, bracket);
+	else if (!bracket->done && pick(2))
+		bracket_forget(d, bracket);
+	else
+		bracket_end(d, bracket, world.steady || bracket->done || pick(4));
+}
+
+static void op_reclaim(void)
+{
+	long steps = enter();
+
+	switch (pick(6)) {
+	case 0:
+	case 1:
+		shim_run_rcu();
+		break;
+	case 2:
+		shim_shrink(1 + pick(200));
+		break;
+	default:
+		shim_run_work();
+	}
+	leave(steps);
+}
+
+/* A call that is refused, and changes nothing */
+static void op_refused(struct domain *d)
+{
+	struct call call = pick_call(d);
+	unsigned int prot = IOMMU_READ;
+	size_t mapped = 0;
+
+	call.paddr = pick_paddr(d, call.size, call.count);
+	switch (pick(7)) {
+	case 0:
+		call.iova += page_of(d) / 2;
+		break;
+	case 1:
+		call.count = 0;
+		break;
+	case 2:
+		call.size *= 2;
+		if (call.size & d->cfg.pgsize_bitmap)
+			call.size++;
+		break;
+	case 3:
+		call.iova = domain_space(d) - call.size;
+		call.count = 2;
+		break;
+	case 4:
+		call.count = ~0ull / call.size;
+		break;
+	case 5:
+		call.paddr = 1ull << d->shape->oas;
+		break;
+	default:
+		prot = IOMMU_CACHE;
+	}
+	if (!d->ops->map_pages(d->ops, d->base + call.iova, call.paddr, call.size,
+			       call.count, prot, GFP_ATOMIC, &mapped) || mapped)
+		shim_panic("map 0x%llx size 0x%llx count %llu to 0x%llx prot %u is not refused",
+			   call.iova, call.size, call.count, call.paddr, prot);
+}
+
+static void op_domain(struct domain *d)
+{
+	switch (pick(20)) {
+	case 0 ... 5:
+		op_map(d);
+		break;
+	case 6 ... 10:
+		op_unmap(d);
+		break;
+	case 11:
+		op_clear(d);
+		break;
+	case 12:
+		op_lookup(d);
+		break;
+	case 13:
+	case 14:
+		op_access(d);
+		break;
+	case 15:
+		op_next_run(d);
+		break;
+	case 16:
+		op_flush(d);
+		break;
+	case 17:
+		op_bracket(d);
+		break;
+	case 18:
+		if (!pick(4))
+			op_refused(d);
+		break;
+	default:
+		op_reclaim();
+	}
+}
+
+/* --- what only happens between calls ---------------------------------------------------- */
+
+static void op_free(unsigned int i)
+{
+	if (world.domains[i]) {
+		domain_free(world.domains[i]);
+		world.domains[i] = NULL;
+	} else {
+		unsigned int shape = world.shape < nr_shapes ? world.shape :
+							       pick(nr_shapes);
+
+		world.domains[i] = domain_new(&shapes[shape], &world.choice);
+		if (!world.domains[i] && !shim_fail.failed)
+			shim_panic("no page table \"%s\": %s", shapes[shape].name,
+				   shim_message);
+	}
+}
+
+static void op_param(void)
+{
+	static const char * const batches[] = { "1", "2", "7", "64", "4096" };
+	static const char * const limits[] = { "1", "20", "300", "100000" };
+
+	switch (pick(3)) {
+	case 0:
+		shim_param_set("deferred", pick(4) ? "1" : "0");
+		break;
+	case 1:
+		shim_param_set("batch", batches[pick(ARRAY_SIZE(batches))]);
+		break;
+	default:
+		shim_param_set("limit", limits[pick(ARRAY_SIZE(limits))]);
+	}
+}
+
+/* Drivers whose flushes fail, allocations that fail, who pays, who is in a hurry */
+static void op_weather(struct domain *d)
+{
+	shim_group = 1 + pick(SHIM_GROUPS - 1);
+	shim_resched = pick(3);
+	if (world.steady)
+		return;
+	if (d)
+		d->fails = !pick(8);
+	shim_fail.every = pick(3) ? 0 : 3 + pick(40);
+}
+
+static void check_limits(void)
+{
+	if (shim_pages > PAGES_MAX)
+		world_settle();
+}
+
+void world_step(void)
+{
+	struct domain *d = pick_domain();
+	unsigned int dice = pick(250);
+
+	world.number++;
+	check_limits();
+	if (dice == 0)
+		op_free(pick(DOMAINS));
+	else if (dice == 1)
+		op_param();
+	else if (dice < 6)
+		op_weather(d);
+	else if (dice == 6)
+		io_pgtable_deferred_drain();
+	else if (d && model_leaves(&d->model) > LEAVES_MAX)
+		op_clear(d);
+	else if (d)
+		op_domain(d);
+	else
+		op_free(pick(DOMAINS));
+}
+
+/* --- in the middle of a call -------------------------------------------------------------- */
+
+static void other_cpu(void)
+{
+	/* In a moment another CPU may do a lot: unmap, flush, and free what that was. */
+	u64 calls = world.sparse ? 1 + pick(8) : 1;
+
+	for (; calls; calls--) {
+		struct domain *d = pick_domain();
+
+		if (d)
+			op_domain(d);
+		else
+			op_reclaim();
+	}
+}
+
+static void interrupt(bool locked)
+{
+	long steps = enter();
+	struct shim_cpu cpu;
+
+	/* Devices do not care for locks. */
+	if (locked || !pick(3)) {
+		struct domain *d = pick_domain();
+
+		if (d)
+			op_access(d);
+	} else {
+		shim_cpu_enter(&cpu);
+		other_cpu();
+		shim_cpu_leave(&cpu);
+	}
+	leave(steps);
+	set_steps();
+}
+
+/* --- beginning and end ---------------------------------------------------------------------- */
+
+static void on_free(phys_addr_t pa, size_t size)
+{
+	unsigned int i;
+
+	for (i = 0; i < DOMAINS; i++)
+		if (world.domains[i] && hw_knows(&world.domains[i]->hw, pa, size))
+			shim_panic("a table at 0x%llx is freed, and the walk cache knows it",
+				   pa);
+}
+
+void world_load(void)
+{
+	shim_memory_init();
+	if (shim_module_init())
+		shim_panic("the library does not load: %s", shim_message);
+	shim_on_free = on_free;
+	shim_hook = interrupt;
+}
+
+void world_unload(void)
+{
+	shim_module_exit();
+	if (shim_objects || shim_pages || shim_debugfs_files())
+		shim_panic("%ld objects, %ld pages, %u files are left behind",
+			   shim_objects, shim_pages, shim_debugfs_files());
+}
+
+void world_begin(void)
+{
+	world.number = 0;
+	world.depth = 0;
+	memset(&shim_fail, 0, sizeof(shim_fail));
+	shim_fail.after = LONG_MAX;
+	shim_resched = 0;
+	shim_group = 1;
+	shim_param_set("deferred", "1");
+	shim_param_set("batch", "64");
+	shim_param_set("limit", "100000");
+}
+
+void world_settle(void)
+{
+	shim_steps = SHIM_NO_STEPS;
+	while (shim_run_rcu() || shim_run_work())
+		;
+}
+
+/* Tables that were cut off and not handed over yet */
+static unsigned long in_limbo(const struct domain *d)
+{
+	struct iopt *iopt = iopt_from_ops(d->ops);
+	unsigned long nr = iopt->tree.limbo_count;
+	unsigned int i;
+
+	for (i = 0; i < BRACKETS; i++)
+		nr += d->brackets[i].open ? d->brackets[i].limbo.count : 0;
+	return nr;
+}
+
+void world_look(void)
+{
+	unsigned long nr = shim_stat("pending");
+	unsigned int i;
+
+	shim_steps = SHIM_NO_STEPS;
+	for (i = 0; i < DOMAINS; i++) {
+		struct domain *d = world.domains[i];
+
+		if (d)
+			nr += domain_check(d) + in_limbo(d);
+	}
+	if ((long)nr != shim_stat("live"))
+		shim_panic("%lu tables are reached, in limbo or pending; %ld are alive",
+			   nr, shim_stat("live"));
+}
+
+static void check_counters(void)
+{
+	unsigned int i, item;
+
+	for (item = 0; item < SHIM_NODE_STATS; item++) {
+		for (i = 0; i < SHIM_NODES; i++)
+			if (shim_node_stat(i, item))
+				shim_panic("node %u: counter %u is %ld", i, item,
+					   shim_node_stat(i, item));
+		for (i = 0; i < SHIM_GROUPS; i++)
+			if (shim_group_stat(i, item))
+				shim_panic("group %u: counter %u is %ld", i, item,
+					   shim_group_stat(i, item));
+	}
+	for (i = 0; i < SHIM_GROUPS; i++)
+		if (shim_charged(i))
+			shim_panic("group %u is charged %ld pages", i, shim_charged(i));
+}
+
+void world_end(void)
+{
+	unsigned int i;
+
+	shim_steps = SHIM_NO_STEPS;
+	shim_fail.every = 0;
+	world_look();
+	for (i = 0; i < DOMAINS; i++)
+		if (world.domains[i])
+			op_free(i);
+	world_settle();
+	domain_bury();
+	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
+	    shim_stat("trees") || shim_rcu_waiting() ||
+	    atomic_long_read(&shim_module_refs))
+		shim_panic("%ld pages, %ld tables, %ld pending, %ld trees, %u callbacks, %ld references left",
+			   shim_pages, shim_stat("live"), shim_stat("pending"),
+			   shim_stat("trees"), shim_rcu_waiting(),
+			   atomic_long_read(&shim_module_refs));
+	check_counters();
+}
