@@ -8,8 +8,18 @@
 #	USER_FUZZ	seconds to fuzz after the corpus has been run [10]
 set -u
 
-here=$(cd "$(dirname "$0")" && pwd)
-out=$(cd "$here/../.." && pwd)/build/user
+. "$(dirname "$0")/../machine/lib/common.sh"
+. "$(dirname "$0")/../machine/lib/tools.sh"
+here=$TOP/selftests/user
+out=$BUILD/user
+
+# The tests need no more than a compiler with its sanitizers.
+TOOLS="clang-14 libc6-dev libclang-rt-14-dev llvm-14 make"
+wanted_tools()
+{
+	echo "$TOOLS"
+}
+
 seed=${USER_SEED:-1}
 ops=${USER_OPS:-200000}
 fuzz=${USER_FUZZ:-10}
@@ -33,6 +43,7 @@ run()
 	fi
 }
 
+install_tools_alone
 make --no-print-directory -j2 -C "$here" OUTPUT="$out" >&2 || {
 	echo "user: the tests do not compile: see above" >&2
 	exit 1

@@ -51,3 +51,13 @@ install_tools()
 		--no-install-recommends $missing >&2 ||
 		die "apt-get could not install what is needed:" $missing
 }
+
+# install_tools_alone: for who comes without setup, which has asked for the index.
+install_tools_alone()
+{
+	[ -n "$(missing_tools)" ] || return 0
+	as_root apt-get -q -o DPkg::Lock::Timeout=600 update >&2 ||
+		die "apt-get update fails: is the network up, and the mirror in" \
+			"/etc/apt right?"
+	install_tools
+}
