@@ -155,12 +155,23 @@ well_formed_under_load()
 	look_once && [ $rounds -gt 0 ]
 }
 
-# One table a batch, so that the tree is there to be seen
+# The list while a tree is being freed, one table a batch. The worker may be done before
+# this gets a CPU again, so it has more than one chance.
+catch_a_tree()
+{
+	tries=20
+	while [ $tries -gt 0 ]; do
+		"$here/hold" free 100000
+		cat "$COUNTERS/trees_list" >"$work/list"
+		[ ! -s "$work/list" ] || return 0
+		tries=$((tries - 1))
+	done
+}
+
 trees_are_listed()
 {
 	echo 1 >$PARAMS/batch
-	"$here/hold" free 30000
-	cat "$COUNTERS/trees_list" >"$work/list"
+	catch_a_tree
 	echo 64 >$PARAMS/batch
 	"$here/hold" drain 1
 	grep -q -E '^iopt-test whole pending [0-9]+ ' "$work/list" ||
