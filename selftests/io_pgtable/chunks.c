@@ -136,6 +136,24 @@ TEST_F(chunks, parts_of_chunks_go_while_the_tree_lives)
 	EXPECT_GT(CHUNK, BESIDE);
 }
 
+/* A batch that is full with the last table leaves no more behind than any other. */
+TEST_F(chunks, nothing_waits_after_a_full_batch)
+{
+	long batch = iopt_param("batch"), before;
+	char text[16];
+
+	if (getpagesize() != PAGE)
+		SKIP(return, "larger pages are taken one by one");
+	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	before = BESIDE;
+	ASSERT_EQ(0, iopt_set_param("batch", "1"));
+	ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, REGIONS / 2 * SZ_2M, SZ_2M, 1));
+	flush_and_drain(self->fd);
+	snprintf(text, sizeof(text), "%ld", batch);
+	ASSERT_EQ(0, iopt_set_param("batch", text));
+	EXPECT_EQ(before, BESIDE);
+}
+
 /* And one by one, in an order that no chunk survives */
 TEST_F(chunks, tables_go_one_by_one)
 {

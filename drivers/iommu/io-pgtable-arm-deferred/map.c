@@ -401,7 +401,7 @@ static int iopt_map_all(struct iopt_map *map)
 			cond_resched();
 	}
 	/* Those who map a little at a time make tables, too. */
-	if (map->made && gfpflags_allow_blocking(map->gfp))
+	if (map->made && sleeps)
 		reclaim_throttle();
 	return 0;
 }

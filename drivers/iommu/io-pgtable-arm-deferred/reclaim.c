@@ -326,7 +326,8 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	if (b->reason == RECLAIM_EMPTY)
+	/* Whatever ended the batch: if that was the last table, no more follow. */
+	if (!iopt_cursor_is_open(&tree->cursor) && list_empty(&tree->work))
 		b->singles += iopt_pages_settle(tree);
 	if (b->singles)
 		reclaim_calm_allocator();
