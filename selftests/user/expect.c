@@ -90,7 +90,7 @@ static void judge(const struct domain *d, u64 iova, const struct hw_leaf *leaf,
 
 	if (leaf && run) {
 		if (!leaf_is_right(d, leaf, iova, run))
-			shim_panic("%s at 0x%llx finds 0x%llx, of 0x%llx; mapped is 0x%llx, of 0x%llx, prot 0x%x",
+			shim_panic("%s 0x%llx: 0x%llx of 0x%llx; not 0x%llx of 0x%llx prot 0x%x",
 				   how, iova, leaf->descriptor, leaf->size,
 				   run->paddr + (iova - run->start), run->leaf,
 				   run->prot);

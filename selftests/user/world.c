@@ -352,7 +352,7 @@ u64 do_unmap(struct domain *d, const struct call *call)
 	if (failed != shim_fail.failed && done < count * call->size)
 		count = done / call->size;
 	if (!model_unmap(&d->model, call->iova, call->size, count, done))
-		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; there is 0x%llx, of 0x%llx",
+		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; not 0x%llx, of 0x%llx",
 			   call->iova, call->size, call->count, done,
 			   model_lookup(&d->model, call->iova + done),
 			   model_find(&d->model, call->iova + done) ?
@@ -793,7 +793,7 @@ void world_end(void)
 	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
 	    shim_stat("trees") || shim_rcu_waiting() ||
 	    atomic_long_read(&shim_module_refs))
-		shim_panic("%ld pages, %ld tables, %ld pending, %ld trees, %u callbacks, %ld references left",
+		shim_panic("left: pages %ld tables %ld pending %ld trees %ld rcu %u refs %ld",
 			   shim_pages, shim_stat("live"), shim_stat("pending"),
 			   shim_stat("trees"), shim_rcu_waiting(),
 			   atomic_long_read(&shim_module_refs));
