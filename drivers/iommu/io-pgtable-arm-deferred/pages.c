@@ -102,7 +102,7 @@ static struct page *iopt_chunk_first(struct page *page)
 static unsigned int iopt_pages_order(const struct iopt_tree *tree,
 				     struct page *page)
 {
-	if (page_private(page) & IOPT_PAGE_CHUNK)
+	if (iopt_page_word(page) & IOPT_PAGE_CHUNK)
 		return IOPT_CHUNK_ORDER;
 	return page == tree->root ? tree->root_order : tree->table_order;
 }
@@ -246,7 +246,7 @@ static unsigned int iopt_chunk_split(struct iopt_tree *tree, struct page *first)
 	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
 		struct page *page = first + i;
 
-		if (page_private(page) & IOPT_PAGE_DONE) {
+		if (iopt_page_word(page) & IOPT_PAGE_DONE) {
 			set_page_private(page, 0);
 			done[nr++] = page;
 		} else {
@@ -284,7 +284,7 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
 	struct page *first;
 	long done = -(long)IOPT_PAGE_LEFT_ONE;
 
-	if (!(page_private(page) & IOPT_PAGE_CHUNK))
+	if (!(iopt_page_word(page) & IOPT_PAGE_CHUNK))
 		return page;
 
 	first = iopt_chunk_first(page);

@@ -70,14 +70,20 @@ static inline atomic_long_t *iopt_page_state(struct page *page)
 	return (atomic_long_t *)&page->private;
 }
 
+/* All of it at one moment, while others may change parts that are theirs */
+static inline unsigned long iopt_page_word(struct page *page)
+{
+	return atomic_long_read(iopt_page_state(page));
+}
+
 static inline int iopt_page_level(struct page *page)
 {
-	return page_private(page) & IOPT_PAGE_LEVEL;
+	return iopt_page_word(page) & IOPT_PAGE_LEVEL;
 }
 
 static inline unsigned long iopt_page_below(struct page *page)
 {
-	return page_private(page) >> IOPT_PAGE_BELOW_SHIFT;
+	return iopt_page_word(page) >> IOPT_PAGE_BELOW_SHIFT;
 }
 
 /* Neighbours meet here without a lock. */
