@@ -68,7 +68,7 @@ static void iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
 			   unsigned long at)
 {
 	const struct lpae_geometry *geo = &iopt->tree.geo;
-	LIST_HEAD(tables);
+	struct iopt_cut cut;
 
 	while (lpae_is_table(walk->entry, walk->level)) {
 		struct page *above = iopt_table_page(walk->table[walk->level]);
@@ -78,10 +78,10 @@ static void iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
 		if (!iopt_kill(page))
 			return;
 
-		iopt_detach(iopt, walk->slot, walk->entry, &tables);
+		iopt_detach(iopt, walk, 1, &cut);
 		iopt_sync_entry(&iopt->tree, walk->slot);
 		iopt_walk_add_below(iopt, walk, walk->level, -1);
-		iopt_limbo_add(iopt, &tables, 1);
+		iopt_limbo_add(iopt, &cut.tables, 1);
 		iopt_page_release(above, 1);
 
 		if (walk->level == geo->start)

@@ -249,26 +249,24 @@ static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
 {
 	struct iopt *iopt = map->iopt;
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	u64 *slot = walk->slot;
-	unsigned long flags, count = 0;
-	LIST_HEAD(tables);
-	u64 entry;
+	struct iopt_cut cut compat_uninitialized;
+	unsigned long flags;
+	unsigned int nr;
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
 
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	entry = READ_ONCE(*slot);
-	if (lpae_is_table(entry, walk->level)) {
-		count = iopt_detach(iopt, slot, entry, &tables);
-		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-		iopt_sync_entry(&iopt->tree, slot);
-		iopt_limbo_add(iopt, &tables, count);
+	nr = iopt_detach(iopt, walk, 1, &cut);
+	if (nr) {
+		iopt_walk_add_below(iopt, walk, walk->level, -(long)cut.count);
+		iopt_sync_entry(&iopt->tree, walk->slot);
+		iopt_limbo_add(iopt, &cut.tables, cut.count);
 	}
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
 	/* The entry that led there held the table above in place. */
-	if (count)
+	if (nr)
 		iopt_walk_release(iopt, walk, map->at, 1);
 	return -EAGAIN;
 }

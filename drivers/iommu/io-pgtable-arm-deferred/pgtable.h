@@ -210,8 +210,18 @@ u64 iopt_table_entry(const struct iopt *iopt, const u64 *table);
 int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 		 u64 old);
 
-unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
-			  struct list_head *tables);
+/*
+ * struct iopt_cut - sub-trees that have been cut off and are not in limbo yet
+ * @tables: their roots
+ * @count: tables in all of them
+ */
+struct iopt_cut {
+	struct list_head tables;
+	unsigned long count;
+};
+
+unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
+			 unsigned int room, struct iopt_cut *cut);
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count);
 void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,

@@ -37,23 +37,50 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 }
 
 /*
- * iopt_detach() - cut the table off that @entry, read from @slot, leads to
- * @tables: gets the root of the sub-tree
+ * iopt_detach() - cut tables off
+ * @walk: where the first of them hangs
+ * @room: how many slots to look at; it ends before the first that leads to none
+ * @cut: gets the roots of the sub-trees
  *
- * The slot keeps the number of the limbo that the table goes into. Called with
- * the detach lock held; before giving it up the caller makes the slot visible,
- * takes the count off the tables above, and puts @tables into limbo.
+ * The slots keep the number of the limbo that the tables go into. Called with the
+ * detach lock held; before giving it up the caller makes the slots visible,
+ * takes the count off the tables above, and puts what was cut into limbo.
  *
- * Return: how many tables the sub-tree has.
+ * An unmap of a whole space cuts off a full root with nobody else having the CPU.
+ * So the roots are linked right here: the list is in nobody else's hands.
+ *
+ * Return: how many slots have been cleared.
  */
-unsigned long iopt_detach(struct iopt *iopt, u64 *slot, u64 entry,
-			  struct list_head *tables)
+unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
+			 unsigned int room, struct iopt_cut *cut)
 {
-	struct page *page = iopt_table_page(iopt_table_of(&iopt->tree.geo, entry));
+	/* A copy, which no store below can change */
+	const struct lpae_geometry geo = iopt->tree.geo;
+	const u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen);
+	struct list_head *last = &cut->tables;
+	unsigned long count = 0;
+	u64 *slot = walk->slot;
+	unsigned int nr;
 
-	WRITE_ONCE(*slot, FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen));
-	list_add_tail(&page->lru, tables);
-	return iopt_page_below(page) + 1;
+	if (walk->level == LPAE_LAST_LEVEL)
+		room = 0;
+	for (nr = 0; nr < room; nr++) {
+		u64 entry = READ_ONCE(slot[nr]);
+		struct page *page;
+
+		if (!lpae_leads_on(entry))
+			break;
+		page = pfn_to_page(PHYS_PFN(lpae_address(&geo, entry)));
+		WRITE_ONCE(slot[nr], stamp);
+		count += iopt_page_below(page) + 1;
+		page->lru.prev = last;
+		last->next = &page->lru;
+		last = &page->lru;
+	}
+	last->next = &cut->tables;
+	cut->tables.prev = last;
+	cut->count = count;
+	return nr;
 }
 
 /* Tell a driver that flushes by address about @nr leaves that are gone */
@@ -90,34 +117,27 @@ static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
 }
 
 /*
- * Tables to cut off with interrupts disabled: some 16 instructions each, and one
+ * Tables to cut off with interrupts disabled: some 30 instructions each, and one
  * cleaning of the cache for all.
  */
-#define IOPT_DETACH_RUN		64
+#define IOPT_DETACH_RUN		128
 
 /* Cut tables off, up to the first entry that is none. Return: how many. */
 static unsigned int iopt_unmap_tables(struct iopt *iopt,
 				      const struct iopt_walk *walk,
 				      unsigned int room)
 {
-	unsigned long flags, count = 0;
-	u64 *slot = walk->slot;
+	struct iopt_cut cut compat_uninitialized;
+	unsigned long flags;
 	unsigned int nr;
-	LIST_HEAD(tables);
 
 	room = min_t(unsigned int, room, IOPT_DETACH_RUN);
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	for (nr = 0; nr < room; nr++) {
-		u64 entry = READ_ONCE(slot[nr]);
-
-		if (!lpae_is_table(entry, walk->level))
-			break;
-		count += iopt_detach(iopt, &slot[nr], entry, &tables);
-	}
+	nr = iopt_detach(iopt, walk, room, &cut);
 	if (nr) {
-		iopt_sync_entries(&iopt->tree, slot, nr);
-		iopt_walk_add_below(iopt, walk, walk->level, -(long)count);
-		iopt_limbo_add(iopt, &tables, count);
+		iopt_sync_entries(&iopt->tree, walk->slot, nr);
+		iopt_walk_add_below(iopt, walk, walk->level, -(long)cut.count);
+		iopt_limbo_add(iopt, &cut.tables, cut.count);
 	}
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 	return nr;
