@@ -5,6 +5,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,12 @@
 
 /* Pages that the library takes at once, for trees that have as many tables */
 #define CHUNK		16
+
+/* Chunks of a live tree that wait for the rest of them, and the time they have */
+#define HELD_MOST	(8 * (CHUNK - 1))
+#define HELD_MS		3000
+
+#define HELD_REGIONS	64
 
 #define IAS		39
 #define REGIONS		2000
@@ -152,6 +159,108 @@ TEST_F(chunks, nothing_waits_after_a_full_batch)
 	snprintf(text, sizeof(text), "%ld", batch);
 	ASSERT_EQ(0, iopt_set_param("batch", text));
 	EXPECT_EQ(before, BESIDE);
+}
+
+/* Half of what is in the chunks goes; the worker has done all that it can. */
+static void free_half(struct __test_metadata *_metadata, int fd)
+{
+	__u64 i;
+
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, HELD_REGIONS, SZ_4K, 1));
+	for (i = 0; i < HELD_REGIONS / 2; i++)
+		ASSERT_EQ(SZ_2M, iopt_unmap(fd, 2 * i * SZ_2M, SZ_2M, 1));
+	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	while (iopt_stat("pending"))
+		usleep(1000);
+}
+
+/* Return: false when they were still held after so many ms */
+static bool held_ends(int ms)
+{
+	while (iopt_stat("held") && ms--)
+		usleep(1000);
+	return !iopt_stat("held");
+}
+
+/* They wait for their neighbours, but not for ever. */
+TEST_F(chunks, pages_are_held_for_a_while)
+{
+	long held;
+
+	if (getpagesize() != PAGE)
+		SKIP(return, "larger pages are taken one by one");
+	free_half(_metadata, self->fd);
+	held = iopt_stat("held");
+	TH_LOG("%ld pages held, %ld beside the tables", held, BESIDE);
+	EXPECT_LT(0, held);
+	EXPECT_LE(held, HELD_MOST);
+	EXPECT_LE(held, BESIDE);
+	EXPECT_TRUE(held_ends(HELD_MS));
+	EXPECT_LE(0, BESIDE);
+	EXPECT_GT(CHUNK, BESIDE);
+}
+
+/* The neighbours follow in time: chunks go as a whole, and nothing is held. */
+TEST_F(chunks, neighbours_that_follow_are_waited_for)
+{
+	__u64 i;
+
+	if (getpagesize() != PAGE)
+		SKIP(return, "larger pages are taken one by one");
+	free_half(_metadata, self->fd);
+	EXPECT_LT(0, iopt_stat("held"));
+	for (i = 0; i < HELD_REGIONS / 2; i++)
+		ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, (2 * i + 1) * SZ_2M,
+					    SZ_2M, 1));
+	iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	while (iopt_stat("pending"))
+		usleep(1000);
+	/* What is left is one chunk, with the spares. */
+	EXPECT_GE(CHUNK, BESIDE);
+	flush_and_drain(self->fd);
+	EXPECT_EQ(0, iopt_stat("held"));
+}
+
+/* A system that is short of memory does not wait. */
+TEST_F(chunks, shrinker_takes_what_is_held)
+{
+	int fd;
+
+	if (getpagesize() != PAGE)
+		SKIP(return, "larger pages are taken one by one");
+	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
+	ASSERT_LE(0, fd);
+	free_half(_metadata, self->fd);
+	EXPECT_LT(0, iopt_stat("held"));
+	EXPECT_EQ(1, write(fd, "2", 1));
+	EXPECT_EQ(0, iopt_stat("held"));
+	close(fd);
+}
+
+/* A tree without tables has no spares either. */
+TEST_F(chunks, empty_trees_have_no_spares)
+{
+	int regions;
+
+	for (regions = 1; regions < 4 * CHUNK; regions++) {
+		ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, regions, SZ_4K, 1));
+		ASSERT_EQ(regions * SZ_2M,
+			  iopt_unmap(self->fd, 0, SZ_2M, regions));
+		flush_and_drain(self->fd);
+		ASSERT_EQ(0, BESIDE);
+	}
+}
+
+/* A tree ends while it holds some, which is when it holds them no more. */
+TEST_F(chunks, held_when_the_tree_ends)
+{
+	free_half(_metadata, self->fd);
+	close(self->fd);
+	self->fd = iopt_new(IAS, variant->flags);
+	iopt_drain();
+	EXPECT_EQ(0, iopt_stat("held"));
+	EXPECT_EQ(1, iopt_stat("live") - self->live);
+	EXPECT_EQ(1, iopt_stat("pages") - self->pages);
 }
 
 /* And one by one, in an order that no chunk survives */

@@ -15,7 +15,7 @@ KSFT_SKIP=4
 
 # Plain numbers; those that only grow are among them
 NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
-	trees trees_done helps drains shrinks"
+	trees held trees_done helps drains shrinks"
 GROWING="freed batches trees_done helps drains shrinks"
 
 here=$(dirname "$0")

@@ -41,7 +41,7 @@ static void begin(void)
 
 static void end(void)
 {
-	wait_reclaimed();
+	wait_settled();
 	wake_watch = NULL;
 	mark_end();
 	wake_end();

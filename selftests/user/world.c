@@ -486,6 +486,9 @@ static void op_reclaim(void)
 	case 2:
 		shim_shrink(1 + pick(200));
 		break;
+	case 3:
+		shim_pass_time();
+		break;
 	default:
 		shim_run_work();
 	}
@@ -726,7 +729,7 @@ void world_begin(void)
 void world_settle(void)
 {
 	shim_steps = SHIM_NO_STEPS;
-	while (shim_run_rcu() || shim_run_work())
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
 		;
 }
 

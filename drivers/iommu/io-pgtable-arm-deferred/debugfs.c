@@ -108,6 +108,7 @@ void iopt_debugfs_init(void)
 	iopt_show_counter("longest_batch", &stats->longest_batch);
 	iopt_show_counter("longest_batch_ns", &stats->longest_batch_ns);
 	iopt_show_counter("trees", &stats->trees);
+	iopt_show_counter("held", &stats->held);
 	iopt_show_counter("trees_done", &stats->trees_done);
 	iopt_show_counter("helps", &stats->helps);
 	iopt_show_counter("drains", &stats->drains);

@@ -9,9 +9,11 @@
  * one page, and not by way of the CPU's own list of free pages, which the allocator
  * empties in one go once it is full.
  *
- * A chunk of which a part is done with is given back in part if its tree lives:
- * it is split, and the pages are single ones from there on. If the tree has been
- * closed the others follow soon, and it is left as it is.
+ * Single pages do go by way of that list, so a chunk is kept whole as long as there
+ * is hope for the rest of it. A few of those that are done with in part wait for
+ * their neighbours: the oldest of too many is split, and so are all once the tree
+ * has had nothing to free for a while. Their pages are single ones from there
+ * on. If the tree has been closed the others follow soon, and none is split.
  *
  * Where no chunk is free a table is allocated for itself, as in small trees, and
  * where pages or tables are larger than 4 KiB. Roots are never taken from chunks.
@@ -22,6 +24,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <linux/bitfield.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -236,11 +239,38 @@ void iopt_pages_return(struct iopt_tree *tree, struct page *page)
 	llist_add(page_address(page), &tree->returned);
 }
 
-/* The pages of a chunk become single ones; those that are done with go. */
+static unsigned int iopt_chunk_left(struct page *first)
+{
+	return FIELD_GET(IOPT_PAGE_LEFT, iopt_page_word(first)) + 1;
+}
+
+/*
+ * If all that is left of a chunk are spares of the tree, they are not needed
+ * either. Whoever takes one meanwhile keeps the chunk.
+ */
+static bool iopt_chunk_take_spares(struct iopt_tree *tree, struct page *first)
+{
+	long spare = atomic_long_read(&tree->spare);
+	struct page *page;
+
+	if ((spare & IOPT_SPARE_COUNT) != iopt_chunk_left(first))
+		return false;
+	page = virt_to_page((void *)(spare & PAGE_MASK));
+	return iopt_chunk_first(page) == first &&
+	       atomic_long_try_cmpxchg_acquire(&tree->spare, &spare, 0);
+}
+
+/*
+ * The pages of a chunk become single ones; those that are done with go. Return:
+ * how many single pages were given back.
+ */
 static unsigned int iopt_chunk_split(struct iopt_tree *tree, struct page *first)
 {
 	struct page *done[IOPT_CHUNK_PAGES];
 	unsigned int i, nr = 0;
+
+	if (iopt_chunk_take_spares(tree, first))
+		return iopt_pages_give(tree, &first, 1);
 
 	split_page(first, IOPT_CHUNK_ORDER);
 	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
@@ -258,20 +288,53 @@ static unsigned int iopt_chunk_split(struct iopt_tree *tree, struct page *first)
 	return iopt_pages_give(tree, done, nr);
 }
 
-/*
- * iopt_pages_settle() - no more tables follow for now
- *
- * Pages of the last chunk whose neighbours are in use are not held back for them,
- * unless those go soon. Return: how many single pages were given back.
- */
-unsigned int iopt_pages_settle(struct iopt_tree *tree)
+/* Most recent first: @first comes to the front, the last of too many is split. */
+static unsigned int iopt_partial_add(struct iopt_tree *tree, struct page *first)
 {
-	struct page *first = tree->partial;
+	struct page *page = first;
+	unsigned int i;
 
-	tree->partial = NULL;
-	if (!first || READ_ONCE(tree->closed))
-		return 0;
-	return iopt_chunk_split(tree, first);
+	for (i = 0; i < IOPT_PARTIALS; i++) {
+		swap(tree->partial[i], page);
+		if (!page || page == first)
+			return 0;
+	}
+	return READ_ONCE(tree->closed) ? 0 : iopt_chunk_split(tree, page);
+}
+
+static struct page *iopt_partial_remove_first(struct iopt_tree *tree)
+{
+	struct page *first = tree->partial[0];
+
+	memmove(&tree->partial[0], &tree->partial[1],
+		sizeof(tree->partial) - sizeof(tree->partial[0]));
+	tree->partial[IOPT_PARTIALS - 1] = NULL;
+	return first;
+}
+
+/* iopt_pages_held() - pages that are done with and wait for their neighbours */
+unsigned int iopt_pages_held(const struct iopt_tree *tree)
+{
+	unsigned int i, held = 0;
+
+	for (i = 0; i < IOPT_PARTIALS && tree->partial[i]; i++)
+		held += IOPT_CHUNK_PAGES - iopt_chunk_left(tree->partial[i]);
+	return held;
+}
+
+/*
+ * iopt_pages_settle() - the neighbours of what is held do not seem to follow
+ *
+ * Gives back what is held of one chunk. Return: false when there was none.
+ */
+bool iopt_pages_settle(struct iopt_tree *tree)
+{
+	struct page *first = iopt_partial_remove_first(tree);
+
+	if (!first)
+		return false;
+	iopt_chunk_split(tree, first);
+	return true;
 }
 
 /*
@@ -288,10 +351,7 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
 		return page;
 
 	first = iopt_chunk_first(page);
-	if (first != tree->partial) {
-		*singles += iopt_pages_settle(tree);
-		tree->partial = first;
-	}
+	*singles += iopt_partial_add(tree, first);
 	if (page == first)
 		done += IOPT_PAGE_DONE;
 	else
@@ -299,8 +359,7 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
 	if (atomic_long_fetch_add_relaxed(done, iopt_page_state(first)) &
 	    IOPT_PAGE_LEFT)
 		return NULL;
-	tree->partial = NULL;
-	return first;
+	return iopt_partial_remove_first(tree);
 }
 
 /*

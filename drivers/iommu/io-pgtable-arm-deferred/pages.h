@@ -26,7 +26,8 @@ void iopt_pages_close(struct iopt_tree *tree);
 /* For whoever has made the tree busy, or the only one to know of it */
 unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
 			     unsigned int nr);
-unsigned int iopt_pages_settle(struct iopt_tree *tree);
+unsigned int iopt_pages_held(const struct iopt_tree *tree);
+bool iopt_pages_settle(struct iopt_tree *tree);
 void iopt_pages_finish(struct iopt_tree *tree);
 
 #endif /* _IOPT_PAGES_H */

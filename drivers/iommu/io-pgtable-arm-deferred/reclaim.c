@@ -15,6 +15,11 @@
  * which its callback clears under the lock, in which it also queues it again; it
  * does not look at it after that, since somebody may have freed it.
  *
+ * A tree that lives and has nothing to free any more may hold pages that wait for
+ * the rest of their chunks. It rests, in a list of its own: what comes in next takes
+ * it out of there, and if nothing does for a while, or memory is short, or somebody
+ * waits for everything, it is settled.
+ *
  * Something waiting means that a worker is queued or runs, or that a helper runs:
  * each looks whether anything waits after it has put its tree back, and queues a
  * worker if so. Two that take the last two trees see each other's.
@@ -27,6 +32,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -79,6 +85,12 @@
  * period: many times either, so that after it they must be stuck.
  */
 #define RECLAIM_PATIENCE	HZ
+
+/*
+ * How long pages wait for the rest of their chunks: many grace periods, so that it is
+ * not for one of them that chunks are split.
+ */
+#define RECLAIM_REST		HZ
 
 static bool deferred = true;
 module_param(deferred, bool, 0644);
@@ -155,23 +167,27 @@ atomic_long_t reclaim_live;
  *	  for a few instructions, never while a table is freed
  * @waiting: trees with something to free, in the order of their turns
  * @busy: trees of which somebody frees a batch
+ * @resting: trees that hold pages and have nothing to free, the longest first
  * @epoch: index of the epoch that hand-overs belong to now
  * @outstanding: tables to free, by epoch
  * @drain_lock: serialises those who wait for an epoch
  * @done: woken when an epoch has nothing left, or a tree is waiting again
  * @works: the workers; of those above the parameter none goes on
+ * @settle: settles what has rested long enough
  * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {
 	raw_spinlock_t lock;
 	struct list_head waiting;
 	struct list_head busy;
+	struct list_head resting;
 	unsigned int epoch;
 	unsigned long outstanding[IOPT_EPOCHS];
 	struct mutex drain_lock;	/* one waiter for an epoch at a time */
 	wait_queue_head_t done;
 	struct workqueue_struct *wq;
 	struct work_struct works[RECLAIM_WORKERS_MAX];
+	struct delayed_work settle;
 	struct shrinker *shrinker;
 };
 
@@ -326,9 +342,6 @@ static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
-	/* Whatever ended the batch: if that was the last table, no more follow. */
-	if (!iopt_cursor_is_open(&tree->cursor) && list_empty(&tree->work))
-		b->singles += iopt_pages_settle(tree);
 	if (b->singles)
 		reclaim_calm_allocator();
 }
@@ -389,6 +402,28 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 	iopt_hist_add(&stats->batch_hist, ns);
 }
 
+/* Nothing to free for now */
+static void reclaim_rest(struct iopt_tree *tree)
+{
+	tree->held = tree->closed ? 0 : iopt_pages_held(tree);
+	if (!tree->held) {
+		tree->state = IOPT_TREE_IDLE;
+		list_del_init(&tree->node);
+		return;
+	}
+	tree->state = IOPT_TREE_RESTING;
+	tree->settle_at = jiffies + RECLAIM_REST;
+	list_move_tail(&tree->node, &reclaimer.resting);
+	iopt_count(&reclaim_stats.held, tree->held);
+}
+
+/* Something to free again, or settled: it is the caller who moves the tree. */
+static void reclaim_end_rest(struct iopt_tree *tree)
+{
+	iopt_count(&reclaim_stats.held, -(long)tree->held);
+	tree->held = 0;
+}
+
 /* Return: true when the tree has come to its end and is the caller's to free. */
 static bool reclaim_put_back(struct iopt_tree *tree)
 {
@@ -400,8 +435,7 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 		return false;
 	}
 
-	tree->state = IOPT_TREE_IDLE;
-	list_del_init(&tree->node);
+	reclaim_rest(tree);
 	iopt_count(&reclaim_stats.trees, -1);
 	if (tree->in_grace)
 		return false;
@@ -413,6 +447,18 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 		return false;
 	iopt_count(&reclaim_stats.trees_done, 1);
 	return true;
+}
+
+/* The tree has something that can be freed: give it a place in the queue. */
+static void reclaim_enqueue(struct iopt_tree *tree)
+{
+	if (tree->state == IOPT_TREE_RESTING)
+		reclaim_end_rest(tree);
+	else if (tree->state != IOPT_TREE_IDLE)
+		return;
+	tree->state = IOPT_TREE_QUEUED;
+	list_move_tail(&tree->node, &reclaimer.waiting);
+	iopt_count(&reclaim_stats.trees, 1);
 }
 
 static bool reclaim_is_waiting(void)
@@ -429,6 +475,31 @@ static void reclaim_wake(unsigned int worker)
 static void reclaim_kick(void)
 {
 	reclaim_wake(0);
+}
+
+static bool reclaim_is_resting(void)
+{
+	return !list_empty(&reclaimer.resting);
+}
+
+/*
+ * If the work is pending it finds the trees of now, and if it has looked already it
+ * is not pending. A tree that comes late in its time waits for the next one: twice
+ * the time at most.
+ */
+static void reclaim_settle_later(void)
+{
+	if (reclaim_is_resting() && !delayed_work_pending(&reclaimer.settle))
+		queue_delayed_work(reclaimer.wq, &reclaimer.settle,
+				   RECLAIM_REST);
+}
+
+/* For those who wait for something to do, or for everything to be done */
+static void reclaim_wake_waiters(void)
+{
+	/* Pairs with the barrier in wait_event(): what they look at, then them. */
+	if (wq_has_sleeper(&reclaimer.done))
+		wake_up_all(&reclaimer.done);
 }
 
 /* No worker: somebody who lends a hand */
@@ -462,10 +533,74 @@ static long reclaim_batch(unsigned int worker)
 
 	if (gone)
 		iopt_tree_release(tree);
-	/* Pairs with the barrier in wait_event(): counts before waiters. */
-	if (wq_has_sleeper(&reclaimer.done))
-		wake_up_all(&reclaimer.done);
+	reclaim_settle_later();
+	reclaim_wake_waiters();
 	return b.tables;
+}
+
+/* Any tree, or one that has rested long enough; busy, so that it is the caller's */
+static struct iopt_tree *reclaim_take_resting(bool any)
+{
+	struct iopt_tree *tree;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree = list_first_entry_or_null(&reclaimer.resting, struct iopt_tree,
+					node);
+	if (tree && !any && time_before(jiffies, tree->settle_at))
+		tree = NULL;
+	if (tree) {
+		reclaim_end_rest(tree);
+		tree->state = IOPT_TREE_BUSY;
+		list_move_tail(&tree->node, &reclaimer.busy);
+	}
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return tree;
+}
+
+/* It may have got something to free meanwhile, and may even have been closed. */
+static void reclaim_put_settled(struct iopt_tree *tree)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree->state = IOPT_TREE_IDLE;
+	if (reclaim_has_work(tree))
+		reclaim_enqueue(tree);
+	else
+		list_del_init(&tree->node);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	if (reclaim_is_waiting())
+		reclaim_kick();
+	reclaim_wake_waiters();
+}
+
+/*
+ * Give back what a tree holds. Single pages are few here, and the allocator is calmed
+ * after those of each chunk. Context: may sleep. Return: how many pages, or
+ * -ENOENT when no tree rests.
+ */
+static long reclaim_settle(bool any)
+{
+	struct iopt_tree *tree = reclaim_take_resting(any);
+	long held;
+
+	if (!tree)
+		return -ENOENT;
+	held = iopt_pages_held(tree);
+	while (iopt_pages_settle(tree)) {
+		reclaim_calm_allocator();
+		cond_resched();
+	}
+	reclaim_put_settled(tree);
+	return held;
+}
+
+static void reclaim_settle_work(struct work_struct *work)
+{
+	while (reclaim_settle(false) >= 0)
+		;
+	reclaim_settle_later();
 }
 
 /*
@@ -498,16 +633,6 @@ static long reclaim_help(void)
 	if (reclaim_is_waiting())
 		reclaim_kick();
 	return tables;
-}
-
-/* The tree has something that can be freed: give it a place in the queue. */
-static void reclaim_enqueue(struct iopt_tree *tree)
-{
-	if (tree->state != IOPT_TREE_IDLE)
-		return;
-	tree->state = IOPT_TREE_QUEUED;
-	list_add_tail(&tree->node, &reclaimer.waiting);
-	iopt_count(&reclaim_stats.trees, 1);
 }
 
 static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
@@ -552,8 +677,7 @@ static void reclaim_graced(struct rcu_head *rcu)
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
 	reclaim_kick();
-	if (wq_has_sleeper(&reclaimer.done))
-		wake_up_all(&reclaimer.done);
+	reclaim_wake_waiters();
 }
 
 /*
@@ -621,6 +745,8 @@ static void reclaim_wait(void)
 	raw_spin_unlock_irq(&reclaimer.lock);
 
 	reclaim_help_until(reclaim_epoch_done, epoch);
+	while (reclaim_settle(true) >= 0)
+		;
 	mutex_unlock(&reclaimer.drain_lock);
 }
 
@@ -757,7 +883,10 @@ void reclaim_tree_init(struct iopt_tree *tree)
 static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
-	return READ_ONCE(reclaim_stats.pending) ?: SHRINK_EMPTY;
+	unsigned long pages = READ_ONCE(reclaim_stats.pending) +
+			      READ_ONCE(reclaim_stats.held);
+
+	return pages ?: SHRINK_EMPTY;
 }
 
 /*
@@ -771,11 +900,13 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	unsigned long flags, freed = 0;
 
 	while (freed < sc->nr_to_scan) {
-		long tables = reclaim_help();
+		long pages = reclaim_help();
 
-		if (tables < 0)
+		if (pages < 0)
+			pages = reclaim_settle(true);
+		if (pages < 0)
 			break;
-		freed += tables;
+		freed += pages;
 		cond_resched();
 	}
 
@@ -815,10 +946,12 @@ int reclaim_init(void)
 	raw_spin_lock_init(&reclaimer.lock);
 	INIT_LIST_HEAD(&reclaimer.waiting);
 	INIT_LIST_HEAD(&reclaimer.busy);
+	INIT_LIST_HEAD(&reclaimer.resting);
 	mutex_init(&reclaimer.drain_lock);
 	init_waitqueue_head(&reclaimer.done);
 	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
 		INIT_WORK(&reclaimer.works[worker], reclaim_work);
+	INIT_DELAYED_WORK(&reclaimer.settle, reclaim_settle_work);
 	if (!limit)
 		limit = totalram_pages() / 2;
 
@@ -839,6 +972,7 @@ void reclaim_exit(void)
 	reclaim_wait();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();
+	cancel_delayed_work_sync(&reclaimer.settle);
 	reclaim_exit_workqueue();
 	WARN_ON(atomic_long_read(&reclaim_live));
 	WARN_ON(atomic_long_read(&iopt_pages));

@@ -30,6 +30,7 @@ enum reclaim_reason {
  * @longest_batch: most tables in a batch
  * @longest_batch_ns: longest time a batch took
  * @trees: trees that have something pending
+ * @held: pages that wait for the rest of their chunks, in trees that have nothing
  * @trees_done: whole page tables freed
  * @helps: batches run by somebody else than the worker
  * @drains: calls that waited for everything
@@ -46,6 +47,7 @@ struct reclaim_stats {
 	unsigned long longest_batch;
 	unsigned long longest_batch_ns;
 	unsigned long trees;
+	unsigned long held;
 	unsigned long trees_done;
 	unsigned long helps;
 	unsigned long drains;

@@ -39,9 +39,17 @@ struct iopt_cursor {
 /* Before and after the last call that began to wait for everything */
 #define IOPT_EPOCHS		2
 
+/*
+ * Chunks that wait for the rest of them. Where tables go in the order in which they
+ * have come, that are one for each level; the others are for callers who make
+ * and free tables of the same tree side by side.
+ */
+#define IOPT_PARTIALS		8
+
 /* Where a tree stands with the reclaimer; changes under its lock. */
 enum iopt_tree_state {
 	IOPT_TREE_IDLE,		/* nothing pending */
+	IOPT_TREE_RESTING,	/* nothing pending, but chunks wait for the rest */
 	IOPT_TREE_QUEUED,	/* waits for its turn */
 	IOPT_TREE_BUSY,		/* somebody frees a batch of it */
 };
@@ -69,17 +77,20 @@ enum iopt_tree_state {
  * @grace: those of them for which an RCU grace period is running, by epoch
  * @rcu: that grace period
  * @in_grace: there is one
- * @node: place among the reclaimer's waiting or busy trees
+ * @node: place among the reclaimer's waiting, busy or resting trees
  * @pending: sub-trees handed to the reclaimer and not begun, by epoch
  * @pending_count: tables handed to the reclaimer and not freed
  * @freed: tables that the reclaimer has freed
- * @state: idle, queued or busy
+ * @held: pages that wait for the rest of their chunks, while the tree rests
+ * @settle_at: when they have waited long enough, in jiffies
+ * @state: idle, resting, queued or busy
  * @since: when the tree became pending
  * @closed: the root has been handed over; the last table takes the tree along
  * @work: sub-trees of one epoch that are being freed
  * @epoch: which epoch that is
  * @cursor: where in the first of them the freeing stands
- * @partial: the chunk that the last table freed was in, if not all of it is free
+ * @partial: chunks that tables were freed of and that are not free yet, by their
+ *	     first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
  *
  * The reclaimer's lock guards @ungraced to @closed. The rest is for whoever made
@@ -111,6 +122,8 @@ struct iopt_tree {
 	struct list_head pending[IOPT_EPOCHS];
 	unsigned long pending_count;
 	unsigned long freed;
+	unsigned int held;
+	unsigned long settle_at;
 	enum iopt_tree_state state;
 	ktime_t since;
 	bool closed;
@@ -118,7 +131,7 @@ struct iopt_tree {
 	struct list_head work;
 	unsigned int epoch;
 	struct iopt_cursor cursor;
-	struct page *partial;
+	struct page *partial[IOPT_PARTIALS];
 	unsigned long left;
 };
 

@@ -18,6 +18,7 @@
 #include "bench.h"
 
 #define PENDING	"/sys/kernel/debug/io-pgtable-arm-deferred/pending"
+#define HELD	"/sys/kernel/debug/io-pgtable-arm-deferred/held"
 
 uint64_t now(void)
 {
@@ -92,6 +93,13 @@ void wait_reclaimed(void)
 {
 	/* Rare enough that looking costs next to nothing */
 	while (file_number(PENDING) > 0)
+		pause_ns(1000000);
+}
+
+void wait_settled(void)
+{
+	wait_reclaimed();
+	while (file_number(HELD) > 0)
 		pause_ns(1000000);
 }
 

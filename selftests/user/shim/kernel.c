@@ -8,6 +8,7 @@
 #include <pthread.h>
 
 #include <linux/debugfs.h>
+#include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
 #include <linux/shrinker.h>
@@ -322,6 +323,8 @@ struct workqueue_struct {
 #define QUEUES		4
 
 static pthread_mutex_t work_mutex = PTHREAD_MUTEX_INITIALIZER;
+static LIST_HEAD(delayed_works);
+unsigned long jiffies;
 static struct workqueue_struct *queues[QUEUES];
 
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
@@ -347,7 +350,8 @@ void workqueue_set_max_active(struct workqueue_struct *wq, int max_active)
 	wq->max_active = max_active;
 }
 
-bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+static bool add_work(struct workqueue_struct *wq, struct work_struct *work,
+		     struct list_head *works)
 {
 	bool queued;
 
@@ -357,10 +361,39 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 	if (queued) {
 		__atomic_store_n(&work->pending, true, __ATOMIC_RELAXED);
 		work->wq = wq;
-		list_add_tail(&work->node, &wq->works);
+		list_add_tail(&work->node, works);
 	}
 	quiet_unlock(&work_mutex);
 	return queued;
+}
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
+{
+	return add_work(wq, work, &wq->works);
+}
+
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			unsigned long delay)
+{
+	return add_work(wq, &work->work, &delayed_works);
+}
+
+/* Time passes, more than anything is delayed by. */
+bool shim_pass_time(void)
+{
+	struct work_struct *work;
+	bool any = false;
+
+	quiet_lock(&work_mutex);
+	WRITE_ONCE(jiffies, jiffies + SHIM_PASSES);
+	while (!list_empty(&delayed_works)) {
+		work = list_first_entry(&delayed_works, struct work_struct,
+					node);
+		list_move_tail(&work->node, &work->wq->works);
+		any = true;
+	}
+	quiet_unlock(&work_mutex);
+	return any;
 }
 
 static struct work_struct *take_work(struct workqueue_struct *wq)
@@ -448,6 +481,23 @@ bool flush_work(struct work_struct *work)
 bool cancel_work_sync(struct work_struct *work)
 {
 	return flush_work(work);
+}
+
+/* A work that waits is not to run; one that is queued may. */
+bool cancel_delayed_work_sync(struct delayed_work *dwork)
+{
+	struct work_struct *work;
+
+	quiet_lock(&work_mutex);
+	list_for_each_entry(work, &delayed_works, node) {
+		if (work != &dwork->work)
+			continue;
+		list_del_init(&work->node);
+		__atomic_store_n(&work->pending, false, __ATOMIC_RELAXED);
+		break;
+	}
+	quiet_unlock(&work_mutex);
+	return cancel_work_sync(&dwork->work);
 }
 
 /* --- shrinkers ------------------------------------------------------------------ */

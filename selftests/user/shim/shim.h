@@ -61,6 +61,7 @@ extern void (*shim_hook)(bool locked);
 /* Let one callback, or one item of work, run. Return: false if none could. */
 bool shim_run_rcu(void);
 bool shim_run_work(void);
+bool shim_pass_time(void);
 unsigned int shim_rcu_waiting(void);
 
 /* What need_resched() says how many times in a row; then no */

@@ -7,14 +7,13 @@
 #ifndef SHIM_WAIT_H
 #define SHIM_WAIT_H
 
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 
 typedef struct wait_queue_head {
 	unsigned int sleepers;
 	unsigned int wakes;
 } wait_queue_head_t;
-
-#define HZ			250
 
 #define DECLARE_WAIT_QUEUE_HEAD(name)	wait_queue_head_t name = { 0, 0 }
 

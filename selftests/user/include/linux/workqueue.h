@@ -58,9 +58,11 @@ bool flush_work(struct work_struct *work);
 bool cancel_work_sync(struct work_struct *work);
 void workqueue_set_max_active(struct workqueue_struct *wq, int max_active);
 
-#define queue_delayed_work(wq, dwork, delay)	queue_work(wq, &(dwork)->work)
-#define mod_delayed_work(wq, dwork, delay)	queue_work(wq, &(dwork)->work)
-#define cancel_delayed_work_sync(dwork)		cancel_work_sync(&(dwork)->work)
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
+			unsigned long delay);
+bool cancel_delayed_work_sync(struct delayed_work *dwork);
+
 #define work_pending(work)			READ_ONCE((work)->pending)
+#define delayed_work_pending(dwork)		work_pending(&(dwork)->work)
 
 #endif /* SHIM_WORKQUEUE_H */
