@@ -11,40 +11,13 @@ TEST=iopt_test
 DEVICE=/dev/iopt-test
 PARAMS=/sys/module/$LIB/parameters
 COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
-KSFT_SKIP=4
 
 here=$(dirname "$0")
+# shellcheck source=results.sh
+. "$here/results.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 planned=8
-number=0
-failures=0
-
-skip_all()
-{
-	echo "1..0 # SKIP $1"
-	exit $KSFT_SKIP
-}
-
-# report NAME: the verdict of the command before
-report()
-{
-	if [ $? -eq 0 ]; then
-		verdict=ok
-	else
-		verdict="not ok"
-		failures=$((failures + 1))
-	fi
-	number=$((number + 1))
-	echo "$verdict $number $1"
-}
-
-# fail TEXT: say why, and be false
-fail()
-{
-	echo "# $1"
-	return 1
-}
 
 loaded()
 {

@@ -11,7 +11,6 @@ PARAMS=/sys/module/$LIB/parameters
 COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
 TRACING=/sys/kernel/tracing
 EVENTS=$TRACING/events/io_pgtable_deferred
-KSFT_SKIP=4
 
 # Plain numbers; those that only grow are among them
 NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
@@ -19,39 +18,11 @@ NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
 GROWING="freed batches trees_done helps drains shrinks"
 
 here=$(dirname "$0")
+# shellcheck source=results.sh
+. "$here/results.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 planned=9
-number=0
-failures=0
-
-skip_all()
-{
-	echo "1..0 # SKIP $1"
-	exit $KSFT_SKIP
-}
-
-# report NAME: the verdict of the command before; status 4 is a skip
-report()
-{
-	status=$?
-	number=$((number + 1))
-	case $status in
-	0) echo "ok $number $1" ;;
-	"$KSFT_SKIP") echo "ok $number $1 # SKIP" ;;
-	*)
-		echo "not ok $number $1"
-		failures=$((failures + 1))
-		;;
-	esac
-}
-
-# fail TEXT: say why, and be false
-fail()
-{
-	echo "# $1"
-	return 1
-}
 
 abi_file()
 {

@@ -11,41 +11,12 @@ COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
 WORKQUEUE=/sys/devices/virtual/workqueue/io-pgtable-deferred
 TRACING=/sys/kernel/tracing
 BATCH_END=$TRACING/events/io_pgtable_deferred/batch_end
-KSFT_SKIP=4
 
 here=$(dirname "$0")
+# shellcheck source=results.sh
+. "$here/results.sh"
 work=$(mktemp -d)
 planned=3
-number=0
-failures=0
-
-skip_all()
-{
-	echo "1..0 # SKIP $1"
-	exit $KSFT_SKIP
-}
-
-# report NAME: the verdict of the command before; status 4 is a skip
-report()
-{
-	status=$?
-	number=$((number + 1))
-	case $status in
-	0) echo "ok $number $1" ;;
-	"$KSFT_SKIP") echo "ok $number $1 # SKIP" ;;
-	*)
-		echo "not ok $number $1"
-		failures=$((failures + 1))
-		;;
-	esac
-}
-
-# fail TEXT: say why, and be false
-fail()
-{
-	echo "# $1"
-	return 1
-}
 
 counter()
 {
