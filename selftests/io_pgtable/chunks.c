@@ -437,7 +437,7 @@ static __u64 use_up_chunks(int fd, long pages, long live)
  * Chunks are had as long as there are any; then tables are single pages, and
  * nobody notices.
  */
-TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
+TEST_F_TIMEOUT(chunks, fragmented_memory, 800)
 {
 	long tables, pages;
 	size_t size;
