@@ -209,12 +209,12 @@ bool domain_is_unflushed(const struct domain *d, u64 iova)
 	unsigned int i;
 
 	for (i = 0; i < d->nr_unflushed; i++)
-		if (iova >= d->unflushed[i].start && iova < d->unflushed[i].end)
+		if (range_has(d->unflushed[i], iova))
 			return true;
 	return false;
 }
 
-/* A block at the edge is in use as a whole. */
+/* A block at the edge is taken apart, whoever has the rest of it. */
 static struct range widen(const struct domain *d, struct range range)
 {
 	const struct run *run = model_find(&d->model, range.start);
@@ -233,8 +233,8 @@ bool flight_begin(struct domain *d, struct flight *flight)
 
 	flight->wide = widen(d, flight->range);
 	for (other = d->flights; other; other = other->next)
-		if (flight->wide.start < other->wide.end &&
-		    other->wide.start < flight->wide.end)
+		if (flight->range.start < other->range.end &&
+		    other->range.start < flight->range.end)
 			return false;
 	d->calls++;
 	flight->next = d->flights;
@@ -251,9 +251,13 @@ void flight_end(struct domain *d, struct flight *flight)
 
 const struct flight *flight_at(const struct domain *d, u64 iova)
 {
-	const struct flight *f = d->flights;
+	const struct flight *f, *beside = NULL;
 
-	while (f && (iova < f->wide.start || iova >= f->wide.end))
-		f = f->next;
-	return f;
+	for (f = d->flights; f; f = f->next) {
+		if (range_has(f->range, iova))
+			return f;
+		if (range_has(f->wide, iova))
+			beside = f;
+	}
+	return beside;
 }

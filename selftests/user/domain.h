@@ -52,8 +52,8 @@ struct range {
 /*
  * struct flight - a call under way
  * @next: of the same page table
- * @range: what it is to map or unmap
- * @wide: with the blocks at its edges, where nobody else may
+ * @range: what it is to map or unmap, and nobody else meanwhile
+ * @wide: with the blocks at its edges, other parts of which are not its own
  * @to: where a map puts the range
  * @maps: it is a map
  */
@@ -121,7 +121,13 @@ bool domain_is_unflushed(const struct domain *d, u64 iova);
 /* False if somebody is busy there */
 bool flight_begin(struct domain *d, struct flight *flight);
 void flight_end(struct domain *d, struct flight *flight);
+/* Whose range it is, or else who is at work in the same block */
 const struct flight *flight_at(const struct domain *d, u64 iova);
+
+static inline bool range_has(struct range range, u64 iova)
+{
+	return iova >= range.start && iova < range.end;
+}
 
 /* What a leaf ought to look like; the mask says which bits count */
 u64 domain_descriptor(const struct domain *d, u32 prot, int level, u64 *mask);

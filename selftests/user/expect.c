@@ -111,7 +111,7 @@ static void judge_in_flight(const struct domain *d, const struct flight *flight,
 			    u64 iova, const struct hw_leaf *leaf)
 {
 	u64 offset = iova - flight->range.start;
-	bool inside = offset < flight->range.end - flight->range.start;
+	bool inside = range_has(flight->range, iova);
 	const struct run *run = model_find(&d->model, iova);
 	u64 pa;
 

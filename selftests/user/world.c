@@ -124,8 +124,23 @@ static u64 pick_sparse(const struct domain *d, u64 size)
 	return (spot * span + pick(2) * page_of(d)) & ~(size - 1);
 }
 
+/* In the block of which somebody takes a part away; 0 if there is none */
+static u64 pick_beside(const struct domain *d, u64 size)
+{
+	const struct flight *f = d->flights;
+	u64 wide = f ? f->wide.end - f->wide.start : 0;
+
+	if (!f || wide == f->range.end - f->range.start)
+		return 0;
+	return (f->wide.start + pick(wide)) & ~(size - 1);
+}
+
 static u64 pick_iova(const struct domain *d, u64 size)
 {
+	u64 beside = pick_beside(d, size);
+
+	if (beside && pick(2))
+		return beside;
 	if (world.sparse && pick(50))
 		return pick_sparse(d, size);
 	return pick_anywhere(d, size);
@@ -374,8 +389,8 @@ void do_lookup(struct domain *d, u64 iova)
 	u64 pa = d->ops->iova_to_phys(d->ops, d->base + iova);
 
 	leave(steps);
-	/* Somebody may have been there meanwhile, or is */
-	if (flight || calls != d->calls)
+	/* Somebody may have been there meanwhile, or is. What is beside stays. */
+	if ((flight && range_has(flight->range, iova)) || calls != d->calls)
 		return;
 	if (pa != wanted)
 		shim_panic("lookup 0x%llx: 0x%llx; expected 0x%llx", iova, pa, wanted);
