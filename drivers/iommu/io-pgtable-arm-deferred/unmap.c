@@ -156,8 +156,6 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 					    unmap->left);
 	unsigned int nr;
 
-	/* Until then a walker may come to the block that was there. */
-	iopt_walk_clean(iopt, walk, unmap->at);
 	if (lpae_is_table(walk->entry, walk->level))
 		nr = iopt_unmap_tables(iopt, walk, room);
 	else
@@ -256,6 +254,8 @@ static int iopt_unmap_one(struct iopt_unmap *unmap)
 	int nr;
 
 	iopt_descend(unmap->iopt, unmap->at, unmap->level, &walk);
+	/* Until then a walker may come to a block that was there. */
+	iopt_walk_clean(unmap->iopt, &walk, unmap->at);
 	if (walk.level == unmap->level)
 		return iopt_unmap_run(unmap, &walk) ?: -ENOENT;
 	if (!lpae_is_valid(walk.entry))
