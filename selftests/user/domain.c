@@ -204,14 +204,14 @@ void domain_unflushed(struct domain *d, u64 start, u64 end)
 	last->end = max(last->end, end);
 }
 
-bool domain_is_unflushed(const struct domain *d, u64 iova)
+const struct range *domain_unflushed_at(const struct domain *d, u64 iova)
 {
 	unsigned int i;
 
 	for (i = 0; i < d->nr_unflushed; i++)
 		if (range_has(d->unflushed[i], iova))
-			return true;
-	return false;
+			return &d->unflushed[i];
+	return NULL;
 }
 
 /* A block at the edge is taken apart, whoever has the rest of it. */

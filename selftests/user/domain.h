@@ -116,7 +116,7 @@ void domain_flush(struct domain *d, bool completed);
 
 /* Unmapped, as far as the library is concerned */
 void domain_unflushed(struct domain *d, u64 start, u64 end);
-bool domain_is_unflushed(const struct domain *d, u64 iova);
+const struct range *domain_unflushed_at(const struct domain *d, u64 iova);
 
 /* False if somebody is busy there */
 bool flight_begin(struct domain *d, struct flight *flight);

@@ -103,32 +103,45 @@ static void judge(const struct domain *d, u64 iova, const struct hw_leaf *leaf,
 	}
 }
 
+/* What is there, what is to be there, or what was and has not been flushed */
+static bool may_be_seen(const struct domain *d, u64 iova, u64 pa, u64 *end)
+{
+	const struct run *run = model_find(&d->model, iova);
+	const struct flight *flight = flight_at(d, iova);
+	const struct range *unflushed = domain_unflushed_at(d, iova);
+
+	if (run && run->paddr + (iova - run->start) == pa)
+		*end = run->end;
+	else if (flight && flight->maps && range_has(flight->range, iova) &&
+		 pa == flight->to + (iova - flight->range.start))
+		*end = flight->range.end;
+	else if (unflushed)
+		*end = unflushed->end;
+	else
+		return false;
+	return true;
+}
+
 /*
  * While a call is under way in its range, a device may see what was there, what is
- * to be there, or nothing. What is left of a block at the edge stays all the time.
+ * to be there, or nothing. What is left of a block at the edge stays all the time,
+ * and a block that it sees may hold nothing that others have unmapped and flushed.
  */
 static void judge_in_flight(const struct domain *d, const struct flight *flight,
 			    u64 iova, const struct hw_leaf *leaf)
 {
-	u64 offset = iova - flight->range.start;
-	bool inside = range_has(flight->range, iova);
-	const struct run *run = model_find(&d->model, iova);
-	u64 pa;
+	u64 at, end;
 
 	if (!leaf) {
-		if (run && !inside)
+		if (model_find(&d->model, iova) && !range_has(flight->range, iova))
 			shim_panic("a walk at 0x%llx finds nothing while a neighbour is unmapped",
 				   iova);
 		return;
 	}
-	pa = leaf->pa + (iova - leaf->iova);
-	if (run && run->paddr + (iova - run->start) == pa)
-		return;
-	if (inside && flight->maps && pa == flight->to + offset)
-		return;
-	if (!domain_is_unflushed(d, iova))
-		shim_panic("a walk at 0x%llx during a call finds 0x%llx", iova,
-			   leaf->descriptor);
+	for (at = leaf->iova; at - leaf->iova < leaf->size; at = end)
+		if (!may_be_seen(d, at, leaf->pa + (at - leaf->iova), &end))
+			shim_panic("a walk at 0x%llx during a call finds 0x%llx, which is not at 0x%llx",
+				   iova, leaf->descriptor, at);
 }
 
 void domain_access(struct domain *d, u64 iova)
@@ -148,11 +161,11 @@ void domain_access(struct domain *d, u64 iova)
 	found = hw_walk(&d->hw, iova, &leaf);
 	if (flight)
 		judge_in_flight(d, flight, iova, found ? &leaf : NULL);
-	else if (model_find(&d->model, iova) || !domain_is_unflushed(d, iova))
+	else if (model_find(&d->model, iova) || !domain_unflushed_at(d, iova))
 		judge(d, iova, found ? &leaf : NULL, "a walk");
 	if (found) {
 		hw_remember(&d->hw, &leaf);
-		if (domain_is_unflushed(d, iova))
+		if (domain_unflushed_at(d, iova))
 			hw_age(&d->hw, leaf.iova, leaf.iova + leaf.size);
 	}
 }
@@ -162,6 +175,6 @@ void domain_check_walk(struct domain *d, u64 iova)
 	struct hw_leaf leaf;
 	bool found = hw_walk(&d->hw, iova, &leaf);
 
-	if (model_find(&d->model, iova) || !domain_is_unflushed(d, iova))
+	if (model_find(&d->model, iova) || !domain_unflushed_at(d, iova))
 		judge(d, iova, found ? &leaf : NULL, "a walk");
 }

@@ -41,7 +41,9 @@ static void set_steps(void)
 	static const u16 most[] = { 3, 8, 60, 500, 4000 };
 
 	shim_steps = SHIM_NO_STEPS;
-	if (!world.alone && world.depth < DEPTH && pick(world.sparse ? 12 : 3))
+	if (world.meet)
+		shim_steps = world.depth == 1 ? world.meet_after : SHIM_NO_STEPS;
+	else if (!world.alone && world.depth < DEPTH && pick(world.sparse ? 12 : 3))
 		shim_steps = pick(most[pick(world.sparse ? 3 : ARRAY_SIZE(most))]);
 }
 
@@ -58,6 +60,8 @@ static long enter(void)
 static void leave(long steps)
 {
 	world.depth--;
+	if (!world.depth)
+		world.took = world.meet_after - shim_steps;
 	shim_steps = steps;
 }
 
@@ -469,12 +473,17 @@ static void op_next_run(struct domain *d)
 			   run.paddr, first, wanted);
 }
 
-static void op_flush(struct domain *d)
+void do_flush(struct domain *d, bool completed)
 {
 	long steps = enter();
 
-	domain_flush(d, world.steady || pick(8));
+	domain_flush(d, completed);
 	leave(steps);
+}
+
+static void op_flush(struct domain *d)
+{
+	do_flush(d, world.steady || pick(8));
 }
 
 static void op_bracket(struct domain *d)
@@ -679,10 +688,32 @@ static void other_cpu(void)
 	}
 }
 
+/* Whoever waits for a lock comes when it has been given back. */
+static void meet(bool locked)
+{
+	void (*what)(void) = world.meet;
+	struct shim_cpu cpu;
+
+	if (locked) {
+		shim_steps = 0;
+		return;
+	}
+	shim_cpu_enter(&cpu);
+	what();
+	shim_cpu_leave(&cpu);
+	shim_steps = SHIM_NO_STEPS;
+}
+
 static void interrupt(bool locked)
 {
-	long steps = enter();
+	long steps;
 	struct shim_cpu cpu;
+
+	if (world.meet) {
+		meet(locked);
+		return;
+	}
+	steps = enter();
 
 	/* Devices do not care for locks. */
 	if (locked || !pick(3)) {
@@ -732,6 +763,7 @@ void world_begin(void)
 {
 	world.number = 0;
 	world.depth = 0;
+	world.meet = NULL;
 	memset(&shim_fail, 0, sizeof(shim_fail));
 	shim_fail.after = LONG_MAX;
 	shim_resched = 0;

@@ -21,6 +21,9 @@
  * @sparse: pages by themselves in a few tables, which come and go
  * @alone: nothing happens during a call
  * @steady: no allocation and no flush fails
+ * @meet: what happens in the middle of the outermost call, instead of anything
+ * @meet_after: how many accesses to memory after its begin
+ * @took: how many the last outermost call has made, without what it met
  */
 struct world {
 	struct choice choice;
@@ -31,6 +34,9 @@ struct world {
 	bool sparse;
 	bool alone;
 	bool steady;
+	void (*meet)(void);
+	long meet_after;
+	long took;
 };
 
 extern struct world world;
@@ -59,6 +65,7 @@ struct call {
 /* The call, with its result held against the model; the library's return value */
 int do_map(struct domain *d, const struct call *call);
 u64 do_unmap(struct domain *d, const struct call *call);
+void do_flush(struct domain *d, bool completed);
 void do_lookup(struct domain *d, u64 iova);
 
 /* Work and callbacks until there is nothing left */

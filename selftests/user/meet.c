@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Two callers meet: in the middle of one call another CPU makes others, after each
+ * of its accesses to memory in turn.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/kernel.h>
+
+#include "options.h"
+#include "shim.h"
+#include "world.h"
+
+/*
+ * What a call does, in leaves of one of the sizes, counted from the start of the
+ * block that all is about
+ */
+enum what {
+	NOTHING,
+	MAP,		/* to the first of two places, or with elsewhere to the other */
+	UNMAP,
+	FLUSH,
+	SETTLE,		/* all callbacks and all work that can run */
+	CHURN,		/* empty so many other tables that no empty one is kept */
+	LOOK,		/* devices and lookups, at the ends and in the middle */
+};
+
+struct act {
+	enum what what;
+	unsigned int leaf;
+	unsigned int first;
+	unsigned int count;
+	bool elsewhere;
+};
+
+/* From the end of the block, and up to there */
+#define LAST	(~0u)
+#define REST	(~0u)
+
+struct scene {
+	const char *name;
+	unsigned int block;	/* its size, as a number of domain_leaf_size() */
+	struct act before[4];
+	struct act outer;
+	struct act inner[6];
+};
+
+static const struct scene scenes[] = {
+	{ "two parts of a block", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, LAST, 1 } } },
+	{ "two parts of a block, and both are flushed", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { LOOK } } },
+	{ "a part of a block, and all others", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, REST }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "all but one, and the one", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 1, REST }, { { UNMAP, 0, 0, 1 }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a part of a block comes again", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 0, 1 },
+	  { { UNMAP, 0, LAST, 1 }, { FLUSH }, { SETTLE }, { MAP, 0, LAST, 1, true },
+	    { LOOK } } },
+	{ "a device looks at a block", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 3, 1 }, { { LOOK } } },
+	{ "a large block, parts of one table", 2, { { MAP, 2, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, 1 }, { LOOK } } },
+	{ "a large block, a page and a smaller block", 2, { { MAP, 2, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 1, LAST, 1 }, { FLUSH }, { LOOK } } },
+	{ "a large block, a smaller block and all others", 2, { { MAP, 2, 0, 1 } },
+	  { UNMAP, 1, 0, 1 }, { { UNMAP, 1, 1, REST }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a large block, a page of what is a smaller one", 2, { { MAP, 2, 0, 1 } },
+	  { UNMAP, 1, 0, 1 }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { LOOK } } },
+
+	{ "two pages of a new table", 1, { },
+	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 } } },
+	{ "a page comes and goes in a new table", 1, { },
+	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { FLUSH }, { SETTLE } } },
+	{ "a new table comes and goes", 1, { },
+	  { MAP, 0, 0, 1 },
+	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a new table comes, goes and comes", 1, { },
+	  { MAP, 0, 0, 1 },
+	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { CHURN }, { FLUSH }, { MAP, 0, 1, 1, true } } },
+	{ "an empty table that is kept", 1, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 } },
+	  { MAP, 0, 0, 1 }, { { CHURN }, { FLUSH }, { SETTLE }, { MAP, 0, 1, 1, true } } },
+	{ "the last page but one", 1, { { MAP, 0, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { LOOK } } },
+	{ "the last page, and its table", 1, { { MAP, 0, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "the last two pages", 1, { { MAP, 0, 0, 2 } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, 1 }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a table is cut off, and another", 1, { { MAP, 0, 0, 2 } },
+	  { UNMAP, 1, 0, 1 }, { { MAP, 1, 1, 1 }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a block over a table", 1, { { MAP, 0, 0, 2 } },
+	  { MAP, 1, 0, 1, true }, { { MAP, 1, 1, 1 }, { FLUSH }, { SETTLE }, { LOOK } } },
+	{ "a block over a table, and the next goes", 1,
+	  { { MAP, 0, 0, 2 }, { MAP, 1, 1, 1 } },
+	  { MAP, 1, 0, 1, true }, { { UNMAP, 1, 1, 1 }, { CHURN }, { SETTLE }, { LOOK } } },
+	{ "a table where one was a flush ago", 1,
+	  { { MAP, 0, 0, 2 }, { UNMAP, 1, 0, 1 } },
+	  { MAP, 0, 0, 1, true }, { { MAP, 0, 1, 1, true }, { FLUSH }, { SETTLE } } },
+};
+
+/* What has fewer accesses than this is met after each of them. */
+#define DENSE		128
+
+/* In the middle of long calls, which write table after table, only now and then */
+#define STRIDE		251
+
+/* Other tables that are emptied: more than are kept, with any number of levels */
+#define OTHERS		10
+
+static struct domain *d;
+static const struct scene *scene;
+static bool met;
+static unsigned long long meetings;
+
+static void say_where(void)
+{
+	fprintf(stderr, "# %s: %s, after %ld accesses\n", scene->name, d->shape->name,
+		world.meet_after);
+}
+
+static u64 block_size(void)
+{
+	return domain_leaf_size(d, scene->block);
+}
+
+static struct call call_of(const struct act *act)
+{
+	u64 size = domain_leaf_size(d, act->leaf), leaves = block_size() / size;
+	u64 first = act->first == LAST ? leaves - 1 : act->first;
+	u64 count = act->count == REST ? leaves - first : act->count;
+	u64 at = first * size;
+
+	return (struct call) {
+		.iova = at, .size = size, .count = count,
+		.paddr = block_size() * (act->elsewhere ? 2 : 1) + at % block_size(),
+		.prot = IOMMU_READ | IOMMU_WRITE, .gfp = GFP_KERNEL,
+	};
+}
+
+static void churn(void)
+{
+	u64 span = domain_leaf_size(d, 1), page = domain_leaf_size(d, 0);
+	struct call call = {
+		.size = page, .count = 1, .paddr = block_size(),
+		.prot = IOMMU_READ, .gfp = GFP_ATOMIC,
+	};
+	unsigned int i;
+
+	for (i = 0; i < OTHERS; i++) {
+		call.iova = domain_space(d) - (i + 1) * span;
+		/* What the scene is about stays as it is. */
+		if (call.iova >= domain_space(d) || call.iova < 2 * block_size())
+			return;
+		do_map(d, &call);
+		do_unmap(d, &call);
+	}
+}
+
+static void look(void)
+{
+	u64 page = domain_leaf_size(d, 0), end = block_size();
+	const u64 at[] = { 0, page, 3 * page, end / 2, end - page, end };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(at); i++) {
+		domain_access(d, at[i]);
+		do_lookup(d, at[i]);
+	}
+}
+
+static void do_act(const struct act *act)
+{
+	struct call call;
+
+	switch (act->what) {
+	case MAP:
+		call = call_of(act);
+		do_map(d, &call);
+		break;
+	case UNMAP:
+		call = call_of(act);
+		do_unmap(d, &call);
+		break;
+	case FLUSH:
+		do_flush(d, true);
+		break;
+	case SETTLE:
+		world_settle();
+		break;
+	case CHURN:
+		churn();
+		break;
+	case LOOK:
+		look();
+		break;
+	default:
+		break;
+	}
+}
+
+static void do_acts(const struct act *acts, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		do_act(&acts[i]);
+}
+
+static void meet(void)
+{
+	met = true;
+	meetings++;
+	do_acts(scene->inner, ARRAY_SIZE(scene->inner));
+}
+
+/* Return: how many accesses the outer call makes */
+static long play(const struct shape *shape, long after)
+{
+	long took;
+
+	world_begin();
+	choice_by_seed(&world.choice, 1 + after);
+	world.alone = true;
+	world.steady = true;
+	d = domain_new(shape, &world.choice);
+	world.domains[0] = d;
+	do_acts(scene->before, ARRAY_SIZE(scene->before));
+	met = false;
+	world.meet = meet;
+	world.meet_after = after;
+	do_act(&scene->outer);
+	took = world.took;
+	world.meet = NULL;
+	world_look();
+	look();
+	domain_flush(d, true);
+	look();
+	world_settle();
+	world_look();
+	world_end();
+	return took;
+}
+
+/* Does the shape have the sizes, and room for the scene? */
+static bool is_for(const struct shape *shape)
+{
+	bool yes;
+
+	world_begin();
+	d = domain_new(shape, &world.choice);
+	yes = block_size() && domain_space(d) >= 2 * block_size() &&
+	      (1ull << shape->oas) >= 4 * block_size();
+	domain_free(d);
+	world_settle();
+	domain_bury();
+	return yes;
+}
+
+static void meet_everywhere(const struct shape *shape)
+{
+	long all = play(shape, SHIM_NO_STEPS - 1), after;
+
+	for (after = 0; after < all; after++) {
+		if (after > DENSE && after + DENSE < all)
+			after += min(STRIDE, all - DENSE - after) - 1;
+		play(shape, after);
+		if (!met)
+			shim_panic("nobody has met anybody");
+	}
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i, shape;
+
+	world_load();
+	for (shape = 0; shape < nr_shapes; shape++) {
+		for (i = 0; i < ARRAY_SIZE(scenes); i++) {
+			scene = &scenes[i];
+			shim_context = NULL;
+			if (!is_for(&shapes[shape]))
+				continue;
+			shim_context = say_where;
+			meet_everywhere(&shapes[shape]);
+		}
+	}
+	world_unload();
+	printf("# %zu scenes, %llu meetings\n", ARRAY_SIZE(scenes), meetings);
+	return !meetings;
+}
