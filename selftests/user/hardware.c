@@ -166,6 +166,16 @@ void hw_forget_range(struct hw *hw, u64 start, u64 end)
 			hw->tlb[i].leaf.size = 0;
 }
 
+bool hw_knows_leaf(const struct hw *hw, u64 start, u64 end)
+{
+	unsigned int i;
+
+	for (i = 0; i < HW_TLB; i++)
+		if (tlb_overlaps(&hw->tlb[i], start, end))
+			return true;
+	return false;
+}
+
 bool hw_knows(const struct hw *hw, u64 pa, size_t size)
 {
 	unsigned int i;

@@ -79,6 +79,9 @@ void hw_forget(struct hw *hw);
 void hw_forget_cached(struct hw *hw);
 void hw_forget_range(struct hw *hw, u64 start, u64 end);
 
+/* Does the TLB know anything in there? */
+bool hw_knows_leaf(const struct hw *hw, u64 start, u64 end);
+
 /* Does the walk cache know a table in this memory? */
 bool hw_knows(const struct hw *hw, u64 pa, size_t size);
 

@@ -111,6 +111,7 @@ static const struct scene scenes[] = {
 static struct domain *d;
 static const struct scene *scene;
 static bool met;
+static u64 every;
 static unsigned long long meetings;
 
 static void say_where(void)
@@ -237,7 +238,7 @@ static long play(const struct shape *shape, long after)
 	domain_flush(d, true);
 	look();
 	world_settle();
-	world_look();
+	/* That looks once more. */
 	world_end();
 	return took;
 }
@@ -257,11 +258,12 @@ static bool is_for(const struct shape *shape)
 	return yes;
 }
 
+/* After each access, or after one in so many */
 static void meet_everywhere(const struct shape *shape)
 {
 	long all = play(shape, SHIM_NO_STEPS - 1), after;
 
-	for (after = 0; after < all; after++) {
+	for (after = choose_freely(&world.choice, every); after < all; after += every) {
 		if (after > DENSE && after + DENSE < all)
 			after += min(STRIDE, all - DENSE - after) - 1;
 		play(shape, after);
@@ -274,6 +276,7 @@ int main(int argc, char **argv)
 {
 	unsigned int i, shape;
 
+	every = option(&argc, argv, "every", 1);
 	world_load();
 	for (shape = 0; shape < nr_shapes; shape++) {
 		for (i = 0; i < ARRAY_SIZE(scenes); i++) {

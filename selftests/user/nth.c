@@ -11,14 +11,13 @@
 #include "shim.h"
 #include "world.h"
 
-/* Operations that make a state, and how many states a shape is tried from */
+/* Operations that make a state; a shape is tried from some states. */
 #define OPS_A_STATE	60
-#define STATES		12
 
 /* A call has some allocations for each table, and covers a few tables. */
 #define NTH_MAX		2000
 
-static u64 seed;
+static u64 seed, states;
 static const char *doing = "";
 static unsigned long long failures, calls;
 
@@ -164,7 +163,7 @@ static void try_state(unsigned int shape, unsigned int state)
 	struct domain *d;
 	unsigned int i;
 
-	choice_by_seed(&world.choice, seed * 1000003 + shape * STATES + state);
+	choice_by_seed(&world.choice, seed * 1000003 + shape * states + state);
 	world.shape = shape;
 	world.alone = true;
 	world.steady = true;
@@ -192,10 +191,11 @@ int main(int argc, char **argv)
 	unsigned int shape, state;
 
 	seed = option(&argc, argv, "seed", 1);
+	states = option(&argc, argv, "states", 12);
 	shim_context = say_where;
 	world_load();
 	for (shape = 0; shape < nr_shapes; shape++)
-		for (state = 0; state < STATES; state++)
+		for (state = 0; state < states; state++)
 			try_state(shape, state);
 	world_unload();
 	printf("# seed %llu: %llu calls, %llu failures\n", seed, calls, failures);

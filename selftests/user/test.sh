@@ -4,8 +4,8 @@
 # test.sh: the library in user space, under ASan and UBSan. Speaks KTAP.
 #
 #	USER_SEED	first seed [1]
-#	USER_OPS	random operations in all [200000]
-#	USER_FUZZ	seconds to fuzz after the corpus has been run [10]
+#	USER_OPS	random operations in all; a fourth with larger pages [200000]
+#	USER_FUZZ	seconds to fuzz after the corpus has been run; likewise [10]
 set -u
 
 . "$(dirname "$0")/../machine/lib/common.sh"
@@ -43,18 +43,46 @@ run()
 	fi
 }
 
+# on_each NAME PROGRAM ARGUMENTS...: with the page sizes that few kernels have
+on_each()
+{
+	local name=$1 program=$2 page
+
+	shift 2
+	for page in $FEW; do
+		run "$name with pages of $((1 << (page - 10))) KiB" \
+			"$out/$page/$program" "$@"
+	done
+}
+
+# log2 of the page size that most kernels have, and of those that few have
+MOST=12
+FEW="14 16"
+
 install_tools_alone
-make --no-print-directory -j2 -C "$here" OUTPUT="$out" >&2 || {
+make --no-print-directory -j2 -C "$here" OUTPUT="$out" PAGES="$MOST $FEW" >&2 || {
 	echo "user: the tests do not compile: see above" >&2
 	exit 1
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..3"
+echo "1..15"
+run "descriptors, geometry and registers are as the Arm ARM says" "$out/$MOST/formats"
+on_each "descriptors, geometry and registers are as the Arm ARM says" formats
 run "random operations agree with the model" \
-	"$out/12/random" --seed="$seed" --ops="$ops"
-run "every allocation fails in turn" "$out/12/nth" --seed="$seed"
+	"$out/$MOST/random" --seed="$seed" --ops="$ops"
+on_each "random operations agree with the model" \
+	random --seed="$seed" --ops=$((ops / 4))
+run "every allocation fails in turn" "$out/$MOST/nth" --seed="$seed"
+on_each "every allocation fails in turn" \
+	nth --seed="$seed" --states=3
+run "two callers meet after each access" "$out/$MOST/meet"
+on_each "two callers meet after some accesses" \
+	meet --every=11
 run "the fuzzer finds nothing in $fuzz seconds" \
-	"$out/12/fuzz" "$out/corpus" "$here/corpus" -max_len=1200 \
+	"$out/$MOST/fuzz" "$out/corpus" "$here/corpus" -max_len=1200 \
 	-max_total_time="$fuzz" -artifact_prefix="$out/" -verbosity=0 -seed="$seed"
+on_each "the fuzzer finds nothing in $((fuzz / 4)) seconds" \
+	fuzz "$out/corpus" "$here/corpus" -max_len=1200 -max_total_time=$((fuzz / 4)) -artifact_prefix="$out/" \
+	-verbosity=0 -seed="$seed"
 exit $failed

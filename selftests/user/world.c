@@ -336,14 +336,13 @@ static void flush_gathered(struct domain *d, const struct iommu_iotlb_gather *ga
 			   u64 start, u64 done)
 {
 	struct bracket bracket;
-	u64 iova;
 
 	bracket_begin(d, &bracket);
 	hw_forget_cached(&d->hw);
 	hw_forget_range(&d->hw, gather->start - d->base, gather->end - d->base + 1);
-	for (iova = start; iova < start + done; iova += page_of(d))
-		if (hw_find(&d->hw, iova))
-			shim_panic("0x%llx is unmapped, and was not gathered", iova);
+	if (hw_knows_leaf(&d->hw, start, start + done))
+		shim_panic("part of 0x%llx at 0x%llx is unmapped, and was not gathered",
+			   done, start);
 	bracket.done = true;
 	bracket_end(d, &bracket, true);
 }
