@@ -271,6 +271,35 @@ void model_split(struct model *model, __u64 iova)
 	run_add(model, part);
 }
 
+/* A run that goes over at is two from now on. */
+static void cut(struct model *model, __u64 at)
+{
+	size_t i = run_at(model, at);
+	struct run old;
+
+	if (i == model->nr || model->runs[i].start >= at)
+		return;
+	old = model->runs[i];
+	run_take(model, i);
+	run_add(model, run_part(old, old.start, at));
+	run_add(model, run_part(old, at, old.end));
+}
+
+void model_change(struct model *model, __u64 start, __u64 end, __u32 set,
+		  __u32 clear)
+{
+	size_t i;
+
+	cut(model, start);
+	cut(model, end);
+	for (i = run_at(model, start); i < model->nr; i++) {
+		if (model->runs[i].start >= end)
+			return;
+		model->runs[i].prot &= ~clear;
+		model->runs[i].prot |= set;
+	}
+}
+
 bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 		 __u64 done)
 {

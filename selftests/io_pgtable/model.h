@@ -60,6 +60,10 @@ void model_clear(struct model *model, __u64 start, __u64 end);
 /* The leaf at iova is now a table of leaves that map the same */
 void model_split(struct model *model, __u64 iova);
 
+/* Bits of prot of what is in [start, end); no leaf reaches over either */
+void model_change(struct model *model, __u64 start, __u64 end, __u32 set,
+		  __u32 clear);
+
 /* All that is in another one, which must not overlap */
 void model_merge(struct model *model, const struct model *other);
 

@@ -215,23 +215,24 @@ const struct range *domain_unflushed_at(const struct domain *d, u64 iova)
 }
 
 /* A block at the edge is taken apart, whoever has the rest of it. */
-static struct range widen(const struct domain *d, struct range range)
+struct range domain_widen(const struct domain *d, struct range narrow)
 {
-	const struct run *run = model_find(&d->model, range.start);
+	const struct run *run = model_find(&d->model, narrow.start);
+	struct range wide = narrow;
 
 	if (run)
-		range.start = min(range.start, ALIGN_DOWN(range.start, run->leaf));
-	run = model_find(&d->model, range.end - 1);
+		wide.start = min(wide.start, ALIGN_DOWN(wide.start, run->leaf));
+	run = model_find(&d->model, narrow.end - 1);
 	if (run)
-		range.end = max(range.end, ALIGN(range.end, run->leaf));
-	return range;
+		wide.end = max(wide.end, ALIGN(wide.end, run->leaf));
+	return wide;
 }
 
 bool flight_begin(struct domain *d, struct flight *flight)
 {
 	const struct flight *other;
 
-	flight->wide = widen(d, flight->range);
+	flight->wide = domain_widen(d, flight->range);
 	for (other = d->flights; other; other = other->next)
 		if (flight->range.start < other->range.end &&
 		    other->range.start < flight->range.end)

@@ -66,8 +66,26 @@ struct flight {
 };
 
 /*
+ * Of the prot of a run in the model, what only tests know: see dirty.c
+ *
+ * PROT_CLEAN: the leaves have been made clean, and not been written to since
+ * PROT_STAYS: they have been there since the look for dirty ones began
+ * PROT_WRITTEN: since then the hardware has made one of them dirty
+ * PROT_SEEN: the look has found it dirty
+ */
+#define PROT_CLEAN	BIT(16)
+#define PROT_STAYS	BIT(17)
+#define PROT_WRITTEN	BIT(18)
+#define PROT_SEEN	BIT(19)
+
+/*
  * struct domain - a page table
  * @base: of the IOVAs; above the hole in the middle for TTBR1
+ * @asked: where somebody looks for dirty leaves
+ * @watched: the same with the blocks at its edges
+ * @clears: and makes them clean
+ * @calm: no other call was under way when that began
+ * @calls_then: what @calls was
  * @fails: flushes that the library asks for do not complete
  * @calls: to map or unmap, so far
  * @flushes: that have completed, whoever asked
@@ -85,6 +103,11 @@ struct domain {
 	struct range unflushed[UNFLUSHED];
 	unsigned int nr_unflushed;
 	struct flight *flights;
+	struct range asked;
+	struct range watched;
+	bool clears;
+	bool calm;
+	unsigned long calls_then;
 	bool fails;
 	unsigned long calls;
 	unsigned long flushes;
@@ -124,9 +147,9 @@ void flight_end(struct domain *d, struct flight *flight);
 /* Whose range it is, or else who is at work in the same block */
 const struct flight *flight_at(const struct domain *d, u64 iova);
 
-static inline bool range_has(struct range range, u64 iova)
+static inline bool range_has(struct range r, u64 iova)
 {
-	return iova >= range.start && iova < range.end;
+	return iova >= r.start && iova < r.end;
 }
 
 /* What a leaf ought to look like; the mask says which bits count */
@@ -134,8 +157,22 @@ u64 domain_descriptor(const struct domain *d, u32 prot, int level, u64 *mask);
 unsigned int domain_memory_type(const struct domain *d, u64 descriptor);
 unsigned int domain_wanted_type(const struct domain *d, u32 prot);
 
-/* A device accesses iova: is what comes of it right, here and now? */
-void domain_access(struct domain *d, u64 iova);
+/* A device reads or writes at iova: is what comes of it right, here and now? */
+void domain_access(struct domain *d, u64 iova, bool writes);
+
+/* With the blocks at its edges */
+struct range domain_widen(const struct domain *d, struct range narrow);
+
+/* Does the hardware keep the dirty state? */
+bool domain_tracks(const struct domain *d);
+/* Does somebody look for dirty leaves where this one is? */
+bool domain_is_watched(const struct domain *d, const struct hw_leaf *leaf);
+/* A device writes through a leaf, which is dirty from now on. */
+void dirty_written(struct domain *d, struct hw_leaf *leaf);
+/* The call that looks for dirty leaves, in steps */
+void dirty_begin(struct domain *d, struct range asked, bool clears);
+int dirty_read(struct domain *d);
+void dirty_end(struct domain *d);
 
 /* The same where no call is under way, and the table alone is to be seen */
 void domain_check_walk(struct domain *d, u64 iova);

@@ -21,7 +21,7 @@ static u64 stage_1(const struct domain *d, u32 prot)
 	if (!(prot & IOMMU_WRITE))
 		descriptor |= 1ull << 7;
 	else if (d->shape->quirks & IO_PGTABLE_QUIRK_ARM_HD)
-		descriptor |= 1ull << 51;
+		descriptor |= prot & PROT_CLEAN ? HW_DBM | HW_READ_ONLY : HW_DBM;
 	descriptor |= prot & IOMMU_PRIV ? 0 : 1ull << 6;
 	descriptor |= prot & IOMMU_NOEXEC ? 3ull << 53 : 0;
 	descriptor |= d->shape->quirks & IO_PGTABLE_QUIRK_ARM_NS ? 1ull << 5 : 0;
@@ -76,6 +76,11 @@ static bool leaf_is_right(const struct domain *d, const struct hw_leaf *leaf,
 {
 	u64 mask, wanted = domain_descriptor(d, run->prot, leaf->level, &mask);
 
+	/* Nobody knows how far the one who makes leaves clean has come. */
+	if (d->clears && domain_is_watched(d, leaf) && wanted & HW_DBM) {
+		wanted &= ~HW_READ_ONLY;
+		mask &= ~HW_READ_ONLY;
+	}
 	return leaf->pa + (iova - leaf->iova) == run->paddr + (iova - run->start) &&
 	       leaf->size == run->leaf &&
 	       (leaf->descriptor & mask) == wanted &&
@@ -140,34 +145,47 @@ static void judge_in_flight(const struct domain *d, const struct flight *flight,
 	}
 	for (at = leaf->iova; at - leaf->iova < leaf->size; at = end)
 		if (!may_be_seen(d, at, leaf->pa + (at - leaf->iova), &end))
-			shim_panic("a walk at 0x%llx during a call finds 0x%llx, which is not at 0x%llx",
+			shim_panic("a walk at 0x%llx in a call: 0x%llx, and that for 0x%llx",
 				   iova, leaf->descriptor, at);
 }
 
-void domain_access(struct domain *d, u64 iova)
+/* A walk, and a write if that is what the device is after */
+static void access_by_walk(struct domain *d, u64 iova, bool writes)
 {
 	const struct flight *flight = flight_at(d, iova);
-	const struct hw_tlb *known = hw_find(&d->hw, iova);
 	struct hw_leaf leaf;
-	bool found;
+	bool found = hw_walk(&d->hw, iova, &leaf);
 
-	if (!d->hw.enabled)
-		return;
-	if (known) {
-		if (!known->old && !flight)
-			judge(d, iova, &known->leaf, "the TLB");
-		return;
-	}
-	found = hw_walk(&d->hw, iova, &leaf);
 	if (flight)
 		judge_in_flight(d, flight, iova, found ? &leaf : NULL);
 	else if (model_find(&d->model, iova) || !domain_unflushed_at(d, iova))
 		judge(d, iova, found ? &leaf : NULL, "a walk");
-	if (found) {
-		hw_remember(&d->hw, &leaf);
-		if (domain_unflushed_at(d, iova))
-			hw_age(&d->hw, leaf.iova, leaf.iova + leaf.size);
+	if (!found)
+		return;
+	if (writes)
+		dirty_written(d, &leaf);
+	hw_remember(&d->hw, &leaf);
+	if (domain_unflushed_at(d, iova))
+		hw_age(&d->hw, leaf.iova, leaf.iova + leaf.size);
+}
+
+void domain_access(struct domain *d, u64 iova, bool writes)
+{
+	const struct hw_tlb *known = hw_find(&d->hw, iova);
+
+	if (!d->hw.enabled)
+		return;
+	writes = writes && domain_tracks(d);
+	if (known && !known->old && !flight_at(d, iova))
+		judge(d, iova, &known->leaf, "the TLB");
+	/* What it knows as read-only it has to look up again before a write. */
+	if (known && writes && known->leaf.descriptor & HW_READ_ONLY) {
+		hw_forget_range(&d->hw, known->leaf.iova,
+				known->leaf.iova + known->leaf.size);
+		known = NULL;
 	}
+	if (!known)
+		access_by_walk(d, iova, writes);
 }
 
 void domain_check_walk(struct domain *d, u64 iova)

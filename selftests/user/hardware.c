@@ -201,6 +201,25 @@ static u64 read_entry(struct hw *hw, u64 table, u64 index)
 	return shim_word(pa, !hw->coherent && choose_freely(hw->choice, 4));
 }
 
+static bool leaf_of(const struct hw *hw, u64 iova, int level, u64 descriptor,
+		    u64 where, struct hw_leaf *leaf)
+{
+	if (!hw_is_leaf(descriptor, level))
+		return false;
+	leaf->size = 1ull << hw_shift(hw, level);
+	leaf->iova = iova & ~(leaf->size - 1);
+	leaf->descriptor = descriptor;
+	leaf->where = where;
+	leaf->pa = hw_address(hw, descriptor);
+	leaf->level = level;
+	return true;
+}
+
+static u64 index_of(const struct hw *hw, u64 iova, int level)
+{
+	return iova >> hw_shift(hw, level) & (hw_entries(hw, level) - 1);
+}
+
 bool hw_walk(struct hw *hw, u64 iova, struct hw_leaf *leaf)
 {
 	const struct hw_cached *cached = find_cached(hw, iova);
@@ -209,19 +228,45 @@ bool hw_walk(struct hw *hw, u64 iova, struct hw_leaf *leaf)
 	u64 descriptor, index;
 
 	for (;; level++) {
-		index = iova >> hw_shift(hw, level) & (hw_entries(hw, level) - 1);
+		index = index_of(hw, iova, level);
 		descriptor = read_entry(hw, table, index);
 		if (!hw_is_table(descriptor, level))
 			break;
 		table = hw_address(hw, descriptor);
 		remember_table(hw, iova, level + 1, table);
 	}
-	if (!hw_is_leaf(descriptor, level))
+	return leaf_of(hw, iova, level, descriptor, table + index * sizeof(u64), leaf);
+}
+
+int hw_entries_to(const struct hw *hw, u64 iova, u64 *entries, u64 *where)
+{
+	u64 table = hw->root;
+	int level = hw->start;
+
+	for (;; level++) {
+		*where = table + index_of(hw, iova, level) * sizeof(u64);
+		entries[level] = shim_word(*where, false);
+		if (!hw_is_table(entries[level], level))
+			return level;
+		table = hw_address(hw, entries[level]);
+	}
+}
+
+bool hw_peek(const struct hw *hw, u64 iova, struct hw_leaf *leaf)
+{
+	u64 entries[HW_LEVELS], where;
+	int level = hw_entries_to(hw, iova, entries, &where);
+
+	return leaf_of(hw, iova, level, entries[level], where, leaf);
+}
+
+bool hw_make_dirty(struct hw *hw, struct hw_leaf *leaf)
+{
+	if (~leaf->descriptor & (HW_DBM | HW_READ_ONLY))
 		return false;
-	leaf->size = 1ull << hw_shift(hw, level);
-	leaf->iova = iova & ~(leaf->size - 1);
-	leaf->descriptor = descriptor;
-	leaf->pa = hw_address(hw, descriptor);
-	leaf->level = level;
+	leaf->descriptor &= ~HW_READ_ONLY;
+	shim_set_word(leaf->where, leaf->descriptor);
+	/* It had it as read-only. */
+	hw_forget_range(hw, leaf->iova, leaf->iova + leaf->size);
 	return true;
 }

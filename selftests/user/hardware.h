@@ -22,12 +22,14 @@
  * @iova: of the first byte of the leaf
  * @size: of it, 0 for no leaf
  * @descriptor: as read
+ * @where: it is, for the hardware
  * @pa: of the first byte
  */
 struct hw_leaf {
 	u64 iova;
 	u64 size;
 	u64 descriptor;
+	u64 where;
 	u64 pa;
 	int level;
 };
@@ -69,6 +71,22 @@ void hw_init(struct hw *hw, enum io_pgtable_fmt fmt,
 
 /* How the tables look to a device that accesses iova; false for a fault */
 bool hw_walk(struct hw *hw, u64 iova, struct hw_leaf *leaf);
+
+/*
+ * The entries as they are, from the root's on, by level; for tests alone. Return: the
+ * level of the last, which is a leaf if there is one.
+ */
+int hw_entries_to(const struct hw *hw, u64 iova, u64 *entries, u64 *where);
+
+/* The leaf as it is; false if there is none */
+bool hw_peek(const struct hw *hw, u64 iova, struct hw_leaf *leaf);
+
+/*
+ * D8.5.2: a device writes where a leaf with DBM is read-only, and the hardware makes
+ * it writable, in memory and in leaf. Return: whether there was anything to do.
+ */
+bool hw_make_dirty(struct hw *hw, struct hw_leaf *leaf);
+
 const struct hw_tlb *hw_find(const struct hw *hw, u64 iova);
 void hw_remember(struct hw *hw, const struct hw_leaf *leaf);
 
@@ -91,6 +109,8 @@ static inline unsigned int hw_shift(const struct hw *hw, int level)
 }
 
 /* What a descriptor says */
+#define HW_READ_ONLY	(1ull << 7)
+#define HW_DBM		(1ull << 51)
 bool hw_is_table(u64 descriptor, int level);
 bool hw_is_leaf(u64 descriptor, int level);
 u64 hw_address(const struct hw *hw, u64 descriptor);

@@ -23,6 +23,8 @@ enum what {
 	SETTLE,		/* all callbacks and all work that can run */
 	CHURN,		/* empty so many other tables that no empty one is kept */
 	LOOK,		/* devices and lookups, at the ends and in the middle */
+	WRITE,		/* devices that write, where the hardware tells */
+	DIRTY,		/* what has been written to is made clean */
 };
 
 struct act {
@@ -97,6 +99,26 @@ static const struct scene scenes[] = {
 	{ "a table where one was a flush ago", 1,
 	  { { MAP, 0, 0, 2 }, { UNMAP, 1, 0, 1 } },
 	  { MAP, 0, 0, 1, true }, { { MAP, 0, 1, 1, true }, { FLUSH }, { SETTLE } } },
+
+	{ "a device writes to what is made clean", 1, { { MAP, 0, 0, 9 } },
+	  { DIRTY, 0, 0, 9 }, { { WRITE } } },
+	{ "a device writes to what is clean", 1, { { MAP, 0, 0, 9 }, { DIRTY, 0, 0, 9 } },
+	  { DIRTY, 0, 0, 9 }, { { WRITE } } },
+	{ "a device writes to a block that is taken apart", 1,
+	  { { MAP, 1, 0, 1 }, { DIRTY, 1, 0, 1 } },
+	  { UNMAP, 0, 5, 1 }, { { WRITE } } },
+	{ "a block is made clean and taken apart", 1, { { MAP, 1, 0, 1 } },
+	  { UNMAP, 0, 0, 1 }, { { DIRTY, 1, 0, 1 } } },
+	{ "a block is taken apart and made clean", 1, { { MAP, 1, 0, 1 } },
+	  { DIRTY, 1, 0, 1 }, { { UNMAP, 0, 0, 1 }, { FLUSH }, { WRITE } } },
+	{ "a page is unmapped where all are made clean", 1, { { MAP, 0, 0, 9 } },
+	  { DIRTY, 0, 0, 9 },
+	  { { UNMAP, 0, 1, 1 }, { FLUSH }, { SETTLE }, { MAP, 0, 1, 1, true }, { WRITE } } },
+	{ "a table goes where all is made clean", 1, { { MAP, 0, 0, 9 } },
+	  { DIRTY, 0, 0, 9 },
+	  { { UNMAP, 0, 0, 9 }, { CHURN }, { FLUSH }, { SETTLE } } },
+	{ "a block comes where all is made clean", 1, { { MAP, 0, 0, 9 } },
+	  { DIRTY, 0, 0, 9 }, { { MAP, 1, 0, 1, true }, { WRITE } } },
 };
 
 /* What has fewer accesses than this is met after each of them. */
@@ -158,14 +180,14 @@ static void churn(void)
 	}
 }
 
-static void look(void)
+static void look(bool writes)
 {
 	u64 page = domain_leaf_size(d, 0), end = block_size();
 	const u64 at[] = { 0, page, 3 * page, end / 2, end - page, end };
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(at); i++) {
-		domain_access(d, at[i]);
+		domain_access(d, at[i], writes);
 		do_lookup(d, at[i]);
 	}
 }
@@ -193,7 +215,12 @@ static void do_act(const struct act *act)
 		churn();
 		break;
 	case LOOK:
-		look();
+	case WRITE:
+		look(act->what == WRITE);
+		break;
+	case DIRTY:
+		call = call_of(act);
+		do_dirty(d, &call, true);
 		break;
 	default:
 		break;
@@ -234,9 +261,9 @@ static long play(const struct shape *shape, long after)
 	took = world.took;
 	world.meet = NULL;
 	world_look();
-	look();
+	look(false);
 	domain_flush(d, true);
-	look();
+	look(false);
 	world_settle();
 	/* That looks once more. */
 	world_end();
@@ -246,7 +273,12 @@ static long play(const struct shape *shape, long after)
 /* Does the shape have the sizes, and room for the scene? */
 static bool is_for(const struct shape *shape)
 {
+	bool looks = scene->outer.what == DIRTY || scene->inner[0].what == DIRTY ||
+		     scene->inner[0].what == WRITE;
 	bool yes;
+
+	if (looks && !(shape->quirks & IO_PGTABLE_QUIRK_ARM_HD))
+		return false;
 
 	world_begin();
 	d = domain_new(shape, &world.choice);

@@ -83,6 +83,6 @@ run "the fuzzer finds nothing in $fuzz seconds" \
 	"$out/$MOST/fuzz" "$out/corpus" "$here/corpus" -max_len=1200 \
 	-max_total_time="$fuzz" -artifact_prefix="$out/" -verbosity=0 -seed="$seed"
 on_each "the fuzzer finds nothing in $((fuzz / 4)) seconds" \
-	fuzz "$out/corpus" "$here/corpus" -max_len=1200 -max_total_time=$((fuzz / 4)) -artifact_prefix="$out/" \
-	-verbosity=0 -seed="$seed"
+	fuzz "$out/corpus" "$here/corpus" -max_len=1200 \
+	-max_total_time=$((fuzz / 4)) -artifact_prefix="$out/" -verbosity=0 -seed="$seed"
 exit $failed

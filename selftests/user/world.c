@@ -399,6 +399,24 @@ void do_lookup(struct domain *d, u64 iova)
 		shim_panic("lookup 0x%llx: 0x%llx; expected 0x%llx", iova, pa, wanted);
 }
 
+void do_dirty(struct domain *d, const struct call *call, bool clears)
+{
+	struct range asked = { call->iova, call->iova + call->size * call->count };
+	long steps;
+	int ret;
+
+	/* One at a time is enough to keep apart who has written when. */
+	if (d->watched.end)
+		return;
+	dirty_begin(d, asked, clears);
+	steps = enter();
+	ret = dirty_read(d);
+	leave(steps);
+	dirty_end(d);
+	if (ret != (d->shape->quirks & IO_PGTABLE_QUIRK_ARM_HD ? 0 : -EINVAL))
+		shim_panic("a look for dirty leaves at 0x%llx: %d", call->iova, ret);
+}
+
 /* --- operations ---------------------------------------------------------------------- */
 
 static bool is_full(const struct domain *d)
@@ -447,7 +465,9 @@ static void op_lookup(struct domain *d)
 
 static void op_access(struct domain *d)
 {
-	domain_access(d, pick_iova(d, 1));
+	u64 iova = pick_iova(d, 1);
+
+	domain_access(d, iova, domain_tracks(d) && pick(2));
 }
 
 static void op_next_run(struct domain *d)
@@ -557,8 +577,20 @@ static void op_refused(struct domain *d)
 			   call.iova, call.size, call.count, call.paddr, prot);
 }
 
+static void op_dirty(struct domain *d)
+{
+	struct call call = pick_call(d);
+
+	do_dirty(d, &call, pick(3));
+}
+
 static void op_domain(struct domain *d)
 {
+	/* Few have it: often enough. */
+	if (d->shape->quirks & IO_PGTABLE_QUIRK_ARM_HD && !pick(8)) {
+		op_dirty(d);
+		return;
+	}
 	switch (pick(20)) {
 	case 0 ... 5:
 		op_map(d);

@@ -66,6 +66,8 @@ struct call {
 int do_map(struct domain *d, const struct call *call);
 u64 do_unmap(struct domain *d, const struct call *call);
 void do_flush(struct domain *d, bool completed);
+/* Looks for dirty leaves, and with clears makes them clean */
+void do_dirty(struct domain *d, const struct call *call, bool clears);
 void do_lookup(struct domain *d, u64 iova);
 
 /* Work and callbacks until there is nothing left */

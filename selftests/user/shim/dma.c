@@ -43,6 +43,14 @@ u64 shim_word(phys_addr_t pa, bool cleaned)
 			       __ATOMIC_ACQUIRE);
 }
 
+void shim_set_word(phys_addr_t pa, u64 word)
+{
+	if (!shim_is_allocated(pa, sizeof(word)))
+		shim_panic("the walker writes 0x%llx, where there is no table", pa);
+	__atomic_store_n((u64 *)(arena + (pa - shim_phys_base)), word,
+			 __ATOMIC_RELEASE);
+}
+
 static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool mapped)
 {
 	dma_addr_t at;

@@ -114,6 +114,9 @@ bool shim_fails(void);
 /* The word at pa as memory has it, or as it was when last cleaned */
 u64 shim_word(phys_addr_t pa, bool cleaned);
 
+/* A walker that snoops writes it. */
+void shim_set_word(phys_addr_t pa, u64 word);
+
 /* --- the rest ------------------------------------------------------------------ */
 
 int shim_param_set(const char *name, const char *value);
