@@ -33,7 +33,10 @@
 #define OPS_DEFAULT	3000
 
 /* Left as it is for the kernel while the rest is fragmented */
-#define SPARE_MEMORY	(96ull << 20)
+#define SPARE_MEMORY	(192ull << 20)
+
+/* Of which every second page is free: many times what a test needs */
+#define FRAGMENTED	(256ull << 20)
 
 #define PAGE		4096ull
 
@@ -391,24 +394,38 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 
 /* --- fragmented memory --------------------------------------------------------- */
 
-/* Take nearly all memory, and give every second page back. */
-static char *fragment(size_t *size)
+/* Touched page by page, so that there is a page for each */
+static void populate(char *memory, size_t size)
 {
 	size_t at;
+
+	for (at = 0; at < size; at += PAGE)
+		memory[at] = 1;
+}
+
+/*
+ * Take nearly all memory, and give every second page of a part of it back: to do
+ * that with all of it takes very long where each access is checked.
+ */
+static char *fragment(size_t *size)
+{
+	size_t at, whole;
 	char *memory;
 
 	*size = sysconf(_SC_AVPHYS_PAGES) * PAGE;
-	if (*size <= SPARE_MEMORY)
+	if (*size <= SPARE_MEMORY + FRAGMENTED)
 		return NULL;
 	*size -= SPARE_MEMORY;
+	whole = *size - FRAGMENTED;
 	memory = mmap(NULL, *size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return NULL;
-	madvise(memory, *size, MADV_NOHUGEPAGE);
-	for (at = 0; at < *size; at += PAGE)
-		memory[at] = 1;
-	for (at = 0; at < *size; at += 2 * PAGE)
+	madvise(memory, whole, MADV_HUGEPAGE);
+	populate(memory, whole);
+	madvise(memory + whole, FRAGMENTED, MADV_NOHUGEPAGE);
+	populate(memory + whole, FRAGMENTED);
+	for (at = whole; at < *size; at += 2 * PAGE)
 		madvise(memory + at, PAGE, MADV_DONTNEED);
 	return memory;
 }
@@ -437,7 +454,7 @@ static __u64 use_up_chunks(int fd, long pages, long live)
  * Chunks are had as long as there are any; then tables are single pages, and
  * nobody notices.
  */
-TEST_F_TIMEOUT(chunks, fragmented_memory, 800)
+TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
 {
 	long tables, pages;
 	size_t size;
