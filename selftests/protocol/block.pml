@@ -45,7 +45,7 @@ inline map_page(i, to)
 			}
 			if
 			:: ok -> d_step { touch(p); entry[p * 2 + i] = to }
-			:: else
+			:: else -> await_detach()
 			fi
 		:: else ->
 			settle(s, took, gen);
@@ -133,7 +133,15 @@ inline cut_whole()
 		fi
 	}
 	if
-	:: ok -> cut_off(p, gen)
+	:: ok ->
+		cut_off(p, gen);
+#ifdef FLUSH_WITH_LOCK
+		d_step { !lock; lock = true };
+		flush(took, gen);
+		lock = false
+#else
+		skip
+#endif
 	:: else
 	fi
 }

@@ -67,7 +67,7 @@ inline map_run(i, to)
 			touch(p);
 			entry[p * 2 + i] = to
 		}
-	:: else
+	:: else -> await_detach()
 	fi
 }
 

@@ -18,23 +18,21 @@
  *			this one out of the list of the kept
  *
  * Left out: levels in between (one slot, tables of two entries under it), failed
- * flushes (flush.pml), memory that the walker does not snoop but for the slot
- * (publish.pml), the reclaimer's queue (reclaim.pml). A page that has been freed
+ * flushes (flush.pml), memory that the walker does not snoop but for the slot,
+ * the reclaimer's queue. A page that has been freed
  * is never used again, so that whatever touches it is seen to. The list of the
  * kept has one place.
  *
  * A walker and a lookup that are always ready hide that everybody else waits for
- * ever. STUCK leaves them out, for a search for that.
+ * ever. STUCK leaves them out, for a search for that: they take no lock and wait
+ * for nobody, and all that waits for a lookup is the grace period, up to its next
+ * step. What is left has an end, so a circle of steps is a mistake, too.
  *
  * One shared access is one step. Sections under the detach lock that nobody else
  * can look into are one step, too.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-
-#ifdef LOCK_KEPT
-#define STUCK
-#endif
 
 /* The slot: 0, a stamp from 1 on, TABLE + page, or BLOCK + where to */
 #define TABLE		32
@@ -92,7 +90,7 @@ bool table_lost, count_negative, count_wrong, map_failed, forgotten, leak;
 	rcu_in = without(rcu_in, _pid); \
 	gp_wait = without(gp_wait, _pid)
 
-/* @ok: false if the table is dead */
+/* @ok: false if the table is dead, and then await_detach() comes next */
 inline reserve(p, ok)
 {
 	touch(p);
@@ -105,6 +103,16 @@ inline reserve(p, ok)
 	:: ok -> count[p]++
 	:: else
 	fi
+}
+
+/* Whoever has killed the table gives the lock up with the slot let go of. */
+inline await_detach()
+{
+#ifdef WALKS_ON
+	skip
+#else
+	!lock
+#endif
 }
 
 /* @last: nothing is left, and the table is not in the list */
@@ -426,11 +434,10 @@ active proctype elsewhere()
 	byte p = NONE, gen, took, turns;
 
 	do
-	:: turns < ELSEWHERE ->
-		turns++;
-		d_step {
-			in_list -> in_list = false
-		}
+	/* It waits for nothing: with no table in the list, nobody else's comes. */
+	:: d_step { turns < ELSEWHERE && in_list ->
+			turns++;
+			in_list = false }
 		evict(p, gen);
 		if
 		:: flush(took, gen)
@@ -454,9 +461,6 @@ active proctype closer()
 
 	d_step {
 		busy == 0 && rcu_in == 0;
-		never(count_wrong, above != is_valid(slot));
-		never(count_wrong, below != is_table(slot));
-		never(forgotten, is_table(slot) && count[slot - TABLE] == 0 && !in_list);
 		off = true;
 		walk_cache = NONE;
 		leaf_cache[0] = 0;
@@ -466,6 +470,13 @@ active proctype closer()
 	}
 	ungraced == 0 && grace == 0;
 	d_step {
+		if
+		:: is_table(slot) -> touch(slot - TABLE)
+		:: else
+		fi;
+		never(count_wrong, above != is_valid(slot));
+		never(count_wrong, below != is_table(slot));
+		never(forgotten, is_table(slot) && count[slot - TABLE] == 0 && !in_list);
 		if
 		:: is_table(slot) -> free_page(slot - TABLE)
 		:: else
