@@ -1,22 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a flush covers. Several run at once, end in any order, and fail. One caller
- * has a slot in which tables come and go, one has a leaf, and one only flushes.
- * Whatever map has returned for is what the walker must come to, and no table may be freed
- * that the walker remembers.
+ * What a flush covers, and who may do without the lock. Several run at once, end in
+ * any order, and fail. One caller has a slot in which tables come and go, one cuts
+ * such a table off where it was left empty, or only flushes, and one has a
+ * leaf. Whatever map has returned for is what the walker must come to, and no
+ * table may be freed that the walker remembers.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
- *	begin()		io_pgtable_deferred_flush_begin(), load by load
- *	end()		io_pgtable_deferred_flush_end(), iopt_note_flush(),
- *			iopt_limbo_settle(), iopt_limbo_return()
- *	check()		iopt_map_check(), iopt_is_stale(), iopt_map_recover()
+ *	begin()		io_pgtable_deferred_is_settled(),
+ *			io_pgtable_deferred_flush_begin()
+ *	end()		io_pgtable_deferred_flush_end(),
+ *			io_pgtable_deferred_flush_failed()
+ *	judged		iopt_limbo_judge()
+ *	is_fresh()	iopt_is_stale(), load by load
+ *	check()		iopt_map_check(), iopt_map_recover()
  *	settle()	iopt_map_settle()
- *	detach()	iopt_detach(), iopt_limbo_add()
+ *	cut_off()	iopt_detach(), iopt_limbo_add()
+ * and in drivers/iommu/ipmmu-vmsa/:
+ *	flush()		domain_flush(), domain_flush_limbo()
+ *
+ * The driver asks whether the page table is settled, and begin() asks again. Here
+ * that is once: to hear it the second time comes to the same as to hear it the
+ * first time, whether the flush completes or not.
  *
  * Left out: what is in a table, counts, RCU and the reclaimer (a table is freed as
- * soon as it is handed over). A flush that fails may be one the hardware never made:
- * the worst. Loads and stores are made in the order that their barriers give
- * them; the mutations give up those barriers one by one.
+ * soon as it is handed over), and domains that are in no hardware. A flush
+ * that fails may be one the hardware never made: the worst. What is looked at
+ * with the lock alone changes in one step; what is looked at without it, the
+ * slot, @unsettled, @failed, @recovered and @flushed_gen, store by store. Loads
+ * and stores are made in the order that their barriers give them; the mutations
+ * give up those barriers one by one.
+ *
+ * A walker that is always ready hides that everybody else waits for ever. STUCK
+ * leaves that out, as in table.pml.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -35,16 +51,21 @@ byte cache[PLACES];		/* what the walker remembers */
 byte next_version = 1;		/* what is mapped anywhere has a number of its own */
 byte freed;			/* versions, a bit each */
 byte detached;			/* so that none is lost */
+bool vacant;			/* the table has no entry, and may be cut off */
 
 bool lock;			/* tree->detach_lock */
-byte limbo;			/* tree->limbo, versions */
-byte limbo_count;		/* tree->limbo_count, 0 or not */
+bool unsettled;
+byte limbo;			/* tree->limbo, versions, a bit each */
 byte limbo_gen = 1;
 byte flushed_gen;
 byte failed, recovered;
 
 byte failures;
 byte busy = 3;
+
+#ifdef FLAG_BEFORE_GEN
+byte old_gen;
+#endif
 
 bool walks_freed, unseen_map, freed_twice, map_failed, leak;
 
@@ -70,50 +91,59 @@ end:	do
 	od
 }
 
+/* What is left for a flush to take, to tell, or to make good */
+#ifdef FLAG_IGNORES_LIMBO
+#define in_limbo	false
+#else
+#define in_limbo	(limbo != 0)
+#endif
+#ifdef FLAG_IGNORES_TAKEN
+#define in_flush	false
+#else
+#define in_flush	(flushed_gen + 1 != limbo_gen)
+#endif
+#ifdef FLAG_IGNORES_FAILED
+#define in_doubt	false
+#else
+#define in_doubt	(recovered != failed)
+#endif
+#define judged		(in_limbo || in_flush || in_doubt)
+
 inline read_gen_if_none()
 {
+	if
+	:: took == 0 ->
 #ifdef NONE_IS_CURRENT
-	gen = limbo_gen
+		gen = limbo_gen
 #else
-	gen = limbo_gen - 1
+		gen = limbo_gen - 1
 #endif
+	:: else
+	fi
 }
 
 inline begin()
 {
-#ifndef FAILED_READ_LATE
-	saw_failed = failed;
-#endif
-#ifdef COUNT_READ_LATE
-	read_gen_if_none();
-#endif
 	if
-	:: limbo_count == 0 ->
-#if !defined(COUNT_READ_LATE) && !defined(GEN_READ_LATE)
-		read_gen_if_none()
-#else
-		skip
-#endif
-	:: limbo_count != 0 ->
+	:: d_step { !unsettled -> settled = true }
+	:: unsettled ->
 		d_step {
-			!lock -> lock = true;
+			!lock;
 			took = limbo;
 			limbo = 0;
-			gen = limbo_gen
-		}
-#ifdef COUNT_CLEARED_EARLY
-		limbo_count = 0;
-		d_step {
-			limbo_gen = gen + 1;
-			lock = false
-		}
-#else
-		limbo_gen = gen + 1;
-		d_step {
-			limbo_count = 0;
-			lock = false
-		}
+			if
+			:: took != 0 ->
+				gen = limbo_gen;
+				limbo_gen++
+			:: else
+			fi;
+#ifndef GEN_READ_LATE
+			read_gen_if_none();
 #endif
+#ifndef FAILED_READ_LATE
+			saw_failed = failed
+#endif
+		}
 	fi
 }
 
@@ -121,7 +151,12 @@ inline begin()
 inline hardware()
 {
 	if
+#ifdef SETTLED_NOT_FLUSHED
+	:: settled -> completed = true
+	:: d_step { !settled ->
+#else
 	:: d_step {
+#endif
 			cache[0] = 0;
 			cache[1] = 0;
 			completed = true
@@ -132,59 +167,29 @@ inline hardware()
 	saw_failed = failed;
 #endif
 #ifdef GEN_READ_LATE
-	if
-	:: took == 0 -> read_gen_if_none()
-	:: else
-	fi
-#else
-	skip
+	d_step { read_gen_if_none() };
 #endif
+	skip
 }
 
 inline note_flush()
 {
-	d_step {
-		!lock || (completed && saw_failed == recovered);
-		if
+	if
 #ifdef FAILED_NOT_COUNTED
-		:: !completed
+	:: !completed
 #else
-		:: !completed -> failed++
+	:: !completed -> failed++
 #endif
 #ifdef RECOVERS_ALL
-		:: completed -> recovered = failed
+	:: completed -> recovered = failed
 #else
-		:: completed && recovered < saw_failed -> recovered = saw_failed
-		:: completed && recovered >= saw_failed
+	:: completed && recovered < saw_failed -> recovered = saw_failed
+	:: completed && recovered >= saw_failed
 #endif
-		fi;
-		saw_failed = 0
-	}
+	fi
 }
 
-/* Free at once: the worst. */
-inline hand_over()
-{
-#ifdef FAILED_RELEASES
-	if
-	:: true ->
-#else
-	if
-	:: completed ->
-#endif
-		never(freed_twice, freed & took);
-		freed = freed | took
-#ifndef FAILED_FORGETS
-	:: !completed && took != 0 ->
-		limbo = limbo | took;
-		limbo_count = 1
-#endif
-	:: else
-	fi;
-	took = 0
-}
-
-inline settle_limbo()
+inline note_gen()
 {
 	if
 #ifdef GEN_MOVES_BACK
@@ -195,25 +200,119 @@ inline settle_limbo()
 	:: completed && flushed_gen < gen -> flushed_gen = gen
 #endif
 	:: else
-	fi;
-	gen = 0
+	fi
 }
 
-inline end_flush()
+/* Free at once: the worst. */
+inline hand_over()
 {
-	note_flush();
+	if
+#ifdef FAILED_RELEASES
+	:: true ->
+#else
+	:: completed ->
+#endif
+		never(freed_twice, freed & took);
+		freed = freed | took
+#ifndef FAILED_FORGETS
+	:: !completed -> limbo = limbo | took
+#endif
+	:: else
+	fi
+}
+
+inline note_all()
+{
 	d_step {
-		!lock || (completed && flushed_gen >= gen) || (!completed && took == 0);
-		settle_limbo();
-		hand_over()
+		!lock;
+		lock = true;
+#ifdef JUDGED_EARLY
+		unsettled = judged;
+#endif
+		note_flush()
+	}
+#ifdef FLAG_BEFORE_GEN
+	/* What is judged is right, but others see it before they see why. */
+	d_step {
+		old_gen = flushed_gen;
+		note_gen();
+		hand_over();
+		unsettled = judged;
+		gen = flushed_gen;
+		flushed_gen = old_gen
+	}
+	d_step {
+		flushed_gen = gen;
+		lock = false
+	}
+#elif defined(JUDGED_WITHOUT_LOCK)
+	d_step { note_gen() }
+	d_step {
+		hand_over();
+		gen = judged;
+		lock = false
+	}
+	unsettled = gen
+#else
+	d_step { note_gen() }
+	d_step {
+		hand_over();
+#ifndef JUDGED_EARLY
+		unsettled = judged;
+#endif
+#ifdef LOCK_KEPT
+		lock = !completed
+#else
+		lock = false
+#endif
+	}
+#endif
+}
+
+inline end()
+{
+	if
+#ifdef FAILED_NOT_TOLD
+	:: settled
+#else
+	:: settled && completed
+#endif
+	:: else -> note_all()
+	fi;
+	d_step {
+		settled = false;
+		took = 0;
+		gen = 0;
+		saw_failed = 0
 	}
 }
 
+/* @completed is the caller's to look at, and to forget. */
 inline flush()
 {
+#ifdef FLAG_READ_LATE
+	hardware();
+	begin();
+#else
 	begin();
 	hardware();
-	end_flush()
+#endif
+	end()
+}
+
+/* Return: @ok. Either of the two may be read first. */
+inline is_fresh()
+{
+	if
+	:: d_step { !unsettled -> ok = true }
+	:: unsettled ->
+		if
+		:: seen = failed;
+			d_step { ok = seen == recovered; seen = 0 }
+		:: seen = recovered;
+			d_step { ok = seen == failed; seen = 0 }
+		fi
+	fi
 }
 
 /* Return: @ok */
@@ -222,27 +321,29 @@ inline check()
 #ifdef STALE_NOT_CHECKED
 	ok = true
 #else
+	is_fresh();
 	if
-	:: failed == recovered -> ok = true
+	:: ok
 	:: else ->
 		flush();
-		d_step {
-			ok = failed == recovered;
-			completed = false
-		}
+		completed = false;
+		is_fresh()
 	fi
 #endif
 }
 
-inline settle(k)
+/* Return: @ok */
+inline settle(stamp)
 {
 	if
-	:: !is_stamp(slot[k]) || slot[k] - STAMP <= flushed_gen -> ok = true
-	:: else ->
+	:: d_step { stamp <= flushed_gen -> ok = true }
+	:: stamp > flushed_gen ->
+#ifndef STAMP_SEEN_WITHOUT_LOCK
 		!lock;
+#endif
 		flush();
 		d_step {
-			ok = slot[k] - STAMP <= flushed_gen;
+			ok = stamp <= flushed_gen;
 			never(map_failed, completed && !ok);
 			completed = false
 		}
@@ -259,47 +360,87 @@ inline publish(k)
 	}
 }
 
-inline detach(k)
+/* The slot gets a stamp, and then what was there comes into limbo. */
+inline cut_off(when)
 {
 	d_step {
-		!lock;
-		mapped[k] = 0;
-		limbo = limbo | bit(slot[k]);
-		detached = detached | bit(slot[k]);
-		slot[k] = STAMP + limbo_gen;
-		limbo_count = 1
+		!lock && (when);
+		lock = true;
+		vacant = false;
+		seen = slot[TABLE];
+		slot[TABLE] = STAMP + limbo_gen
 	}
+	d_step {
+		limbo = limbo | bit(seen);
+		detached = detached | bit(seen);
+		seen = 0;
+#if !defined(FLAG_NOT_SET) && !defined(FLAG_SET_LATE)
+		unsettled = true;
+#endif
+		lock = false
+	}
+#ifdef FLAG_SET_LATE
+	unsettled = true
+#endif
+}
+
+/* Return: @ok, is something mapped there now? */
+inline map_table()
+{
+	check();
+	if
+	:: ok ->
+		d_step {
+			seen = slot[TABLE];
+			if
+			:: is_version(seen) ->
+				vacant = false;
+				mapped[TABLE] = seen;
+				seen = 0
+			:: else -> ok = false
+			fi
+		}
+		if
+		:: ok
+		:: else ->
+			if
+			:: is_stamp(seen) -> settle(seen - STAMP)
+			:: else -> ok = true
+			fi;
+			seen = 0;
+			if
+			:: ok -> publish(TABLE); ok = true
+			:: else
+			fi
+		fi
+	:: else
+	fi
 }
 
 /* Whether its own flush has failed, the caller is not told. */
 proctype table_owner()
 {
-	byte gen, took, saw_failed, round;
-	bool ok, completed;
+	byte gen, took, saw_failed, seen, round;
+	bool ok, completed, settled;
 
 	do
 	:: round < ROUNDS ->
 		round++;
-again:		check();
-		if
-		:: ok -> settle(TABLE)
-		:: else
-		fi;
-		if
-		:: ok
-		:: else -> goto again
-		fi;
-		publish(TABLE);
+		do
+		:: ok -> break
+		:: else -> map_table()
+		od;
+		ok = false;
 		/* What was mapped last stays. */
 		if
 		:: round < ROUNDS ->
-			detach(TABLE);
-			/* Whoever has cut an empty table off may be late to flush. */
+			mapped[TABLE] = 0;
 			if
-			:: flush();
-				completed = false
-			:: skip
-			fi
+			:: cut_off(true)
+			:: vacant = true
+			fi;
+			flush();
+			completed = false
 		:: else
 		fi
 	:: else -> break
@@ -312,17 +453,16 @@ again:		check();
 
 proctype leaf_owner()
 {
-	byte gen, took, saw_failed, round;
-	bool ok, completed;
+	byte gen, took, saw_failed, seen, round;
+	bool ok, completed, settled;
 
 	do
 	:: round < ROUNDS ->
 		round++;
-again:		check();
-		if
-		:: ok
-		:: else -> goto again
-		fi;
+		do
+		:: ok -> break
+		:: else -> check()
+		od;
 		publish(LEAF);
 		if
 		:: round < ROUNDS ->
@@ -342,30 +482,40 @@ again:		check();
 	}
 }
 
-/* Somebody who unmaps in other places */
-proctype flusher()
+/* Somebody who unmaps in other places, and pushes the empty table out of its list */
+proctype evictor()
 {
-	byte gen, took, saw_failed;
-	bool completed;
+	byte gen, took, saw_failed, seen;
+	bool completed, settled;
 
-	flush();
-	d_step {
-		completed = false;
-		busy--
-	}
+	if
+	:: cut_off(vacant)
+	:: skip
+	fi;
+	/* Whoever has cut an empty table off may be late to flush. */
+	if
+	:: flush();
+		completed = false
+	:: skip
+	fi;
+	busy--
 }
 
 init {
 	atomic {
 		run table_owner();
-		run flusher();
+		run evictor();
 		run leaf_owner()
 	}
-	/* The end: the context is off and flushed, limbo is handed over. */
+	/* The end: the context is off and flushed, io_pgtable_deferred_free(). */
 	d_step {
 		busy == 0;
+		cache[LEAF] = 0;
 		cache[TABLE] = 0;
-		freed = freed | limbo;
+		if
+		:: unsettled -> freed = freed | limbo
+		:: else
+		fi;
 		never(leak, freed != detached)
 	}
 }
