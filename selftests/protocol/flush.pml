@@ -37,7 +37,9 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define ROUNDS		2
+#ifndef FAILURES
 #define FAILURES	2	/* of the hardware, in all */
+#endif
 #define LEAF		0	/* the place of the leaf */
 #define TABLE		1	/* the slot that tables come and go in */
 #define PLACES		2

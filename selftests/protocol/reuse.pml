@@ -14,7 +14,9 @@
 #define PAGES		4	/* one for each map */
 #define CLIENTS		3	/* two neighbours, and elsewhere */
 #define ELSEWHERE	2
+#ifndef ROUNDS
 #define ROUNDS		2
+#endif
 
 #include "table.pml"
 
