@@ -8,9 +8,6 @@
 #include "pgtable.h"
 #include "shim.h"
 
-/* Bits 58:55, which software writes without cleaning them */
-#define SOFTWARE	(0xfull << 55)
-
 struct look {
 	struct domain *d;
 	size_t run;		/* of the model, the next to come */
@@ -42,7 +39,10 @@ static void see_leaf(struct look *look, u64 iova, int level, u64 descriptor)
 		look->run++;
 }
 
-/* Nothing is under way: what is valid has been cleaned, and what is not, too. */
+/*
+ * Nothing is under way: what is valid has been cleaned, and what is not, too, but for
+ * the bits that are software's.
+ */
 static u64 see_entry(struct look *look, u64 pa)
 {
 	u64 entry = shim_word(pa, false), cleaned;
@@ -50,7 +50,7 @@ static u64 see_entry(struct look *look, u64 pa)
 	if (look->d->hw.coherent)
 		return entry;
 	cleaned = shim_word(pa, true);
-	if ((entry & 1 || cleaned & 1) && (entry ^ cleaned) & ~SOFTWARE)
+	if ((entry & 1 || cleaned & 1) && (entry ^ cleaned) & ~HW_SOFTWARE)
 		shim_panic("0x%llx has not been cleaned: the walker sees 0x%llx",
 			   entry, cleaned);
 	return entry;

@@ -228,6 +228,19 @@ struct range domain_widen(const struct domain *d, struct range narrow)
 	return wide;
 }
 
+bool domain_has_larger(const struct domain *d, struct range where, u64 size)
+{
+	size_t i;
+
+	for (i = 0; i < d->model.nr; i++) {
+		const struct run *run = &d->model.runs[i];
+
+		if (run->leaf > size && run->start < where.end && where.start < run->end)
+			return true;
+	}
+	return false;
+}
+
 bool flight_begin(struct domain *d, struct flight *flight)
 {
 	const struct flight *other;

@@ -163,6 +163,12 @@ void domain_access(struct domain *d, u64 iova, bool writes);
 /* With the blocks at its edges */
 struct range domain_widen(const struct domain *d, struct range narrow);
 
+/*
+ * Is there a larger leaf in the range? Leaves of size can be unmapped there only where
+ * the library takes blocks apart.
+ */
+bool domain_has_larger(const struct domain *d, struct range where, u64 size);
+
 /* Does the hardware keep the dirty state? */
 bool domain_tracks(const struct domain *d);
 /* Does somebody look for dirty leaves where this one is? */

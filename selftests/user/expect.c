@@ -49,7 +49,7 @@ u64 domain_descriptor(const struct domain *d, u32 prot, int level, u64 *mask)
 
 	if (d->hw.wide)
 		address |= 0xf << 12;
-	*mask = ~(memory | address | 0xfull << 55);
+	*mask = ~(memory | address | HW_SOFTWARE);
 	return descriptor | (level < HW_LEVELS - 1 ? 1 : 3);
 }
 

@@ -133,13 +133,13 @@ static const struct scene scenes[] = {
 static struct domain *d;
 static const struct scene *scene;
 static bool met;
-static u64 every;
+static u64 seed, every;
 static unsigned long long meetings;
 
 static void say_where(void)
 {
-	fprintf(stderr, "# %s: %s, after %ld accesses\n", scene->name, d->shape->name,
-		world.meet_after);
+	fprintf(stderr, "# %s: %s, after %ld accesses; again with --seed=%llu\n",
+		scene->name, d->shape->name, world.meet_after, seed);
 }
 
 static u64 block_size(void)
@@ -248,7 +248,7 @@ static long play(const struct shape *shape, long after)
 	long took;
 
 	world_begin();
-	choice_by_seed(&world.choice, 1 + after);
+	choice_by_seed(&world.choice, seed * 1000003 + after);
 	world.alone = true;
 	world.steady = true;
 	d = domain_new(shape, &world.choice);
@@ -308,6 +308,7 @@ int main(int argc, char **argv)
 {
 	unsigned int i, shape;
 
+	seed = option(&argc, argv, "seed", 1);
 	every = option(&argc, argv, "every", 1);
 	world_load();
 	for (shape = 0; shape < nr_shapes; shape++) {
@@ -321,6 +322,6 @@ int main(int argc, char **argv)
 		}
 	}
 	world_unload();
-	printf("# %zu scenes, %llu meetings\n", ARRAY_SIZE(scenes), meetings);
+	printf("# seed %llu: %zu scenes, %llu meetings\n", seed, ARRAY_SIZE(scenes), meetings);
 	return !meetings;
 }

@@ -7,6 +7,8 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
+#include <compat/dirty.h>
+#include <compat/io-pgtable.h>
 #include "pgtable.h"
 #include "shim.h"
 #include "world.h"
@@ -356,6 +358,8 @@ u64 do_unmap(struct domain *d, const struct call *call)
 	u64 count = call->count;
 	long steps;
 
+	if (!COMPAT_SPLIT_BLOCKS && domain_has_larger(d, flight.range, call->size))
+		return 0;
 	if (!flight_begin(d, &flight))
 		return 0;
 	iommu_iotlb_gather_init(&gather);
@@ -417,6 +421,47 @@ void do_dirty(struct domain *d, const struct call *call, bool clears)
 		shim_panic("a look for dirty leaves at 0x%llx: %d", call->iova, ret);
 }
 
+#ifdef COMPAT_HAS_PGTABLE_WALK
+/* The entries are those on the way, as the hardware finds them, and no others. */
+static void judge_entries(const struct domain *d, u64 iova, int ret,
+			  const struct arm_lpae_io_pgtable_walk_data *seen)
+{
+	u64 wanted[HW_LEVELS] = { }, where;
+	int last = hw_entries_to(&d->hw, iova, wanted, &where), level;
+
+	for (level = 0; level < HW_LEVELS; level++)
+		if ((seen->ptes[level] ^ wanted[level]) & ~HW_SOFTWARE)
+			shim_panic("a walk to 0x%llx tells of 0x%llx at level %d, not 0x%llx",
+				   iova, seen->ptes[level], level, wanted[level]);
+	if (!ret != hw_is_leaf(wanted[last], last))
+		shim_panic("a walk to 0x%llx ends at 0x%llx, and says %d", iova,
+			   wanted[last], ret);
+}
+
+void do_walk(struct domain *d, u64 iova)
+{
+	struct arm_lpae_io_pgtable_walk_data seen = { };
+	const struct flight *flight = flight_at(d, iova);
+	unsigned long calls = d->calls;
+	bool calm = !d->flights;
+	long steps = enter();
+	int ret = d->ops->pgtable_walk(d->ops, d->base + iova, &seen);
+
+	leave(steps);
+	if (d->calls != calls || (flight && range_has(flight->range, iova)))
+		return;
+	if (!ret != !!model_find(&d->model, iova))
+		shim_panic("a walk to 0x%llx: %d", iova, ret);
+	/* While others are at work tables come and go, empty ones at any time. */
+	if (calm && world.alone)
+		judge_entries(d, iova, ret, &seen);
+}
+#else
+void do_walk(struct domain *d, u64 iova)
+{
+}
+#endif
+
 /* --- operations ---------------------------------------------------------------------- */
 
 static bool is_full(const struct domain *d)
@@ -460,7 +505,10 @@ static void op_clear(struct domain *d)
 
 static void op_lookup(struct domain *d)
 {
-	do_lookup(d, pick_iova(d, 1));
+	u64 iova = pick_iova(d, 1);
+
+	do_lookup(d, iova);
+	do_walk(d, iova);
 }
 
 static void op_access(struct domain *d)
@@ -536,6 +584,27 @@ static void op_reclaim(void)
 		shim_run_work();
 	}
 	leave(steps);
+}
+
+/* A part of a block, where the library does not take it apart */
+static void op_cut(struct domain *d)
+{
+	const struct call call = pick_call(d);
+	const struct run *run = model_find(&d->model, call.iova);
+	long steps = shim_steps;
+
+	if (COMPAT_SPLIT_BLOCKS || flight_at(d, call.iova) || !run ||
+	    run->leaf <= call.size)
+		return;
+	/* Nothing else may come between, and be warned of. */
+	shim_steps = SHIM_NO_STEPS;
+	shim_warnings_expected = 1;
+	if (d->ops->unmap_pages(d->ops, d->base + call.iova, call.size, call.count, NULL))
+		shim_panic("a part of the block at 0x%llx is unmapped", call.iova);
+	if (shim_warnings_expected)
+		shim_panic("a part of the block at 0x%llx is asked for without a warning",
+			   call.iova);
+	shim_steps = steps;
 }
 
 /* A call that is refused, and changes nothing */
@@ -620,6 +689,8 @@ static void op_domain(struct domain *d)
 	case 18:
 		if (!pick(4))
 			op_refused(d);
+		else
+			op_cut(d);
 		break;
 	default:
 		op_reclaim();

@@ -69,6 +69,7 @@ void do_flush(struct domain *d, bool completed);
 /* Looks for dirty leaves, and with clears makes them clean */
 void do_dirty(struct domain *d, const struct call *call, bool clears);
 void do_lookup(struct domain *d, u64 iova);
+void do_walk(struct domain *d, u64 iova);
 
 /* Work and callbacks until there is nothing left */
 void world_settle(void);
