@@ -99,7 +99,7 @@ help:
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
-	@echo "  test-user        the library in user space, under ASan and UBSan"
+	@echo "  test-user        the library in user space, under ASan, UBSan and TSan"
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test.sh: the library in user space, under ASan and UBSan. Speaks KTAP.
+# test.sh: the library in user space, under ASan, UBSan and TSan. Speaks KTAP.
 #
 #	USER_SEED	first seed [1]
 #	USER_OPS	random operations in all; a fourth of that for each
@@ -73,7 +73,7 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..19"
+echo "1..21"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
 on_each "$MOST" "random operations agree with the model" \
@@ -88,6 +88,10 @@ on_each "$MOST" "two callers meet after some accesses" \
 	meet --seed="$seed" --every=$((ops < 1000000 ? 3 : 1))
 on_each "$LARGER" "two callers meet after some accesses" \
 	meet --seed="$seed" --every=11
+run "threads have no race" \
+	"$out/threads-thread/threads" --seed="$seed" --rounds=$((ops / 200))
+run "threads find nothing that has been freed" \
+	"$out/threads-address/threads" --seed="$seed" --rounds=$((ops / 200))
 on_each "$MOST" "the fuzzer finds nothing in $fuzz seconds" \
 	fuzz "$out/corpus" "$here/corpus" -max_len=1200 \
 	-max_total_time="$fuzz" -artifact_prefix="$out/" -verbosity=0 -seed="$seed"

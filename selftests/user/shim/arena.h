@@ -16,13 +16,11 @@
 
 /*
  * struct frame - what the shim knows of a page; struct page is the library's
- * @used: it is allocated
  * @head: it is the first of its block
  * @mapped: it is mapped for DMA, by a device that
  * @unmaps: wants to hear of the end of it
  */
 struct frame {
-	bool used;
 	bool head;
 	bool mapped;
 	bool unmaps;

@@ -24,6 +24,9 @@ static struct shim_cpu first;
 static struct shim_cpu *cpus[CPUS] = { &first };
 __thread struct shim_cpu *shim_cpu = &first;
 
+/* When their RCU read-side sections began, 0 outside; here, for CPUs come and go. */
+static u64 reading_since[CPUS];
+
 __thread long shim_steps = SHIM_NO_STEPS;
 __thread long quiet_steps;
 void (*shim_hook)(bool locked);
@@ -51,19 +54,16 @@ void shim_cpu_enter(struct shim_cpu *cpu)
 		if (++i == CPUS)
 			shim_panic("more than %u CPUs", CPUS);
 	}
+	cpu->slot = i;
 }
 
 void shim_cpu_leave(struct shim_cpu *cpu)
 {
-	unsigned int i;
-
 	if (cpu != shim_cpu || cpu->readers || cpu->locks || cpu->irqs_off)
 		shim_panic("a CPU leaves with %u readers, %u locks, interrupts %s",
 			   cpu->readers, cpu->locks, cpu->irqs_off ? "off" : "on");
 	shim_cpu = cpu->below;
-	for (i = 0; i < CPUS; i++)
-		if (__atomic_load_n(&cpus[i], __ATOMIC_SEQ_CST) == cpu)
-			__atomic_store_n(&cpus[i], NULL, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cpus[cpu->slot], NULL, __ATOMIC_SEQ_CST);
 }
 
 void might_sleep(void)
@@ -210,8 +210,8 @@ void rcu_read_lock(void)
 
 	if (!cpu->readers++) {
 		/* The oldest of all, until it is known how old */
-		__atomic_store_n(&cpu->reading_since, 1, __ATOMIC_SEQ_CST);
-		__atomic_store_n(&cpu->reading_since, rcu_now(), __ATOMIC_SEQ_CST);
+		__atomic_store_n(&reading_since[cpu->slot], 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&reading_since[cpu->slot], rcu_now(), __ATOMIC_SEQ_CST);
 	}
 	shim_step();
 }
@@ -224,7 +224,7 @@ void rcu_read_unlock(void)
 	if (!cpu->readers)
 		shim_panic("an RCU read-side section ends that has not begun");
 	if (!--cpu->readers)
-		__atomic_store_n(&cpu->reading_since, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&reading_since[cpu->slot], 0, __ATOMIC_SEQ_CST);
 }
 
 bool rcu_read_lock_held(void)
@@ -238,9 +238,7 @@ static bool rcu_is_over(u64 began)
 	unsigned int i;
 
 	for (i = 0; i < CPUS; i++) {
-		struct shim_cpu *cpu = __atomic_load_n(&cpus[i], __ATOMIC_SEQ_CST);
-		u64 since = cpu ? __atomic_load_n(&cpu->reading_since,
-						  __ATOMIC_SEQ_CST) : 0;
+		u64 since = __atomic_load_n(&reading_since[i], __ATOMIC_SEQ_CST);
 
 		if (since && since <= began)
 			return false;

@@ -4,6 +4,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <sched.h>
+
 #include "arena.h"
 #include "shim.h"
 
@@ -11,6 +13,35 @@ static struct frame *frame_of(dma_addr_t dma)
 {
 	return &frames[(dma - shim_phys_base) >> PAGE_SHIFT];
 }
+
+#ifdef SHIM_THREADS
+/*
+ * A line is cleaned at one moment. Nobody is to learn anything from having waited for
+ * this lock: the detector of races does not see it.
+ */
+static int cleaning;
+
+static void clean_begin(void)
+{
+	while (__atomic_exchange_n(&cleaning, 1, __ATOMIC_RELAXED))
+		sched_yield();
+	barrier();
+}
+
+static void clean_end(void)
+{
+	barrier();
+	__atomic_store_n(&cleaning, 0, __ATOMIC_RELAXED);
+}
+#else
+static void clean_begin(void)
+{
+}
+
+static void clean_end(void)
+{
+}
+#endif
 
 /*
  * Byte by byte what was asked for. Hardware cleans whole lines, and may clean
@@ -24,11 +55,13 @@ void shim_clean(const volatile void *address, size_t size)
 	if (!shim_is_allocated(shim_phys_base + at, size))
 		shim_panic("memory is cleaned that is not allocated");
 	if (IS_ALIGNED(at | size, sizeof(u64))) {
-		for (i = at; i < at + size; i += sizeof(u64))
+		for (i = at; i < at + size; i += sizeof(u64)) {
+			clean_begin();
 			__atomic_store_n((u64 *)(arena_cleaned + i),
-					 __atomic_load_n((u64 *)(arena + i),
-							 __ATOMIC_RELAXED),
-					 __ATOMIC_RELAXED);
+					 __atomic_load_n((u64 *)(arena + i), SHIM_LOAD),
+					 SHIM_STORE);
+			clean_end();
+		}
 	} else {
 		memcpy(arena_cleaned + at, arena + at, size);
 	}

@@ -26,6 +26,8 @@
 char *arena;
 char *arena_cleaned;
 struct frame frames[ARENA_FRAMES];
+/* Which are allocated: apart, for everybody may look whether one is */
+static bool used[ARENA_FRAMES];
 static struct page pages[ARENA_FRAMES];
 phys_addr_t shim_phys_base = 0x48000000;
 
@@ -61,12 +63,16 @@ static void *reserve(void)
 
 void shim_memory_init(void)
 {
+	unsigned int i;
+
 	if (arena)
 		return;
+	for (i = 0; i < SHIM_NODES; i++)
+		nodes[i].nid = i;
 	arena = reserve();
 	arena_cleaned = reserve();
-	__asan_poison_memory_region(arena, ARENA_SIZE);
-	__asan_poison_memory_region(pages, sizeof(pages));
+	ASAN_POISON_MEMORY_REGION(arena, ARENA_SIZE);
+	ASAN_POISON_MEMORY_REGION(pages, sizeof(pages));
 }
 
 /* --- failing ----------------------------------------------------------------- */
@@ -149,7 +155,7 @@ static void fill_block(unsigned int frame, unsigned int order, gfp_t gfp)
 	char *block = arena + ((size_t)frame << PAGE_SHIFT);
 	size_t size = PAGE_SIZE << order;
 
-	__asan_unpoison_memory_region(block, size);
+	ASAN_UNPOISON_MEMORY_REGION(block, size);
 	memset(block, gfp & __GFP_ZERO ? 0 : GARBAGE, size);
 	/* Zeroes, too, are in the cache only. */
 	memset(arena_cleaned + (block - arena), GARBAGE, size);
@@ -159,12 +165,13 @@ static void init_frames(unsigned int frame, unsigned int order, int nid, gfp_t g
 {
 	unsigned int group = gfp & __GFP_ACCOUNT ? shim_group : 0, i;
 
-	__asan_unpoison_memory_region(&pages[frame], sizeof(*pages) << order);
+	ASAN_UNPOISON_MEMORY_REGION(&pages[frame], sizeof(*pages) << order);
 	for (i = frame; i < frame + (1u << order); i++) {
 		frames[i] = (struct frame) {
-			.used = true, .node = nid,
-			.group = group, .head = i == frame, .order = order,
+			.node = nid, .group = group, .head = i == frame,
+			.order = order,
 		};
+		__atomic_store_n(&used[i], true, __ATOMIC_RELAXED);
 		memset(&pages[i], 0, sizeof(pages[i]));
 		pages[i].memcg_data = group;
 		INIT_LIST_HEAD(&pages[i].lru);
@@ -224,7 +231,7 @@ static void check_free(unsigned int frame, unsigned int order)
 	const struct frame *f = &frames[frame];
 	unsigned int i;
 
-	if (!f->used)
+	if (!used[frame])
 		shim_panic("page %u is freed twice", frame);
 	if (!f->head || f->order != order)
 		shim_panic("page %u of a block of order %u is freed as order %u",
@@ -239,6 +246,8 @@ static void check_free(unsigned int frame, unsigned int order)
 void __free_pages(struct page *page, unsigned int order)
 {
 	unsigned int frame = page - pages, i;
+	char *block = page_address(page);
+	size_t size = PAGE_SIZE << order;
 
 	/* What it frees first may take locks that sleep on a real-time kernel. */
 	if (shim_cpu->locks)
@@ -247,17 +256,18 @@ void __free_pages(struct page *page, unsigned int order)
 	if (!atomic_dec_and_test(&page->_refcount))
 		return;
 	if (shim_on_free)
-		shim_on_free(page_to_phys(page), PAGE_SIZE << order);
+		shim_on_free(page_to_phys(page), size);
 
 	quiet_lock(&memory_mutex);
 	check_free(frame, order);
 	charged[frames[frame].group] -= 1l << order;
 	shim_pages -= 1l << order;
 	for (i = frame; i < frame + (1u << order); i++)
-		frames[i].used = false;
-	__asan_poison_memory_region(arena + ((size_t)frame << PAGE_SHIFT),
-				    PAGE_SIZE << order);
-	__asan_poison_memory_region(page, sizeof(*page) << order);
+		__atomic_store_n(&used[i], false, __ATOMIC_RELAXED);
+	/* Whoever comes now, without having been waited for, is in a race with this. */
+	memset(block, GARBAGE, size);
+	ASAN_POISON_MEMORY_REGION(block, size);
+	ASAN_POISON_MEMORY_REGION(page, sizeof(*page) << order);
 	fifo_put(order, frame);
 	quiet_unlock(&memory_mutex);
 }
@@ -270,7 +280,7 @@ bool shim_is_allocated(phys_addr_t pa, size_t size)
 	if (pa < shim_phys_base || at >= ARENA_SIZE || size > ARENA_SIZE - at)
 		return false;
 	for (i = at >> PAGE_SHIFT; i <= (at + size - 1) >> PAGE_SHIFT; i++)
-		if (!__atomic_load_n(&frames[i].used, __ATOMIC_RELAXED))
+		if (!__atomic_load_n(&used[i], __ATOMIC_RELAXED))
 			return false;
 	return true;
 }
@@ -332,10 +342,7 @@ unsigned long totalram_pages(void)
 
 pg_data_t *page_pgdat(const struct page *page)
 {
-	pg_data_t *pgdat = &nodes[page_to_nid(page)];
-
-	pgdat->nid = page_to_nid(page);
-	return pgdat;
+	return &nodes[page_to_nid(page)];
 }
 
 void mod_node_page_state(pg_data_t *pgdat, enum node_stat_item item, long delta)
@@ -351,7 +358,7 @@ void mod_lruvec_page_state(struct page *page, enum node_stat_item item, int delt
 {
 	const struct frame *frame = &frames[page - pages];
 
-	if (!frame->used)
+	if (!__atomic_load_n(&used[frame - frames], __ATOMIC_RELAXED))
 		shim_panic("a page is counted that is not allocated");
 	__atomic_fetch_add(&node_stats[frame->node][item], delta, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&group_stats[frame->group][item], delta, __ATOMIC_RELAXED);

@@ -30,7 +30,7 @@ extern bool shim_verbose;
 /*
  * struct shim_cpu - somebody who runs the library's code
  * @below: whom it has interrupted, as far as this thread is concerned
- * @reading_since: when its RCU read-side section began, 0 outside
+ * @slot: which of all CPUs it is
  * @readers: how deep in such sections it is
  * @locks: spinlocks held
  * @irqs_off: interrupts disabled
@@ -38,7 +38,7 @@ extern bool shim_verbose;
  */
 struct shim_cpu {
 	struct shim_cpu *below;
-	u64 reading_since;
+	unsigned int slot;
 	unsigned int readers;
 	unsigned int locks;
 	bool irqs_off;
