@@ -13,8 +13,8 @@
 #ifndef __ASSEMBLY__
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0)
-#error "ipmmu-deferred needs Linux 6.1 or newer"
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#error "ipmmu-deferred needs Linux 5.10 or newer"
 #endif
 
 /*

@@ -10,34 +10,63 @@
 #include <linux/io-pgtable.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-/* Until 6.3 the operations for a single page stood beside those for many. */
-static inline int compat_map_one(struct io_pgtable_ops *ops, unsigned long iova,
-				 phys_addr_t paddr, size_t size, int prot,
-				 gfp_t gfp)
+/* For callers: many at once, where the kernel has no way to ask for that one by one */
+static inline int compat_map_pages(struct io_pgtable_ops *ops,
+				   unsigned long iova, phys_addr_t paddr,
+				   size_t pgsize, size_t pgcount, int prot,
+				   gfp_t gfp, size_t *mapped)
 {
-	size_t mapped = 0;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+	int ret = pgcount ? 0 : -EINVAL;
 
-	return ops->map_pages(ops, iova, paddr, size, 1, prot, gfp, &mapped);
-}
-
-static inline size_t compat_unmap_one(struct io_pgtable_ops *ops,
-				      unsigned long iova, size_t size,
-				      struct iommu_iotlb_gather *gather)
-{
-	return ops->unmap_pages(ops, iova, size, 1, gather);
-}
-
-static inline void compat_complete_ops(struct io_pgtable_ops *ops)
-{
-	ops->map = compat_map_one;
-	ops->unmap = compat_unmap_one;
-}
+	for (; pgcount && !ret; pgcount--) {
+		ret = ops->map(ops, iova, paddr, pgsize, prot, gfp);
+		if (!ret)
+			*mapped += pgsize;
+		iova += pgsize;
+		paddr += pgsize;
+	}
+	return ret;
 #else
-static inline void compat_complete_ops(struct io_pgtable_ops *ops)
-{
-}
+	return ops->map_pages(ops, iova, paddr, pgsize, pgcount, prot, gfp,
+			      mapped);
 #endif
+}
+
+static inline size_t compat_unmap_pages(struct io_pgtable_ops *ops,
+					unsigned long iova, size_t pgsize,
+					size_t pgcount,
+					struct iommu_iotlb_gather *gather)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+	size_t unmapped = 0, size = pgsize;
+
+	for (; pgcount && size == pgsize; pgcount--) {
+		size = ops->unmap(ops, iova + unmapped, pgsize, gather);
+		unmapped += size;
+	}
+	return unmapped;
+#else
+	return ops->unmap_pages(ops, iova, pgsize, pgcount, gather);
+#endif
+}
+
+/* Until 5.11 the kernel's own of that name took the callback for granted. */
+static inline void compat_tlb_flush_all(struct io_pgtable *iop)
+{
+	if (iop->cfg.tlb && iop->cfg.tlb->tlb_flush_all)
+		iop->cfg.tlb->tlb_flush_all(iop->cookie);
+}
+
+/* Since 5.15 the gather says that its pages wait in a queue for their flush. */
+static inline bool compat_gather_queued(struct iommu_iotlb_gather *gather)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+	return false;
+#else
+	return iommu_iotlb_gather_queued(gather);
+#endif
+}
 
 /* Since 6.8 a driver may bring its own allocator for tables. */
 static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
@@ -72,6 +101,17 @@ static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
 #else
 #define COMPAT_QUIRK_NON_STRICT		0
 #endif
+
+/*
+ * What has been unmapped is going to be put into that queue, and another CPU makes
+ * the flush of it. The queue of 5.10 relies on the library to have the entries
+ * cleared before; later ones see to that themselves.
+ */
+static inline void compat_order_queue(const struct io_pgtable_cfg *cfg)
+{
+	if (cfg->quirks & COMPAT_QUIRK_NON_STRICT)
+		smp_wmb(); /* pairs with what orders the flush after the queueing */
+}
 
 /*
  * When does the root of a stage 2 consist of several tables? Until 6.14 the

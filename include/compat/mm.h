@@ -19,13 +19,15 @@ static inline void compat_account_tables(struct page *page, int nr)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
 	mod_node_page_state(page_pgdat(page), NR_IOMMU_PAGES, nr);
 #endif
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
 	mod_lruvec_page_state(page, NR_SECONDARY_PAGETABLE, nr);
+#endif
 }
 
-/* Pages with the same key can be accounted together. */
+/* Pages with the same key can be accounted together; until 6.1 none is. */
 static inline bool compat_accounted_alike(struct page *a, struct page *b)
 {
-#ifdef CONFIG_MEMCG
+#if defined(CONFIG_MEMCG) && LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
 	if (a->memcg_data != b->memcg_data)
 		return false;
 #endif

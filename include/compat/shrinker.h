@@ -25,11 +25,15 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags,
 	return shrinker;
 }
 
-/* The name only shows in debugfs. Gives up its memory if it fails. */
+/* The name came with 6.0, and only shows in debugfs. Gives up its memory if it fails. */
 static inline int compat_shrinker_register(struct shrinker *shrinker,
 					   const char *name)
 {
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 0, 0)
+	int ret = register_shrinker(shrinker);
+#else
 	int ret = register_shrinker(shrinker, "%s", name);
+#endif
 
 	if (ret)
 		kfree(shrinker);

@@ -13,10 +13,11 @@
 #include <linux/slab.h>
 
 #include <compat/dma.h>
-#include <compat/io-pgtable.h>
 #include "debugfs.h"
 #include "pgtable.h"
 #include "reclaim.h"
+/* Makes operations of what pgtable.h declares */
+#include <compat/ops.h>
 
 static void iopt_init_tree(struct iopt_tree *tree,
 			   const struct io_pgtable_cfg *cfg)
@@ -48,11 +49,9 @@ static bool iopt_alloc_root(struct iopt *iopt)
 
 static void iopt_init_ops(struct io_pgtable_ops *ops)
 {
-	ops->map_pages = iopt_map_pages;
-	ops->unmap_pages = iopt_unmap_pages;
+	compat_set_ops(ops);
 	ops->iova_to_phys = iopt_iova_to_phys;
 	iopt_init_watch_ops(ops);
-	compat_complete_ops(ops);
 }
 
 static struct iopt *iopt_create(enum io_pgtable_fmt fmt,

@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/sched.h>
 
+#include <compat/io-pgtable.h>
 #include "pgtable.h"
 #include "reclaim.h"
 
@@ -410,7 +411,7 @@ static int iopt_map_all(struct iopt_map *map)
  */
 static int iopt_map_recover(struct iopt *iopt)
 {
-	io_pgtable_tlb_flush_all(&iopt->iop);
+	compat_tlb_flush_all(&iopt->iop);
 	return iopt_is_stale(iopt) ? -EIO : 0;
 }
 

@@ -90,7 +90,7 @@ static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned int nr)
 	unsigned long iova;
 
 	if (likely(!iopt->gathers) || !unmap->gather ||
-	    iommu_iotlb_gather_queued(unmap->gather))
+	    compat_gather_queued(unmap->gather))
 		return;
 
 	iova = iopt->base + unmap->at;
@@ -303,5 +303,6 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	unmap.done = 0;
 	while (unmap.left && iopt_unmap_step(&unmap))
 		;
+	compat_order_queue(&iopt->iop.cfg);
 	return unmap.done;
 }
