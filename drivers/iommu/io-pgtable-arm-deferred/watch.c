@@ -91,27 +91,48 @@ static int iopt_read_and_clear_dirty(struct io_pgtable_ops *ops,
 #endif /* COMPAT_HAS_DIRTY */
 
 #ifdef COMPAT_HAS_PGTABLE_WALK
+/*
+ * The entries that @walk has come by. Return: false if one does not lead any more
+ * where it did: with those of two moments the path would be none that a walker
+ * can take.
+ */
+static bool iopt_read_path(struct iopt *iopt, unsigned long at,
+			   const struct iopt_walk *walk, u64 *entries)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	int level;
+
+	for (level = geo->start; level < walk->level; level++) {
+		u64 entry = READ_ONCE(walk->table[level][lpae_index(geo, at, level)]);
+
+		if (!lpae_leads_on(entry) ||
+		    iopt_table_of(geo, entry) != walk->table[level + 1])
+			return false;
+		entries[level] = entry;
+	}
+	/* What is kept of a table that was there is nobody's business. */
+	entries[level] = lpae_is_valid(walk->entry) ? walk->entry : 0;
+	return true;
+}
+
 /* The entries from the root's to the leaf's, by level */
 static int iopt_pgtable_walk(struct io_pgtable_ops *ops, unsigned long iova,
 			     void *data)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	const struct lpae_geometry *geo = &iopt->tree.geo;
-	struct arm_lpae_io_pgtable_walk_data *entries = data;
+	struct arm_lpae_io_pgtable_walk_data *path = data;
 	unsigned long at = iova - iopt->base;
 	struct iopt_walk walk;
-	int level;
 
 	if (at > iopt->last)
 		return -EINVAL;
 
+	/* A table on the way may be cut off, and not freed before. */
 	rcu_read_lock();
-	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
-	for (level = geo->start; level < walk.level; level++)
-		entries->ptes[level] =
-			READ_ONCE(walk.table[level][lpae_index(geo, at, level)]);
+	do {
+		iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+	} while (!iopt_read_path(iopt, at, &walk, path->ptes));
 	rcu_read_unlock();
-	entries->ptes[walk.level] = walk.entry;
 	return lpae_is_leaf(walk.entry, walk.level) ? 0 : -EINVAL;
 }
 #endif /* COMPAT_HAS_PGTABLE_WALK */
