@@ -26,13 +26,32 @@ kind_of()
 	awk -F ' *[|] *' -v series="$1" '$1 == series { print $2 }' "$MACHINE/kernels"
 }
 
+# suite_of SERIES: the suite it comes from; nothing if that is one of the host's
+suite_of()
+{
+	awk -F ' *[|] *' -v series="$1" '$1 == series { print $4 }' "$MACHINE/kernels"
+}
+
 SERIES_KNOWN=$(series_of "")
 export SERIES_KNOWN
 
-# The cross compiler is the one Debian builds these kernels with.
+# The cross compiler is the one Debian 12 builds its kernels with.
 CROSS_COMPILE=aarch64-linux-gnu-
 CROSS_CC=${CROSS_COMPILE}gcc-12
 export CROSS_COMPILE CROSS_CC
+
+# module_cc SERIES: the compiler for its modules. A kernel whose headers ask for
+# a later one has that beside it.
+module_cc()
+{
+	local own=$BUILD/kernel/$1/cc
+
+	if [ -e "$own" ]; then
+		echo "$own"
+	else
+		echo "$CROSS_CC"
+	fi
+}
 
 say()
 {
@@ -79,10 +98,11 @@ link_tree()
 # information of modules (BTF) would need pahole and is of no use here.
 make_for_kernel()
 {
-	local kdir=$BUILD/kernel/$1/kdir
+	local kdir=$BUILD/kernel/$1/kdir cc
 
+	cc=$(module_cc "$1")
 	shift
 	make --no-print-directory -j2 -C "$kdir" ARCH=arm64 \
-		CROSS_COMPILE="$CROSS_COMPILE" CC="$CROSS_CC" \
+		CROSS_COMPILE="$CROSS_COMPILE" CC="$cc" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= "$@"
 }

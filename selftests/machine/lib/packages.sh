@@ -4,13 +4,24 @@
 # Packages of arm64 without making the host a multi-arch one: apt with a
 # configuration of its own under build/apt, whose mirrors are the host's. apt
 # checks the signatures as always. Packages are unpacked, never installed.
+#
+# Suites that the host does not have are looked up at its mirrors, too, each with a
+# configuration to itself: what comes from one is never mixed with another's.
 
 APT_DIR=$BUILD/apt
+APT_SUITE=
 PACKAGES=$BUILD/packages
 DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # The index is asked again after this many minutes: mirrors drop old versions.
 APT_INDEX_MINUTES=360
+
+# use_suite SUITE: what follows is about packages of SUITE, or of the host's if ""
+use_suite()
+{
+	APT_SUITE=$1
+	APT_DIR=$BUILD/apt${1:+-$1}
+}
 
 # The host's Debian suites, one "SITE SUITE COMPONENT" a line.
 host_suites()
@@ -19,6 +30,21 @@ host_suites()
 	apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' |
 	awk '$2 ~ /^bookworm/ && $3 == "main" && !seen[$0]++'
+}
+
+# wanted_suites: the host's, or the one of use_suite, in the same form. Security
+# updates have a site of their own.
+wanted_suites()
+{
+	local like=bookworm
+
+	if [ -z "$APT_SUITE" ]; then
+		host_suites
+		return
+	fi
+	[ "$APT_SUITE" = "${APT_SUITE%-security}" ] || like=bookworm-security
+	host_suites | awk -v like="$like" -v suite="$APT_SUITE" '
+		$2 == like { print $1, suite, $3; exit }'
 }
 
 # How to reach mirrors (proxies and the like) is the host's; the rest is not, for
@@ -52,8 +78,9 @@ write_sources()
 {
 	local suites
 
-	suites=$(host_suites)
-	[ -n "$suites" ] || die "apt knows no Debian 12 (bookworm) mirror:" \
+	suites=$(wanted_suites)
+	[ -n "$suites" ] || die "apt knows no Debian 12 (bookworm) mirror" \
+		"${APT_SUITE:+that could have $APT_SUITE}:" \
 		"set one up in /etc/apt/sources.list and run 'apt-get update'"
 	awk -v keys="$DEBIAN_KEYS" '{
 		printf "deb [arch=arm64,amd64 signed-by=%s] %s %s %s\n", keys, $1, $2, $3
@@ -68,11 +95,12 @@ apt_update()
 	[ -n "$(find "$stamp" -mmin -$APT_INDEX_MINUTES 2>/dev/null)" ] && return
 	write_apt_conf
 	write_sources
-	say "reading the mirror's index of arm64 packages"
+	say "reading the mirror's index of ${APT_SUITE:-arm64} packages"
 	APT_CONFIG=$APT_DIR/apt.conf apt-get -q -o APT::Update::Error-Mode=any \
 		update >&2 ||
-		die "the mirror does not answer, nothing was done: is the" \
-			"network up, and the mirror in /etc/apt right?"
+		die "the mirror does not answer${APT_SUITE:+ or has no $APT_SUITE}," \
+			"nothing was done: is the network up, and the mirror in" \
+			"/etc/apt right?"
 	touch "$stamp"
 }
 
