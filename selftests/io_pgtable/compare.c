@@ -20,9 +20,13 @@
 #define OPS_DEFAULT	4000		/* of a variant */
 #define SCAN_ROOM	65536
 #define LEAVES_MAX	6000
+#define PATH_ROUNDS	201		/* maps and unmaps, */
+#define PATH_OPS	20		/* and a look after so many */
 
 /* Bits 58:55 are software's own */
 #define HARDWARE_BITS	(~(0xfull << 55))
+#define ADDRESS_BITS	0xfffffffff000ull
+#define LEVELS		4
 
 static __u64 seed;
 static __u64 ops;
@@ -209,6 +213,73 @@ static const char *compare_lookups(struct pair *p)
 	return NULL;
 }
 
+/* --- the way to a leaf --------------------------------------------------------- */
+
+/* Tables lie where they lie; all else is the same */
+static bool entries_agree(__u64 ours, __u64 theirs, int level)
+{
+	__u64 differ = (ours ^ theirs) & HARDWARE_BITS;
+
+	if (level < LEVELS - 1 && (ours & 3) == 3)
+		differ &= ~ADDRESS_BITS;
+	return !differ;
+}
+
+static const char *compare_path(struct pair *p, __u64 iova)
+{
+	struct iopt_path path[2] = { { .iova = iova }, { .iova = iova } };
+	int level, k;
+
+	for (k = 0; k < 2; k++)
+		if (iopt_path(p->fd[k], &path[k]))
+			return complain("walk 0x%llx: errno %d", iova, errno);
+	if (path[0].result != path[1].result)
+		return complain("walk 0x%llx: %d, the kernel %d", iova,
+				path[0].result, path[1].result);
+	for (level = 0; level < LEVELS; level++)
+		if (!entries_agree(path[0].entries[level],
+				   path[1].entries[level], level))
+			return complain("walk 0x%llx, level %d: 0x%llx, the kernel 0x%llx",
+					iova, level, path[0].entries[level],
+					path[1].entries[level]);
+	return NULL;
+}
+
+/* Where nothing has been mapped yet, at either end of the space */
+static const char *compare_empty_paths(struct pair *p)
+{
+	const char *bad = compare_path(p, p->base);
+
+	if (bad)
+		return bad;
+	return compare_path(p, p->base + (1ull << p->shape.ias) - p->sizes[0]);
+}
+
+/*
+ * At both ends of what is mapped, in the middle, and beside it in the same table. Not
+ * farther away: an empty table may be there with one and not with the other.
+ */
+static const char *compare_paths(struct pair *p)
+{
+	const char *bad = NULL;
+	size_t i;
+
+	for (i = 0; i < p->model.nr && !bad; i++) {
+		const struct run *run = &p->model.runs[i];
+		__u64 inside = rng_below(&p->rng, run->end - run->start);
+
+		bad = compare_path(p, p->base + run->start);
+		if (!bad)
+			bad = compare_path(p, p->base + run->start + inside);
+		if (!bad)
+			bad = compare_path(p, p->base + run->end - 1);
+		if (!bad && run->leaf == p->sizes[0] &&
+		    run->end % (run->leaf * p->model.entries))
+			bad = compare_path(p, p->base + run->end);
+	}
+	return bad;
+}
+
 static const char *compare(struct pair *p)
 {
 	const char *bad = compare_leaves(p);
@@ -305,6 +376,24 @@ FIXTURE_VARIANT_ADD(pair, lpae64_39_upper_half)
 	.shape = {
 		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 44,
 		.quirks = IOPT_QUIRK_ARM_TTBR1 | IOPT_QUIRK_ARM_OUTER_WBWA,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_39_flush_queue)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
+		.quirks = IOPT_QUIRK_ARM_NS | IOPT_QUIRK_NON_STRICT,
+		.pgsize_bitmap = SIZES,
+	},
+};
+
+FIXTURE_VARIANT_ADD(pair, lpae64_s2_flush_queue_coherent)
+{
+	.shape = {
+		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 40, .oas = 40,
+		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_NON_STRICT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -448,6 +537,55 @@ TEST_F_TIMEOUT(pair, same_descriptors, 300)
 
 	ASSERT_EQ(NULL, bad)
 		TH_LOG("seed %llu: %s", seed, bad);
+}
+
+TEST_F_TIMEOUT(pair, same_paths, 300)
+{
+	struct iopt_path path = { .iova = self->p.base };
+	struct pair *p = &self->p;
+	const char *bad;
+	unsigned int i;
+
+	if (iopt_path(p->fd[0], &path) == -EOPNOTSUPP)
+		SKIP(return, "this kernel does not walk to a leaf");
+	bad = compare_empty_paths(p);
+	for (i = 0; i < PATH_ROUNDS && !bad; i++) {
+		bad = i % 3 == 2 ? do_unmap(p) : do_map(p);
+		if (!bad && i % PATH_OPS == 0)
+			bad = compare_paths(p);
+	}
+	ASSERT_EQ(NULL, bad)
+		TH_LOG("seed %llu: %s", seed, bad);
+	EXPECT_NE(0, model_leaves(&p->model));
+}
+
+/* What the driver is told of leaves that are unmapped, and of tables */
+static void unmap_some(int fd, __u64 base, __u64 page, __u64 block,
+		       struct iopt_counters *told)
+{
+	struct iopt_counters before;
+
+	iopt_map(fd, base, block, page, 8, IOPT_READ, NULL);
+	iopt_map(fd, base + block, block, block, 2, IOPT_READ, NULL);
+	iopt_counters(fd, &before);
+	iopt_unmap(fd, base, page, 8);
+	iopt_unmap(fd, base + block, block, 2);
+	iopt_counters(fd, told);
+	told->add_page -= before.add_page;
+}
+
+TEST_F(pair, same_told)
+{
+	struct iopt_counters told[2];
+	struct pair *p = &self->p;
+	int k;
+
+	for (k = 0; k < 2; k++)
+		unmap_some(p->fd[k], p->base, p->sizes[0], p->sizes[1], &told[k]);
+	/* What waits in a queue for its flush is not told of */
+	EXPECT_EQ(variant->shape.quirks & IOPT_QUIRK_NON_STRICT ? 0 : 10,
+		  told[0].add_page);
+	EXPECT_EQ(told[1].add_page, told[0].add_page);
 }
 
 int main(int argc, char **argv)

@@ -31,6 +31,7 @@
 
 static __u64 seed;
 static __u64 ops;
+static bool may_split;
 
 /* What goes on beside the lanes */
 enum flushes {
@@ -97,6 +98,23 @@ static void stranger_checks(struct stranger *stranger, const char *how,
 	stranger->bad = stranger->text;
 }
 
+/* Tables that are there, down to the leaf: a way that a walker could have taken */
+static void stranger_walks(struct stranger *stranger, __u64 iova)
+{
+	struct iopt_path path = { .iova = iova };
+	__u64 size = SZ_1G, paddr = 0;
+	int level = 1;
+
+	if (iopt_path(stranger->fd, &path) || path.result)
+		return;
+	for (; level < 3 && (path.entries[level] & 3) == 3; level++)
+		size /= 512;
+	if (path.entries[level] & 1)
+		paddr = (path.entries[level] & 0xfffffffff000ull & -size) |
+			(iova & (size - 1));
+	stranger_checks(stranger, "walk", iova, paddr);
+}
+
 static void stranger_looks_up(struct stranger *stranger, struct rng *rng)
 {
 	__u64 iova = SZ_1G + rng_below(rng, 26 * SZ_2M), paddr;
@@ -107,6 +125,7 @@ static void stranger_looks_up(struct stranger *stranger, struct rng *rng)
 	paddr = iopt_lookup(stranger->fd, iova);
 	if (paddr)
 		stranger_checks(stranger, "lookup", iova, paddr);
+	stranger_walks(stranger, iova);
 }
 
 static void stranger_dumps(struct stranger *stranger)
@@ -188,8 +207,11 @@ static void lane_map(struct lane *lane, __u64 iova, __u64 size,
 
 static void lane_unmap(struct lane *lane, __u64 iova, __u64 size, __u64 count)
 {
-	__u64 done = iopt_unmap(lane->fd, iova, size, count);
+	__u64 done;
 
+	if (!may_split && model_has_larger(&lane->model, iova, size, count))
+		return;
+	done = iopt_unmap(lane->fd, iova, size, count);
 	if (!model_unmap(&lane->model, iova, size, count, done))
 		lane_says(lane, "unmapped at", iova, done, size * count);
 }
@@ -557,6 +579,7 @@ int main(int argc, char **argv)
 	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
 	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
 	iopt_require();
+	may_split = kernel_splits_blocks();
 	printf("# seed %llu, %llu operations a thread; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);
 	fflush(stdout);

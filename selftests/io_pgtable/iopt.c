@@ -363,6 +363,13 @@ __u64 iopt_lookup(int fd, __u64 iova)
 	return arg.paddr;
 }
 
+int iopt_path(int fd, struct iopt_path *path)
+{
+	if (ioctl(fd, IOPT_IOC_PATH, path))
+		return -errno;
+	return 0;
+}
+
 bool iopt_next_run(int fd, struct iopt_next_run *run)
 {
 	must(fd, IOPT_IOC_NEXT_RUN, run, "next run");
@@ -470,8 +477,17 @@ bool kernel_splits_blocks(void)
 	return kernel_is_before(6, 14);
 }
 
+bool kernel_maps_runs(void)
+{
+	return !kernel_is_before(5, 15);
+}
+
 bool kernel_knows(__u64 quirks)
 {
+	if (quirks & IOPT_QUIRK_NON_STRICT && !kernel_is_before(5, 15))
+		return false;
+	if (quirks & IOPT_QUIRK_ARM_OUTER_WBWA && kernel_is_before(5, 12))
+		return false;
 	return !(quirks & IOPT_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
 }
 

@@ -57,6 +57,8 @@ int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
 	     __u64 pgcount, __u32 prot, __u64 *mapped);
 __u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
 __u64 iopt_lookup(int fd, __u64 iova);
+/* -EOPNOTSUPP where the kernel has no such operation; path->result is the library's */
+int iopt_path(int fd, struct iopt_path *path);
 /* False at the end; run->iova is where to go on from */
 bool iopt_next_run(int fd, struct iopt_next_run *run);
 
@@ -94,7 +96,10 @@ long iopt_read_key(const char *path, const char *key);
 long iopt_vmstat(const char *name);
 long iopt_node_vmstat(int node, const char *name);
 
-/* Dirty tracking came with 6.7; all other quirks are in every kernel here. */
+/* Until 5.15 page tables were mapped and unmapped one page at a time */
+bool kernel_maps_runs(void);
+
+/* Quirks that are not in every kernel here: NON_STRICT went, others came */
 bool kernel_knows(__u64 quirks);
 
 /* From 6.14 on, kernels refuse to unmap a part of a block, with a warning */

@@ -122,6 +122,17 @@ const struct run *model_find(const struct model *model, __u64 iova)
 	return &model->runs[i];
 }
 
+bool model_has_larger(const struct model *model, __u64 iova, __u64 size,
+		      __u64 count)
+{
+	size_t i = run_at(model, iova);
+
+	for (; i < model->nr && model->runs[i].start < iova + size * count; i++)
+		if (model->runs[i].leaf > size)
+			return true;
+	return false;
+}
+
 __u64 model_lookup(const struct model *model, __u64 iova)
 {
 	const struct run *run = model_find(model, iova);

@@ -54,6 +54,10 @@ bool model_unmap(struct model *model, __u64 iova, __u64 size, __u64 count,
 /* Is nothing mapped in the leaf of size at iova? */
 bool model_is_empty(const struct model *model, __u64 iova, __u64 size);
 
+/* Is there a leaf in these count of size that is larger? */
+bool model_has_larger(const struct model *model, __u64 iova, __u64 size,
+		      __u64 count);
+
 /* What is in [start, end) is gone; no leaf reaches over either */
 void model_clear(struct model *model, __u64 start, __u64 end);
 

@@ -32,6 +32,7 @@
 
 static __u64 seed;
 static __u64 ops;
+static bool may_split;
 
 struct test {
 	struct iopt_create shape;
@@ -169,6 +170,9 @@ static const char *do_unmap(struct test *t)
 		arg.pgsize = rng_below(&t->rng, 2) ? SZ_1G : SZ_2M;
 	arg.iova = pick_iova(t, arg.pgsize);
 	arg.pgcount = pick_count(t, arg.iova, arg.pgsize);
+	if (!may_split && model_has_larger(&t->model, arg.iova, arg.pgsize,
+					   arg.pgcount))
+		return NULL;
 
 	if (ioctl(t->fd, IOPT_IOC_UNMAP, &arg))
 		return complain("unmap: errno %d", errno);
@@ -586,6 +590,7 @@ int main(int argc, char **argv)
 	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
 	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
 	iopt_require();
+	may_split = kernel_splits_blocks();
 	printf("# seed %llu, %llu operations; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);
 	fflush(stdout);

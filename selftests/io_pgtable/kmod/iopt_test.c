@@ -27,6 +27,7 @@
 #include <linux/uaccess.h>
 
 #include <compat/dirty.h>
+#include <compat/io-pgtable.h>
 #include "iopt_test.h"
 
 /* VMSAv8 long descriptors */
@@ -297,10 +298,10 @@ static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
 	if (atomic)
 		local_bh_disable();
 	start = ktime_get_ns();
-	arg->result = file->ops->map_pages(file->ops, arg->iova, arg->paddr,
-					   arg->pgsize, arg->pgcount, arg->prot,
-					   atomic ? GFP_ATOMIC : file->gfp,
-					   &mapped);
+	arg->result = compat_map_pages(file->ops, arg->iova, arg->paddr,
+				       arg->pgsize, arg->pgcount, arg->prot,
+				       atomic ? GFP_ATOMIC : file->gfp,
+				       &mapped);
 	arg->ns = ktime_get_ns() - start;
 	if (atomic)
 		local_bh_enable();
@@ -324,9 +325,8 @@ static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
 	if (atomic)
 		local_bh_disable();
 	start = ktime_get_ns();
-	arg->unmapped = file->ops->unmap_pages(file->ops, arg->iova,
-					       arg->pgsize, arg->pgcount,
-					       &gather);
+	arg->unmapped = compat_unmap_pages(file->ops, arg->iova, arg->pgsize,
+					   arg->pgcount, &gather);
 	arg->ns = ktime_get_ns() - start;
 	if (atomic)
 		local_bh_enable();
@@ -368,10 +368,10 @@ static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
 
 	while (total < size) {
 		mapped = 0;
-		ret = file->ops->map_pages(file->ops, iova + total,
-					   arg->paddr + total, arg->pgsize,
-					   (size - total) / arg->pgsize,
-					   arg->prot, file->gfp, &mapped);
+		ret = compat_map_pages(file->ops, iova + total,
+				       arg->paddr + total, arg->pgsize,
+				       (size - total) / arg->pgsize,
+				       arg->prot, file->gfp, &mapped);
 		if (ret)
 			return ret;
 		if (!mapped)
@@ -389,10 +389,10 @@ static int iopt_strip_one(struct iopt_file *file, const struct iopt_fill *arg,
 
 	iommu_iotlb_gather_init(&gather);
 	while (total < size) {
-		unmapped = file->ops->unmap_pages(file->ops, iova + total,
-						  arg->pgsize,
-						  (size - total) / arg->pgsize,
-						  &gather);
+		unmapped = compat_unmap_pages(file->ops, iova + total,
+					      arg->pgsize,
+					      (size - total) / arg->pgsize,
+					      &gather);
 		if (!unmapped)
 			return -ENOENT;
 		total += unmapped;
@@ -793,10 +793,13 @@ static void __init iopt_check_values(void)
 	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S2 ^ ARM_64_LPAE_S2);
 	BUILD_BUG_ON(IOPT_QUIRK_ARM_NS ^ IO_PGTABLE_QUIRK_ARM_NS);
 	BUILD_BUG_ON(IOPT_QUIRK_ARM_TTBR1 ^ IO_PGTABLE_QUIRK_ARM_TTBR1);
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_OUTER_WBWA ^ IO_PGTABLE_QUIRK_ARM_OUTER_WBWA);
-#ifdef COMPAT_HAS_DIRTY
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_HD ^ IO_PGTABLE_QUIRK_ARM_HD);
-#endif
+	/* These are not in every kernel */
+	BUILD_BUG_ON(COMPAT_QUIRK_OUTER_WBWA &&
+		     IOPT_QUIRK_ARM_OUTER_WBWA ^ COMPAT_QUIRK_OUTER_WBWA);
+	BUILD_BUG_ON(COMPAT_QUIRK_DIRTY &&
+		     IOPT_QUIRK_ARM_HD ^ COMPAT_QUIRK_DIRTY);
+	BUILD_BUG_ON(COMPAT_QUIRK_NON_STRICT &&
+		     IOPT_QUIRK_NON_STRICT ^ COMPAT_QUIRK_NON_STRICT);
 	BUILD_BUG_ON(IOPT_READ ^ IOMMU_READ);
 	BUILD_BUG_ON(IOPT_WRITE ^ IOMMU_WRITE);
 	BUILD_BUG_ON(IOPT_CACHE ^ IOMMU_CACHE);

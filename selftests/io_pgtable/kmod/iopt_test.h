@@ -19,8 +19,9 @@
 #define IOPT_ARM_64_LPAE_S2	3
 
 #define IOPT_QUIRK_ARM_NS	0x1
+#define IOPT_QUIRK_NON_STRICT	0x10	/* until 5.14; then something else's */
 #define IOPT_QUIRK_ARM_TTBR1	0x20
-#define IOPT_QUIRK_ARM_OUTER_WBWA	0x40
+#define IOPT_QUIRK_ARM_OUTER_WBWA	0x40	/* from 5.12 on */
 #define IOPT_QUIRK_ARM_HD	0x80	/* from 6.7 on */
 
 /* Values of IOMMU_READ and so on */
