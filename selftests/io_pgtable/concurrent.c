@@ -128,6 +128,18 @@ static void stranger_looks_up(struct stranger *stranger, struct rng *rng)
 	stranger_walks(stranger, iova);
 }
 
+/* Where corner_op() is at work */
+static void *walk_all_the_time(void *arg)
+{
+	struct stranger *stranger = arg;
+	struct rng rng;
+
+	rng_seed(&rng, seed);
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED) && !stranger->bad)
+		stranger_walks(stranger, SZ_1G + rng_below(&rng, THREADS) * SZ_2M);
+	return NULL;
+}
+
 static void stranger_dumps(struct stranger *stranger)
 {
 	struct iopt_next_run run = {};
@@ -301,6 +313,28 @@ static void round_op(struct lane *lane)
 	/* Out of step with the others, now and then */
 	if (!rng_below(&lane->rng, 64))
 		lane->step++;
+}
+
+/* A page, and a block, at one and the same place, and the table cut off between */
+static void corner_op(struct lane *lane)
+{
+	__u64 iova = SZ_1G + lane->number * SZ_2M;
+
+	lane_map(lane, iova, SZ_4K, 1);
+	lane_unmap(lane, iova, SZ_2M, 1);
+	lane_map(lane, iova, SZ_2M, 1);
+	lane_unmap(lane, iova, SZ_2M, 1);
+}
+
+static void *play_corner(void *arg)
+{
+	struct lane *lane = arg;
+	__u64 i;
+
+	/* Four calls each, two of which make a table */
+	for (i = 0; i < ops / 2 && !lane->bad; i++)
+		corner_op(lane);
+	return NULL;
 }
 
 static void *play_round(void *arg)
@@ -491,7 +525,8 @@ FIXTURE_TEARDOWN(lanes)
 }
 
 static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
-			     long live, enum flushes flushes)
+			     long live, enum flushes flushes,
+			     void *(*look)(void *))
 {
 	struct stranger stranger = { .fd = fd };
 	struct flusher flusher = { .fd = fd, .flushes = flushes };
@@ -501,7 +536,7 @@ static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
 	if (flushes != NO_FLUSHES)
 		pthread_create(&flusher.thread, NULL, flush_all_the_time,
 			       &flusher);
-	pthread_create(&stranger.thread, NULL, look_all_the_time, &stranger);
+	pthread_create(&stranger.thread, NULL, look, &stranger);
 	for (i = 0; i < THREADS; i++) {
 		lanes[i].flushes = flushes;
 		pthread_create(&lanes[i].thread, NULL, play, &lanes[i]);
@@ -517,12 +552,15 @@ static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
 	return check_all(lanes, fd, live);
 }
 
-#define ASSERT_LANES(play, flushes) do {					\
+#define ASSERT_LANES_BESIDE(play, flushes, look) do {			\
 	const char *_bad = run_lanes(self->lanes, play, self->fd,	\
-				     self->live, flushes);		\
+				     self->live, flushes, look);	\
 	ASSERT_EQ(NULL, _bad)						\
 		TH_LOG("seed %llu: %s", seed, _bad);			\
 } while (0)
+
+#define ASSERT_LANES(play, flushes)					\
+	ASSERT_LANES_BESIDE(play, flushes, look_all_the_time)
 
 TEST_F_TIMEOUT(lanes, pages_of_one_table, 300)
 {
@@ -572,6 +610,15 @@ TEST_F_TIMEOUT(lanes, tables_driven_out, 300)
 TEST_F_TIMEOUT(lanes, new_tables_for_all, 300)
 {
 	ASSERT_LANES(race, FLUSHES);
+}
+
+TEST_F_TIMEOUT(lanes, corners_that_are_walked_to, 300)
+{
+	struct iopt_path path = { .iova = SZ_1G };
+
+	if (iopt_path(self->fd, &path) == -EOPNOTSUPP)
+		SKIP(return, "this kernel does not walk to a leaf");
+	ASSERT_LANES_BESIDE(play_corner, FLUSHES, walk_all_the_time);
 }
 
 int main(int argc, char **argv)

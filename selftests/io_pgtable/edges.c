@@ -378,6 +378,27 @@ TEST_F(edge, page_out_of_a_giant_block)
 	EXPECT_EQ(PA + SZ_1G - 1, iopt_lookup(self->fd, base + SZ_1G - 1));
 }
 
+/* Where a table has been cut off, the walk finds nothing at all */
+TEST_F(edge, walk_to_where_a_table_was)
+{
+	struct iopt_path path = { .iova = X };
+
+	if (iopt_path(self->fd, &path) == -EOPNOTSUPP)
+		SKIP(return, "this kernel does not walk to a leaf");
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_MAP(0, SZ_4K, X + SZ_2M, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(0, iopt_path(self->fd, &path));
+	EXPECT_EQ(-EINVAL, path.result);
+	EXPECT_EQ(3, path.entries[1] & 3);
+	EXPECT_EQ(0, path.entries[2]);
+	EXPECT_EQ(0, path.entries[3]);
+
+	path.iova = 1ull << IAS;
+	EXPECT_EQ(0, iopt_path(self->fd, &path));
+	EXPECT_EQ(-EINVAL, path.result);
+}
+
 TEST_F(edge, leaves_are_told_to_the_driver)
 {
 	struct iopt_counters counters;
