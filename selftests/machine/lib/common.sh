@@ -53,6 +53,10 @@ module_cc()
 	fi
 }
 
+# A command's exit status when the mirror does not have a kernel any more; that
+# of a kselftest that is skipped
+STATUS_ABSENT=4
+
 say()
 {
 	printf '%s: %s\n' "${0##*/}" "$*" >&2

@@ -10,17 +10,30 @@
 
 APT_DIR=$BUILD/apt
 APT_SUITE=
+APT_ARCHITECTURES=arm64,amd64
 PACKAGES=$BUILD/packages
 DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # The index is asked again after this many minutes: mirrors drop old versions.
 APT_INDEX_MINUTES=360
 
-# use_suite SUITE: what follows is about packages of SUITE, or of the host's if ""
+# use_suite SUITE [ARCHITECTURES]: what follows is about packages of SUITE, or of the
+# host's if ""
 use_suite()
 {
 	APT_SUITE=$1
 	APT_DIR=$BUILD/apt${1:+-$1}
+	APT_ARCHITECTURES=${2:-$APT_ARCHITECTURES}
+}
+
+# absent MESSAGE...: the mirror lacks something. Of a suite that the host does
+# not have that is to be expected some day: a release is archived, a kernel in
+# backports gives way to the next.
+absent()
+{
+	[ -n "$APT_SUITE" ] || die "$@"
+	say "$@"
+	exit $STATUS_ABSENT
 }
 
 # The host's Debian suites, one "SITE SUITE COMPONENT" a line.
@@ -82,8 +95,8 @@ write_sources()
 	[ -n "$suites" ] || die "apt knows no Debian 12 (bookworm) mirror" \
 		"${APT_SUITE:+that could have $APT_SUITE}:" \
 		"set one up in /etc/apt/sources.list and run 'apt-get update'"
-	awk -v keys="$DEBIAN_KEYS" '{
-		printf "deb [arch=arm64,amd64 signed-by=%s] %s %s %s\n", keys, $1, $2, $3
+	awk -v keys="$DEBIAN_KEYS" -v arch="$APT_ARCHITECTURES" '{
+		printf "deb [arch=%s signed-by=%s] %s %s %s\n", arch, keys, $1, $2, $3
 	}' <<< "$suites" > "$APT_DIR/sources.list"
 }
 
@@ -98,7 +111,7 @@ apt_update()
 	say "reading the mirror's index of ${APT_SUITE:-arm64} packages"
 	APT_CONFIG=$APT_DIR/apt.conf apt-get -q -o APT::Update::Error-Mode=any \
 		update >&2 ||
-		die "the mirror does not answer${APT_SUITE:+ or has no $APT_SUITE}," \
+		absent "the mirror does not answer${APT_SUITE:+ or has no $APT_SUITE}," \
 			"nothing was done: is the network up, and the mirror in" \
 			"/etc/apt right?"
 	touch "$stamp"
@@ -117,7 +130,7 @@ package_file()
 	local name=$1 version
 
 	version=$(apt_field "$name" Version)
-	[ -n "$version" ] || die "the mirror has no package ${name%:*}"
+	[ -n "$version" ] || absent "the mirror has no package ${name%:*}"
 	printf '%s_%s_%s.deb\n' "${name%:*}" "${version//:/%3a}" \
 		"$(apt_field "$name" Architecture)"
 }
@@ -130,12 +143,12 @@ unpack_packages()
 	shift
 	mkdir -p "$folder" "$PACKAGES"
 	for name; do
-		file=$(package_file "$name") || exit 1
+		file=$(package_file "$name") || exit
 		if [ ! -e "$PACKAGES/$file" ]; then
 			say "downloading $file"
 			(cd "$PACKAGES" && APT_CONFIG=$APT_DIR/apt.conf \
 				apt-get -q download "$name" >&2) ||
-				die "could not download $file"
+				absent "could not download $file"
 		fi
 		say "unpacking $file"
 		dpkg -x "$PACKAGES/$file" "$folder" ||
