@@ -164,7 +164,14 @@ TEST_F(chunks, nothing_waits_after_a_full_batch)
 	EXPECT_EQ(before, BESIDE);
 }
 
-/* Half of what is in the chunks goes; the worker has done all that it can. */
+/* The worker has freed all that it can, and said what is held. */
+static void wait_freed(void)
+{
+	while (iopt_stat("pending") || iopt_stat("trees"))
+		usleep(1000);
+}
+
+/* Half of what is in the chunks goes. */
 static void free_half(struct __test_metadata *_metadata, int fd)
 {
 	__u64 i;
@@ -173,8 +180,7 @@ static void free_half(struct __test_metadata *_metadata, int fd)
 	for (i = 0; i < HELD_REGIONS / 2; i++)
 		ASSERT_EQ(SZ_2M, iopt_unmap(fd, 2 * i * SZ_2M, SZ_2M, 1));
 	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	while (iopt_stat("pending"))
-		usleep(1000);
+	wait_freed();
 }
 
 /* Return: false when they were still held after so many ms */
@@ -216,8 +222,7 @@ TEST_F(chunks, neighbours_that_follow_are_waited_for)
 		ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, (2 * i + 1) * SZ_2M,
 					    SZ_2M, 1));
 	iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	while (iopt_stat("pending"))
-		usleep(1000);
+	wait_freed();
 	/* What is left is one chunk, with the spares. */
 	EXPECT_GE(CHUNK, BESIDE);
 	flush_and_drain(self->fd);
@@ -394,13 +399,22 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 
 /* --- fragmented memory --------------------------------------------------------- */
 
-/* Touched page by page, so that there is a page for each */
-static void populate(char *memory, size_t size)
+static size_t free_memory(void)
+{
+	return sysconf(_SC_AVPHYS_PAGES) * PAGE;
+}
+
+/* Touch it page by page, until only so much is free. Return: how much was touched. */
+static size_t populate(char *memory, size_t size, size_t leave)
 {
 	size_t at;
 
-	for (at = 0; at < size; at += PAGE)
+	for (at = 0; at < size; at += PAGE) {
+		if (!(at % SZ_2M) && free_memory() <= leave)
+			break;
 		memory[at] = 1;
+	}
+	return at;
 }
 
 /*
@@ -409,23 +423,22 @@ static void populate(char *memory, size_t size)
  */
 static char *fragment(size_t *size)
 {
-	size_t at, whole;
 	char *memory;
+	size_t at;
 
-	*size = sysconf(_SC_AVPHYS_PAGES) * PAGE;
+	*size = free_memory();
 	if (*size <= SPARE_MEMORY + FRAGMENTED)
 		return NULL;
-	*size -= SPARE_MEMORY;
-	whole = *size - FRAGMENTED;
 	memory = mmap(NULL, *size, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (memory == MAP_FAILED)
 		return NULL;
-	madvise(memory, whole, MADV_HUGEPAGE);
-	populate(memory, whole);
-	madvise(memory + whole, FRAGMENTED, MADV_NOHUGEPAGE);
-	populate(memory + whole, FRAGMENTED);
-	for (at = whole; at < *size; at += 2 * PAGE)
+	madvise(memory, FRAGMENTED, MADV_NOHUGEPAGE);
+	madvise(memory + FRAGMENTED, *size - FRAGMENTED, MADV_HUGEPAGE);
+	populate(memory + FRAGMENTED, *size - FRAGMENTED,
+		 SPARE_MEMORY + FRAGMENTED);
+	populate(memory, FRAGMENTED, SPARE_MEMORY);
+	for (at = 0; at < FRAGMENTED; at += 2 * PAGE)
 		madvise(memory + at, PAGE, MADV_DONTNEED);
 	return memory;
 }
