@@ -429,6 +429,9 @@ static void judge_entries(const struct domain *d, u64 iova, int ret,
 	u64 wanted[HW_LEVELS] = { }, where;
 	int last = hw_entries_to(&d->hw, iova, wanted, &where), level;
 
+	/* What is kept of a table that was there is not told. */
+	if (!hw_is_leaf(wanted[last], last))
+		wanted[last] = 0;
 	for (level = 0; level < HW_LEVELS; level++)
 		if ((seen->ptes[level] ^ wanted[level]) & ~HW_SOFTWARE)
 			shim_panic("a walk to 0x%llx tells of 0x%llx at level %d, not 0x%llx",
