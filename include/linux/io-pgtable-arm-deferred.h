@@ -34,6 +34,11 @@
  * A driver that minds every instruction may leave the brackets out where
  * io_pgtable_deferred_is_settled() says so.
  *
+ * Such a flush is one of all that the hardware knows of the page table: others may
+ * have detached a table, with leaves in it, or have failed to flush, at any address.
+ * A flush of a range of addresses gets no brackets. It is enough for the leaves
+ * that its caller has unmapped there, and what is in limbo waits for a whole one.
+ *
  * That holds for iotlb_sync, for flush_iotlb_all and for the callbacks in
  * io_pgtable_cfg.tlb alike. A library call that needs a flush (a block put where
  * a table was) makes it through tlb_flush_walk(), and relies on the brackets

@@ -334,19 +334,17 @@ static void settle_failed_unmap(struct domain *d, u64 iova)
 	}
 }
 
+/*
+ * Of the range alone: without brackets, for others may have replaced a table elsewhere
+ * meanwhile, whose leaves stay known.
+ */
 static void flush_gathered(struct domain *d, const struct iommu_iotlb_gather *gather,
 			   u64 start, u64 done)
 {
-	struct bracket bracket;
-
-	bracket_begin(d, &bracket);
-	hw_forget_cached(&d->hw);
 	hw_forget_range(&d->hw, gather->start - d->base, gather->end - d->base + 1);
 	if (hw_knows_leaf(&d->hw, start, start + done))
 		shim_panic("part of 0x%llx at 0x%llx is unmapped, and was not gathered",
 			   done, start);
-	bracket.done = true;
-	bracket_end(d, &bracket, true);
 }
 
 u64 do_unmap(struct domain *d, const struct call *call)
