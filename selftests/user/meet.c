@@ -134,6 +134,7 @@ static struct domain *d;
 static const struct scene *scene;
 static bool met;
 static u64 seed, every;
+static struct choice where;
 static unsigned long long meetings;
 
 static void say_where(void)
@@ -290,14 +291,16 @@ static bool is_for(const struct shape *shape)
 	return yes;
 }
 
-/* After each access, or after one in so many */
+/* After each access, or after one in so many: others for each shape */
 static void meet_everywhere(const struct shape *shape)
 {
 	long all = play(shape, SHIM_NO_STEPS - 1), after;
 
-	for (after = choose_freely(&world.choice, every); after < all; after += every) {
+	for (after = 0; after < all; after++) {
 		if (after > DENSE && after + DENSE < all)
 			after += min(STRIDE, all - DENSE - after) - 1;
+		if (choose_freely(&where, every))
+			continue;
 		play(shape, after);
 		if (!met)
 			shim_panic("nobody has met anybody");
@@ -310,6 +313,7 @@ int main(int argc, char **argv)
 
 	seed = option(&argc, argv, "seed", 1);
 	every = option(&argc, argv, "every", 1);
+	choice_by_seed(&where, seed);
 	world_load();
 	for (shape = 0; shape < nr_shapes; shape++) {
 		for (i = 0; i < ARRAY_SIZE(scenes); i++) {
