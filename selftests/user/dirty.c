@@ -174,7 +174,8 @@ static u64 settle_leaf(struct domain *d, u64 iova, const struct run *run)
 		return iova + (1ull << d->hw.shift);
 	}
 	if (!(leaf.descriptor & HW_DBM)) {
-		if (prot & PROT_SEEN && !is_free(d, &leaf))
+		/* What was there before it may have been. */
+		if (prot & PROT_SEEN && prot & PROT_STAYS && !is_free(d, &leaf))
 			shim_panic("0x%llx at 0x%llx is reported as dirty",
 				   leaf.descriptor, iova);
 		return leaf.iova + leaf.size;
