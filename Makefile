@@ -106,7 +106,7 @@ help:
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
-	@echo "  test-versions    the library alone, on older and newer kernels than those"
+	@echo "  test-versions    all tests, on 5.10 (the library alone) and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
@@ -116,5 +116,4 @@ help:
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
 	check check-protocol test test-user test-long fuzz test-stress test-debug \
-	test-versions \
-	demo bench profile shell help
+	test-versions demo bench profile shell help
