@@ -72,6 +72,12 @@ void dirty_begin(struct domain *d, struct range asked, bool clears)
 	model_change(&d->model, d->watched.start, d->watched.end, PROT_STAYS, 0);
 }
 
+/* Has nobody else been at work since the look began? */
+static bool is_calm(const struct domain *d)
+{
+	return d->calm && d->calls == d->calls_then;
+}
+
 struct look {
 	struct iommu_dirty_bitmap bitmap;
 	struct domain *d;
@@ -104,10 +110,13 @@ static void record(struct iommu_dirty_bitmap *bitmap, unsigned long iova,
 		return;
 	/* There may be a block at the edge by now. */
 	wide = domain_widen(d, d->watched);
-	if (start < wide.start || end > wide.end)
+	/* Or there may have been one, which has come apart since it was read. */
+	if ((start < wide.start || end > wide.end) &&
+	    (is_calm(d) || end <= d->asked.start || start >= d->asked.end))
 		shim_panic("0x%lx at 0x%llx is reported, where nobody has asked", size,
 			   start);
-	model_change(&d->model, start, end, PROT_SEEN, 0);
+	model_change(&d->model, max(start, wide.start), min(end, wide.end),
+		     PROT_SEEN, 0);
 }
 
 int dirty_read(struct domain *d)
@@ -132,7 +141,6 @@ int dirty_read(struct domain *d)
 static const char *verdict(const struct domain *d, u32 prot, bool clean)
 {
 	bool seen = prot & PROT_SEEN;
-	bool calm = d->calm && d->calls == d->calls_then;
 
 	if (clean && !(prot & PROT_CLEAN) && !(seen && d->clears))
 		return "has become clean, and was not reported";
@@ -145,7 +153,7 @@ static const char *verdict(const struct domain *d, u32 prot, bool clean)
 	if (!(prot & PROT_CLEAN) && !seen)
 		return "was dirty, and is not reported";
 	/* Where a block has come apart it is reported, and stays dirty. */
-	if (!(prot & PROT_CLEAN) && clean != d->clears && (clean || calm))
+	if (!(prot & PROT_CLEAN) && clean != d->clears && (clean || is_calm(d)))
 		return "was dirty, and is left as it should not be";
 	return NULL;
 }

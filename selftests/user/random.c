@@ -18,8 +18,8 @@ static u64 seed, ops, round;
 
 static void say_where(void)
 {
-	fprintf(stderr, "# operation %llu of round %llu; again with --seed=%llu --ops=%llu\n",
-		world.number, round, seed, ops);
+	fprintf(stderr, "# operation %llu of round %llu; again with --seed=%llu --round=%llu --ops=%u\n",
+		world.number, round, seed, round, OPS_A_ROUND);
 }
 
 static void play(u64 nr)
@@ -41,13 +41,14 @@ static unsigned int shape_of(u64 round)
 
 int main(int argc, char **argv)
 {
-	u64 left;
+	u64 left, first;
 
 	seed = option(&argc, argv, "seed", 1);
 	ops = option(&argc, argv, "ops", 200000);
+	first = option(&argc, argv, "round", 0);
 	shim_context = say_where;
 	world_load();
-	for (left = ops; left; round++) {
+	for (left = ops, round = first; left; round++) {
 		u64 nr = min_t(u64, left, OPS_A_ROUND);
 
 		choice_by_seed(&world.choice, seed * 1000003 + round);
@@ -59,6 +60,7 @@ int main(int argc, char **argv)
 		left -= nr;
 	}
 	world_unload();
-	printf("# seed %llu, %llu operations, %llu rounds\n", seed, ops, round);
+	printf("# seed %llu, %llu operations, %llu rounds\n", seed, ops,
+	       round - first);
 	return 0;
 }
