@@ -36,7 +36,7 @@
 #define SPARE_MEMORY	(192ull << 20)
 
 /* Of which every second page is free: many times what a test needs */
-#define FRAGMENTED	(256ull << 20)
+#define FRAGMENTED	(512ull << 20)
 
 #define PAGE		4096ull
 
@@ -445,7 +445,9 @@ static char *fragment(size_t *size)
 
 /* Tables one by one until so many in a row have not come in a chunk */
 #define SINGLES		(4 * CHUNK)
-#define MOST_TABLES	120000	/* half a GiB: no reason for the OOM killer */
+
+/* All that was left, and some of the rest; more would call for the OOM killer */
+#define MOST_TABLES	((SPARE_MEMORY + FRAGMENTED / 8) / PAGE)
 
 /* Return: how many tables that took, or MOST_TABLES */
 static __u64 use_up_chunks(int fd, long pages, long live)
