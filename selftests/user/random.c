@@ -18,8 +18,8 @@ static u64 seed, ops, round;
 
 static void say_where(void)
 {
-	fprintf(stderr, "# operation %llu of round %llu; again with --seed=%llu --round=%llu --ops=%u\n",
-		world.number, round, seed, round, OPS_A_ROUND);
+	fprintf(stderr, "# operation %llu; again with --seed=%llu --round=%llu --ops=%u\n",
+		world.number, seed, round, OPS_A_ROUND);
 }
 
 static void play(u64 nr)
