@@ -15,10 +15,9 @@
  * which its callback clears under the lock, in which it also queues it again; it
  * does not look at it after that, since somebody may have freed it.
  *
- * A tree that lives and has nothing to free any more may hold pages that wait for
- * the rest of their chunks. It rests, in a list of its own: what comes in next takes
- * it out of there, and if nothing does for a while, or memory is short, or somebody
- * waits for everything, it is settled.
+ * A tree that lives and has nothing to free any more rests, see settle.c. The
+ * freeing itself is in batch.c, what an administrator may say in params.c, and
+ * what happens when memory is short in shrink.c.
  *
  * Something waiting means that a worker is queued or runs, or that a helper runs:
  * each looks whether anything waits after it has put its tree back, and queues a
@@ -30,55 +29,19 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
 #include <linux/jiffies.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
-#include <compat/shrinker.h>
+#include "batch.h"
 #include "cursor.h"
 #include "pages.h"
-#include "reclaim.h"
+#include "reclaimer.h"
 #include "table.h"
-
-#define CREATE_TRACE_POINTS
 #include "trace.h"
-
-/*
- * Tables of a batch. At some 350 instructions a table a batch is 20 to 50 us on
- * an R-Car Gen3 core, and the cost of a turn (two short locks, one requeue)
- * is 2 % of it.
- */
-#define RECLAIM_BATCH_DEFAULT	64
-#define RECLAIM_BATCH_MAX	4096
-
-/*
- * Entries that a batch may look at: 8 tables from end to end. Reading an
- * entry costs about a fiftieth of freeing a table, so a batch that finds little
- * to free takes no longer than one that frees all the time.
- */
-#define RECLAIM_SCAN		(8 * RECLAIM_SCAN_SLICE)
-
-/* Entries between two looks at the clock of the scheduler: one table's */
-#define RECLAIM_SCAN_SLICE	512
-
-/*
- * Pages accounted and given back at once: enough to make the counters cheap, and
- * few enough to stay far below the delay that a real-time task sees from the
- * idle kernel.
- */
-#define RECLAIM_PAGES		16
-
-/*
- * Workers, each with a tree of its own: the CPUs of the largest R-Car Gen3. More
- * would only take turns.
- */
-#define RECLAIM_WORKERS_MAX	8
 
 /*
  * How long somebody waits for a batch that others have in hand, or for a grace
@@ -86,127 +49,10 @@
  */
 #define RECLAIM_PATIENCE	HZ
 
-/*
- * How long pages wait for the rest of their chunks: many grace periods, so that it is
- * not for one of them that chunks are split.
- */
-#define RECLAIM_REST		HZ
-
-static bool deferred = true;
-module_param(deferred, bool, 0644);
-MODULE_PARM_DESC(deferred,
-		 "free page tables in a worker (default), or in whoever gives them back (0); in bounded batches either way");
-
-static int reclaim_set_range(const char *val, const struct kernel_param *kp,
-			     unsigned long min, unsigned long max)
-{
-	unsigned long n;
-	int ret = kstrtoul(val, 0, &n);
-
-	if (ret || n < min || n > max) {
-		pr_err("parameter %s: '%.*s' is not a number from %lu to %lu\n",
-		       kp->name, (int)strcspn(val, "\n"), val, min, max);
-		return -EINVAL;
-	}
-	WRITE_ONCE(*(unsigned long *)kp->arg, n);
-	return 0;
-}
-
-static int reclaim_set_batch(const char *val, const struct kernel_param *kp)
-{
-	return reclaim_set_range(val, kp, 1, RECLAIM_BATCH_MAX);
-}
-
-static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
-{
-	return reclaim_set_range(val, kp, 1, LONG_MAX);
-}
-
-static int reclaim_set_workers(const char *val, const struct kernel_param *kp);
-
-static const struct kernel_param_ops reclaim_batch_ops = {
-	.set = reclaim_set_batch,
-	.get = param_get_ulong,
-};
-
-static const struct kernel_param_ops reclaim_limit_ops = {
-	.set = reclaim_set_limit,
-	.get = param_get_ulong,
-};
-
-static const struct kernel_param_ops reclaim_workers_ops = {
-	.set = reclaim_set_workers,
-	.get = param_get_ulong,
-};
-
-static unsigned long batch = RECLAIM_BATCH_DEFAULT;
-module_param_cb(batch, &reclaim_batch_ops, &batch, 0644);
-__MODULE_PARM_TYPE(batch, "ulong");
-MODULE_PARM_DESC(batch,
-		 "most tables to free before offering to reschedule, 1 to 4096 (default 64)");
-
-/* Zero until reclaim_init() has seen how much memory there is */
-static unsigned long limit;
-module_param_cb(limit, &reclaim_limit_ops, &limit, 0644);
-__MODULE_PARM_TYPE(limit, "ulong");
-MODULE_PARM_DESC(limit,
-		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
-
-static unsigned long workers = 1;
-module_param_cb(workers, &reclaim_workers_ops, &workers, 0644);
-__MODULE_PARM_TYPE(workers, "ulong");
-MODULE_PARM_DESC(workers,
-		 "most trees that workers free at the same time, 1 to 8 (default 1)");
-
 struct reclaim_stats reclaim_stats;
 atomic_long_t reclaim_live;
 
-/*
- * struct reclaimer - the one there is
- * @lock: guards everything here, and the part of each tree that says so; held
- *	  for a few instructions, never while a table is freed
- * @waiting: trees with something to free, in the order of their turns
- * @busy: trees of which somebody frees a batch
- * @resting: trees that hold pages and have nothing to free, the longest first
- * @epoch: index of the epoch that hand-overs belong to now
- * @outstanding: tables to free, by epoch
- * @drain_lock: serialises those who wait for an epoch
- * @done: woken when an epoch has nothing left, or a tree is waiting again
- * @works: the workers; of those above the parameter none goes on
- * @settle: settles what has rested long enough
- * @shrinker: asked by a system that is short of memory
- */
-struct reclaimer {
-	raw_spinlock_t lock;
-	struct list_head waiting;
-	struct list_head busy;
-	struct list_head resting;
-	unsigned int epoch;
-	unsigned long outstanding[IOPT_EPOCHS];
-	struct mutex drain_lock;	/* one waiter for an epoch at a time */
-	wait_queue_head_t done;
-	struct workqueue_struct *wq;
-	struct work_struct works[RECLAIM_WORKERS_MAX];
-	struct delayed_work settle;
-	struct shrinker *shrinker;
-};
-
-static struct reclaimer reclaimer;
-
-/*
- * The workqueue runs no more works at once than there are to be workers: with
- * room for others, each work that queues itself anew would wake a thread that
- * finds it still running. The lock of the parameters, which is held here,
- * keeps the workqueue.
- */
-static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
-{
-	int ret = reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
-
-	if (!ret && reclaimer.wq)
-		workqueue_set_max_active(reclaimer.wq, workers);
-	return ret;
-}
+struct reclaimer reclaimer;
 
 static int reclaim_init_workqueue(void)
 {
@@ -221,7 +67,7 @@ static int reclaim_init_workqueue(void)
 	kernel_param_lock(THIS_MODULE);
 	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
 				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				       workers);
+				       reclaim_params.workers);
 	if (!reclaimer.wq)
 		ret = -ENOMEM;
 	kernel_param_unlock(THIS_MODULE);
@@ -238,112 +84,6 @@ static void reclaim_exit_workqueue(void)
 	reclaimer.wq = NULL;
 	kernel_param_unlock(THIS_MODULE);
 	destroy_workqueue(wq);
-}
-
-/*
- * struct reclaim_batch - a batch under way
- * @pages: table pages taken out of the tree and not yet given back
- * @tables: tables freed
- * @scanned: entries read
- * @singles: pages given back one by one
- * @start: when it began
- * @reason: why it ended
- * @help: run by somebody else than the worker
- */
-struct reclaim_batch {
-	struct page *pages[RECLAIM_PAGES];
-	unsigned long tables;
-	unsigned int scanned;
-	unsigned int singles;
-	ktime_t start;
-	enum reclaim_reason reason;
-	bool help;
-};
-
-/*
- * While a CPU only frees, the page allocator doubles what it moves from the
- * CPU's list to the zone each time that list is full: up to some 2,000 pages in
- * one go, with interrupts off, 650,000 instructions. An allocation from the
- * list halves that again. So a page is taken and put back after each batch;
- * there need not be one, for nothing is done with it.
- */
-static void reclaim_calm_allocator(void)
-{
-	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
-
-	if (page)
-		__free_page(page);
-}
-
-static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
-				unsigned int nr)
-{
-	bool last = false;
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		iopt_table_unmap(tree, b->pages[i]);
-		last |= b->pages[i] == tree->root;
-	}
-	b->singles += iopt_pages_free(tree, b->pages, nr);
-	if (last)
-		iopt_pages_finish(tree);
-	b->tables += nr;
-}
-
-/* Have a sub-tree open. Return: false when there is none left to open. */
-static bool reclaim_open(struct iopt_tree *tree)
-{
-	struct page *root;
-
-	if (iopt_cursor_is_open(&tree->cursor))
-		return true;
-
-	root = list_first_entry_or_null(&tree->work, struct page, lru);
-	if (!root)
-		return false;
-	list_del(&root->lru);
-	iopt_cursor_open(&tree->cursor, root);
-	return true;
-}
-
-static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
-					struct iopt_tree *tree,
-					unsigned long max)
-{
-	unsigned int scan = RECLAIM_SCAN_SLICE;
-	unsigned int nr = min_t(unsigned long, max - b->tables, RECLAIM_PAGES);
-
-	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
-	b->scanned += RECLAIM_SCAN_SLICE - scan;
-	if (nr)
-		reclaim_give_tables(b, tree, nr);
-
-	if (need_resched())
-		return RECLAIM_RESCHED;
-	if (b->tables >= max)
-		return RECLAIM_FULL;
-	return b->scanned >= RECLAIM_SCAN ? RECLAIM_SCANNED : RECLAIM_EMPTY;
-}
-
-/*
- * Free tables until there are enough, too many entries have been read, or
- * something else wants the CPU; at least one, or a table's worth of entries.
- */
-static void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree)
-{
-	unsigned long max = READ_ONCE(batch);
-
-	trace_batch_begin(tree, b->help);
-	b->start = ktime_get();
-	b->reason = RECLAIM_EMPTY;
-	b->tables = 0;
-	b->scanned = 0;
-	b->singles = 0;
-	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
-		b->reason = reclaim_step(b, tree, max);
-	if (b->singles)
-		reclaim_calm_allocator();
 }
 
 /* The epoch that somebody may be waiting for goes first. */
@@ -376,7 +116,7 @@ static struct iopt_tree *reclaim_take(void)
 	return tree;
 }
 
-static bool reclaim_has_work(const struct iopt_tree *tree)
+bool reclaim_has_work(const struct iopt_tree *tree)
 {
 	/* Sub-trees in a grace period come back by themselves. */
 	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
@@ -400,28 +140,6 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 	WRITE_ONCE(stats->longest_batch, max(stats->longest_batch, b->tables));
 	WRITE_ONCE(stats->longest_batch_ns, max(stats->longest_batch_ns, ns));
 	iopt_hist_add(&stats->batch_hist, ns);
-}
-
-/* Nothing to free for now */
-static void reclaim_rest(struct iopt_tree *tree)
-{
-	tree->held = tree->closed ? 0 : iopt_pages_held(tree);
-	if (!tree->held) {
-		tree->state = IOPT_TREE_IDLE;
-		list_del_init(&tree->node);
-		return;
-	}
-	tree->state = IOPT_TREE_RESTING;
-	tree->settle_at = jiffies + RECLAIM_REST;
-	list_move_tail(&tree->node, &reclaimer.resting);
-	iopt_count(&reclaim_stats.held, tree->held);
-}
-
-/* Something to free again, or settled: it is the caller who moves the tree. */
-static void reclaim_end_rest(struct iopt_tree *tree)
-{
-	iopt_count(&reclaim_stats.held, -(long)tree->held);
-	tree->held = 0;
 }
 
 /* Return: true when the tree has come to its end and is the caller's to free. */
@@ -450,7 +168,7 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 }
 
 /* The tree has something that can be freed: give it a place in the queue. */
-static void reclaim_enqueue(struct iopt_tree *tree)
+void reclaim_enqueue(struct iopt_tree *tree)
 {
 	if (tree->state == IOPT_TREE_RESTING)
 		reclaim_end_rest(tree);
@@ -461,41 +179,22 @@ static void reclaim_enqueue(struct iopt_tree *tree)
 	iopt_count(&reclaim_stats.trees, 1);
 }
 
-static bool reclaim_is_waiting(void)
-{
-	return !list_empty(&reclaimer.waiting);
-}
-
 static void reclaim_wake(unsigned int worker)
 {
-	if (worker < READ_ONCE(workers))
+	if (worker < READ_ONCE(reclaim_params.workers))
 		queue_work(reclaimer.wq, &reclaimer.works[worker]);
 }
 
-static void reclaim_kick(void)
+void reclaim_kick(void)
 {
 	reclaim_wake(0);
 }
 
-static bool reclaim_is_resting(void)
-{
-	return !list_empty(&reclaimer.resting);
-}
-
 /*
- * If the work is pending it finds the trees of now, and if it has looked already it
- * is not pending. A tree that comes late in its time waits for the next one: twice
- * the time at most.
+ * reclaim_wake_waiters() - for those who wait for something to do, or for
+ * everything to be done
  */
-static void reclaim_settle_later(void)
-{
-	if (reclaim_is_resting() && !delayed_work_pending(&reclaimer.settle))
-		queue_delayed_work(reclaimer.wq, &reclaimer.settle,
-				   RECLAIM_REST);
-}
-
-/* For those who wait for something to do, or for everything to be done */
-static void reclaim_wake_waiters(void)
+void reclaim_wake_waiters(void)
 {
 	/* Pairs with the barrier in wait_event(): what they look at, then them. */
 	if (wq_has_sleeper(&reclaimer.done))
@@ -523,7 +222,7 @@ static long reclaim_batch(unsigned int worker)
 		reclaim_wake(worker + 1);
 
 	b.help = worker == RECLAIM_HELPER;
-	reclaim_run(&b, tree);
+	reclaim_run(&b, tree, READ_ONCE(reclaim_params.batch));
 	reclaim_note_live(-(long)b.tables);
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
@@ -538,71 +237,6 @@ static long reclaim_batch(unsigned int worker)
 	return b.tables;
 }
 
-/* Any tree, or one that has rested long enough; busy, so that it is the caller's */
-static struct iopt_tree *reclaim_take_resting(bool any)
-{
-	struct iopt_tree *tree;
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	tree = list_first_entry_or_null(&reclaimer.resting, struct iopt_tree,
-					node);
-	if (tree && !any && time_before(jiffies, tree->settle_at))
-		tree = NULL;
-	if (tree) {
-		reclaim_end_rest(tree);
-		tree->state = IOPT_TREE_BUSY;
-		list_move_tail(&tree->node, &reclaimer.busy);
-	}
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	return tree;
-}
-
-/* It may have got something to free meanwhile, and may even have been closed. */
-static void reclaim_put_settled(struct iopt_tree *tree)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	tree->state = IOPT_TREE_IDLE;
-	if (reclaim_has_work(tree))
-		reclaim_enqueue(tree);
-	else
-		list_del_init(&tree->node);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	if (reclaim_is_waiting())
-		reclaim_kick();
-	reclaim_wake_waiters();
-}
-
-/*
- * Give back what a tree holds. Single pages are few here, and the allocator is calmed
- * after those of each chunk. Context: may sleep. Return: how many pages, or
- * -ENOENT when no tree rests.
- */
-static long reclaim_settle(bool any)
-{
-	struct iopt_tree *tree = reclaim_take_resting(any);
-	long held;
-
-	if (!tree)
-		return -ENOENT;
-	held = iopt_pages_held(tree);
-	while (iopt_pages_settle(tree)) {
-		reclaim_calm_allocator();
-		cond_resched();
-	}
-	reclaim_put_settled(tree);
-	return held;
-}
-
-static void reclaim_settle_work(struct work_struct *work)
-{
-	while (reclaim_settle(false) >= 0)
-		;
-	reclaim_settle_later();
-}
-
 /*
  * One batch, and to the end of the workqueue: kworkers reschedule between items
  * on every kernel, and flushing or freezing never waits for more than this.
@@ -612,7 +246,7 @@ static void reclaim_work(struct work_struct *work)
 	unsigned int worker = work - reclaimer.works;
 
 	/* The parameter may have been lowered: leave it to the first one. */
-	if (worker >= READ_ONCE(workers))
+	if (worker >= READ_ONCE(reclaim_params.workers))
 		worker = 0;
 	else
 		reclaim_batch(worker);
@@ -624,11 +258,12 @@ static void reclaim_work(struct work_struct *work)
  * One batch by a caller. The worker may have found everything taken and gone to
  * sleep meanwhile, so it is told of what is left.
  */
-static long reclaim_help(void)
+long reclaim_help(void)
 {
 	long tables;
 
-	trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
+	trace_help(READ_ONCE(reclaim_stats.pending),
+		   READ_ONCE(reclaim_params.limit));
 	tables = reclaim_batch(RECLAIM_HELPER);
 	if (reclaim_is_waiting())
 		reclaim_kick();
@@ -727,7 +362,8 @@ static bool reclaim_epoch_done(unsigned int epoch)
 
 static bool reclaim_within_limit(unsigned int unused)
 {
-	return READ_ONCE(reclaim_stats.pending) <= READ_ONCE(limit);
+	return READ_ONCE(reclaim_stats.pending) <=
+	       READ_ONCE(reclaim_params.limit);
 }
 
 static void reclaim_wait(void)
@@ -768,13 +404,14 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 	reclaim_enqueue(tree);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
-	if (!READ_ONCE(deferred)) {
+	if (!READ_ONCE(reclaim_params.deferred)) {
 		reclaim_wait();
 		return;
 	}
 	reclaim_kick();
 	if (!reclaim_within_limit(0)) {
-		trace_help(READ_ONCE(reclaim_stats.pending), READ_ONCE(limit));
+		trace_help(READ_ONCE(reclaim_stats.pending),
+			   READ_ONCE(reclaim_params.limit));
 		reclaim_help_until(reclaim_within_limit, 0);
 	}
 }
@@ -880,64 +517,6 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	iopt_cursor_close(&tree->cursor);
 }
 
-static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
-					  struct shrink_control *sc)
-{
-	unsigned long pages = READ_ONCE(reclaim_stats.pending) +
-			      READ_ONCE(reclaim_stats.held);
-
-	return pages ?: SHRINK_EMPTY;
-}
-
-/*
- * Memory is short: whoever asks for it frees what is pending, in the same
- * batches as the worker. Freeing a table takes nothing that an allocation could
- * be holding: no mutex, and the raw spinlock only for moments.
- */
-static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
-					 struct shrink_control *sc)
-{
-	unsigned long flags, freed = 0;
-
-	while (freed < sc->nr_to_scan) {
-		long pages = reclaim_help();
-
-		if (pages < 0)
-			pages = reclaim_settle(true);
-		if (pages < 0)
-			break;
-		freed += pages;
-		cond_resched();
-	}
-
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	iopt_count(&reclaim_stats.shrinks, 1);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	trace_shrink(sc->nr_to_scan, freed);
-	/*
-	 * The pages may lie in this CPU's own list, or in another's: only after
-	 * progress does the allocator look there before it kills somebody.
-	 */
-	mm_account_reclaimed_pages(freed);
-	return freed ?: SHRINK_STOP;
-}
-
-static int reclaim_init_shrinker(void)
-{
-	struct shrinker *shrinker = shrinker_alloc(0, "io-pgtable-deferred");
-	int ret;
-
-	if (!shrinker)
-		return -ENOMEM;
-	shrinker->count_objects = reclaim_shrink_count;
-	shrinker->scan_objects = reclaim_shrink_scan;
-	shrinker->seeks = DEFAULT_SEEKS;
-	ret = compat_shrinker_register(shrinker, "io-pgtable-deferred");
-	if (!ret)
-		reclaimer.shrinker = shrinker;
-	return ret;
-}
-
 int reclaim_init(void)
 {
 	unsigned int worker;
@@ -946,14 +525,12 @@ int reclaim_init(void)
 	raw_spin_lock_init(&reclaimer.lock);
 	INIT_LIST_HEAD(&reclaimer.waiting);
 	INIT_LIST_HEAD(&reclaimer.busy);
-	INIT_LIST_HEAD(&reclaimer.resting);
 	mutex_init(&reclaimer.drain_lock);
 	init_waitqueue_head(&reclaimer.done);
 	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
 		INIT_WORK(&reclaimer.works[worker], reclaim_work);
-	INIT_DELAYED_WORK(&reclaimer.settle, reclaim_settle_work);
-	if (!limit)
-		limit = totalram_pages() / 2;
+	reclaim_init_settle();
+	reclaim_init_params();
 
 	ret = reclaim_init_workqueue();
 	if (ret)
@@ -968,7 +545,7 @@ int reclaim_init(void)
 /* Nobody has a page table any more, so nothing new comes in. */
 void reclaim_exit(void)
 {
-	shrinker_free(reclaimer.shrinker);
+	reclaim_exit_shrinker();
 	reclaim_wait();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();

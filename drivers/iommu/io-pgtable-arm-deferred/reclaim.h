@@ -14,14 +14,6 @@
 #include "hist.h"
 #include "tree.h"
 
-/* Why a batch came to its end */
-enum reclaim_reason {
-	RECLAIM_EMPTY,		/* the tree has nothing more for now */
-	RECLAIM_FULL,		/* as many tables as the parameter batch says */
-	RECLAIM_SCANNED,	/* too many entries read */
-	RECLAIM_RESCHED,	/* something else wants the CPU */
-};
-
 /**
  * struct reclaim_stats - counters since load, and what is there now
  * @pending: tables handed over and not freed

@@ -13,7 +13,7 @@
 #include <compat/trace.h>
 #include <linux/tracepoint.h>
 
-#include "reclaim.h"
+#include "batch.h"
 
 TRACE_DEFINE_ENUM(RECLAIM_EMPTY);
 TRACE_DEFINE_ENUM(RECLAIM_FULL);

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * One batch. The tree is busy, so that all of this is for one pair of hands; no
+ * lock is held, and nothing waits for anything.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/gfp.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include "batch.h"
+#include "cursor.h"
+#include "pages.h"
+#include "table.h"
+#include "trace.h"
+
+/*
+ * Entries that a batch may look at: 8 tables from end to end. Reading an
+ * entry costs about a fiftieth of freeing a table, so a batch that finds little
+ * to free takes no longer than one that frees all the time.
+ */
+#define RECLAIM_SCAN		(8 * RECLAIM_SCAN_SLICE)
+
+/* Entries between two looks at the clock of the scheduler: one table's */
+#define RECLAIM_SCAN_SLICE	512
+
+/*
+ * While a CPU only frees, the page allocator doubles what it moves from the
+ * CPU's list to the zone each time that list is full: up to some 2,000 pages in
+ * one go, with interrupts off, 650,000 instructions. An allocation from the
+ * list halves that again. So a page is taken and put back after each batch;
+ * there need not be one, for nothing is done with it.
+ */
+void reclaim_calm_allocator(void)
+{
+	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+
+	if (page)
+		__free_page(page);
+}
+
+static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
+				unsigned int nr)
+{
+	bool last = false;
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		iopt_table_unmap(tree, b->pages[i]);
+		last |= b->pages[i] == tree->root;
+	}
+	b->singles += iopt_pages_free(tree, b->pages, nr);
+	if (last)
+		iopt_pages_finish(tree);
+	b->tables += nr;
+}
+
+/* Have a sub-tree open. Return: false when there is none left to open. */
+static bool reclaim_open(struct iopt_tree *tree)
+{
+	struct page *root;
+
+	if (iopt_cursor_is_open(&tree->cursor))
+		return true;
+
+	root = list_first_entry_or_null(&tree->work, struct page, lru);
+	if (!root)
+		return false;
+	list_del(&root->lru);
+	iopt_cursor_open(&tree->cursor, root);
+	return true;
+}
+
+static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
+					struct iopt_tree *tree,
+					unsigned long max)
+{
+	unsigned int scan = RECLAIM_SCAN_SLICE;
+	unsigned int nr = min_t(unsigned long, max - b->tables, RECLAIM_PAGES);
+
+	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
+	b->scanned += RECLAIM_SCAN_SLICE - scan;
+	if (nr)
+		reclaim_give_tables(b, tree, nr);
+
+	if (need_resched())
+		return RECLAIM_RESCHED;
+	if (b->tables >= max)
+		return RECLAIM_FULL;
+	return b->scanned >= RECLAIM_SCAN ? RECLAIM_SCANNED : RECLAIM_EMPTY;
+}
+
+/*
+ * reclaim_run() - free a batch of a tree
+ * @max: how many tables at most
+ *
+ * Goes on until there are enough, too many entries have been read, or something
+ * else wants the CPU; frees at least one, or reads a table's worth of entries.
+ */
+void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
+		 unsigned long max)
+{
+	trace_batch_begin(tree, b->help);
+	b->start = ktime_get();
+	b->reason = RECLAIM_EMPTY;
+	b->tables = 0;
+	b->scanned = 0;
+	b->singles = 0;
+	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
+		b->reason = reclaim_step(b, tree, max);
+	if (b->singles)
+		reclaim_calm_allocator();
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One batch of the reclaimer: a bounded number of the tables of one tree.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_BATCH_H
+#define _IOPT_BATCH_H
+
+#include <linux/ktime.h>
+
+#include "tree.h"
+
+/*
+ * Pages accounted and given back at once: enough to make the counters cheap, and
+ * few enough to stay far below the delay that a real-time task sees from the
+ * idle kernel.
+ */
+#define RECLAIM_PAGES		16
+
+/* Why a batch came to its end */
+enum reclaim_reason {
+	RECLAIM_EMPTY,		/* the tree has nothing more for now */
+	RECLAIM_FULL,		/* as many tables as the parameter batch says */
+	RECLAIM_SCANNED,	/* too many entries read */
+	RECLAIM_RESCHED,	/* something else wants the CPU */
+};
+
+/**
+ * struct reclaim_batch - a batch under way
+ * @pages: table pages taken out of the tree and not yet given back
+ * @tables: tables freed
+ * @scanned: entries read
+ * @singles: pages given back one by one
+ * @start: when it began
+ * @reason: why it ended
+ * @help: run by somebody else than the worker, set by who runs it
+ */
+struct reclaim_batch {
+	struct page *pages[RECLAIM_PAGES];
+	unsigned long tables;
+	unsigned int scanned;
+	unsigned int singles;
+	ktime_t start;
+	enum reclaim_reason reason;
+	bool help;
+};
+
+void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
+		 unsigned long max);
+void reclaim_calm_allocator(void);
+
+#endif /* _IOPT_BATCH_H */

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What an administrator says to the reclaimer. All may change at any time, and are
+ * read anew for each batch and each call.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/workqueue.h>
+
+#include "reclaimer.h"
+
+/*
+ * Tables of a batch. At some 350 instructions a table a batch is 20 to 50 us on
+ * an R-Car Gen3 core, and the cost of a turn (two short locks, one requeue)
+ * is 2 % of it.
+ */
+#define RECLAIM_BATCH_DEFAULT	64
+#define RECLAIM_BATCH_MAX	4096
+
+struct reclaim_params reclaim_params = {
+	.deferred = true,
+	.batch = RECLAIM_BATCH_DEFAULT,
+	.workers = 1,
+};
+
+module_param_named(deferred, reclaim_params.deferred, bool, 0644);
+MODULE_PARM_DESC(deferred,
+		 "free page tables in a worker (default), or in whoever gives them back (0); in bounded batches either way");
+
+static int reclaim_set_range(const char *val, const struct kernel_param *kp,
+			     unsigned long min, unsigned long max)
+{
+	unsigned long n;
+	int ret = kstrtoul(val, 0, &n);
+
+	if (ret || n < min || n > max) {
+		pr_err("parameter %s: '%.*s' is not a number from %lu to %lu\n",
+		       kp->name, (int)strcspn(val, "\n"), val, min, max);
+		return -EINVAL;
+	}
+	WRITE_ONCE(*(unsigned long *)kp->arg, n);
+	return 0;
+}
+
+static int reclaim_set_batch(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, RECLAIM_BATCH_MAX);
+}
+
+static int reclaim_set_limit(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 1, LONG_MAX);
+}
+
+/*
+ * The workqueue runs no more works at once than there are to be workers: with
+ * room for others, each work that queues itself anew would wake a thread that
+ * finds it still running. The lock of the parameters, which is held here,
+ * keeps the workqueue.
+ */
+static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
+{
+	int ret = reclaim_set_range(val, kp, 1, RECLAIM_WORKERS_MAX);
+
+	if (!ret && reclaimer.wq)
+		workqueue_set_max_active(reclaimer.wq, reclaim_params.workers);
+	return ret;
+}
+
+static const struct kernel_param_ops reclaim_batch_ops = {
+	.set = reclaim_set_batch,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops reclaim_limit_ops = {
+	.set = reclaim_set_limit,
+	.get = param_get_ulong,
+};
+
+static const struct kernel_param_ops reclaim_workers_ops = {
+	.set = reclaim_set_workers,
+	.get = param_get_ulong,
+};
+
+module_param_cb(batch, &reclaim_batch_ops, &reclaim_params.batch, 0644);
+__MODULE_PARM_TYPE(batch, "ulong");
+MODULE_PARM_DESC(batch,
+		 "most tables to free before offering to reschedule, 1 to 4096 (default 64)");
+
+module_param_cb(limit, &reclaim_limit_ops, &reclaim_params.limit, 0644);
+__MODULE_PARM_TYPE(limit, "ulong");
+MODULE_PARM_DESC(limit,
+		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
+
+module_param_cb(workers, &reclaim_workers_ops, &reclaim_params.workers, 0644);
+__MODULE_PARM_TYPE(workers, "ulong");
+MODULE_PARM_DESC(workers,
+		 "most trees that workers free at the same time, 1 to 8 (default 1)");
+
+/* Unless it has been given, it depends on how much memory there is. */
+void reclaim_init_params(void)
+{
+	if (!reclaim_params.limit)
+		reclaim_params.limit = totalram_pages() / 2;
+}

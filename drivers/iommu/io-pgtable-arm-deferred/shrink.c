@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The shrinker: a system that is short of memory has what is pending, and what
+ * waits for the rest of its chunks.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/mm.h>
+#include <linux/sched.h>
+
+#include <compat/shrinker.h>
+#include "reclaimer.h"
+#include "trace.h"
+
+static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
+					  struct shrink_control *sc)
+{
+	unsigned long pages = READ_ONCE(reclaim_stats.pending) +
+			      READ_ONCE(reclaim_stats.held);
+
+	return pages ?: SHRINK_EMPTY;
+}
+
+/*
+ * Memory is short: whoever asks for it frees what is pending, in the same
+ * batches as the worker. Freeing a table takes nothing that an allocation could
+ * be holding: no mutex, and the raw spinlock only for moments.
+ */
+static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
+					 struct shrink_control *sc)
+{
+	unsigned long flags, freed = 0;
+
+	while (freed < sc->nr_to_scan) {
+		long pages = reclaim_help();
+
+		if (pages < 0)
+			pages = reclaim_settle(true);
+		if (pages < 0)
+			break;
+		freed += pages;
+		cond_resched();
+	}
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	iopt_count(&reclaim_stats.shrinks, 1);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	trace_shrink(sc->nr_to_scan, freed);
+	/*
+	 * The pages may lie in this CPU's own list, or in another's: only after
+	 * progress does the allocator look there before it kills somebody.
+	 */
+	mm_account_reclaimed_pages(freed);
+	return freed ?: SHRINK_STOP;
+}
+
+int reclaim_init_shrinker(void)
+{
+	struct shrinker *shrinker = shrinker_alloc(0, "io-pgtable-deferred");
+	int ret;
+
+	if (!shrinker)
+		return -ENOMEM;
+	shrinker->count_objects = reclaim_shrink_count;
+	shrinker->scan_objects = reclaim_shrink_scan;
+	shrinker->seeks = DEFAULT_SEEKS;
+	ret = compat_shrinker_register(shrinker, "io-pgtable-deferred");
+	if (!ret)
+		reclaimer.shrinker = shrinker;
+	return ret;
+}
+
+void reclaim_exit_shrinker(void)
+{
+	shrinker_free(reclaimer.shrinker);
+}
