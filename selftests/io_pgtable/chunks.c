@@ -35,7 +35,11 @@
 /* Left as it is for the kernel while the rest is fragmented */
 #define SPARE_MEMORY	(192ull << 20)
 
-/* Of which every second page is free: many times what a test needs */
+/*
+ * Of which half is free, two pages in a row: many times what a test needs. One
+ * page alone is not enough for the kernel, whose objects of a page take two where
+ * they have redzones.
+ */
 #define FRAGMENTED	(512ull << 20)
 
 #define PAGE		4096ull
@@ -418,7 +422,7 @@ static size_t populate(char *memory, size_t size, size_t leave)
 }
 
 /*
- * Take nearly all memory, and give every second page of a part of it back: to do
+ * Take nearly all memory, and give two of four pages of a part of it back: to do
  * that with all of it takes very long where each access is checked.
  */
 static char *fragment(size_t *size)
@@ -438,8 +442,8 @@ static char *fragment(size_t *size)
 	populate(memory + FRAGMENTED, *size - FRAGMENTED,
 		 SPARE_MEMORY + FRAGMENTED);
 	populate(memory, FRAGMENTED, SPARE_MEMORY);
-	for (at = 0; at < FRAGMENTED; at += 2 * PAGE)
-		madvise(memory + at, PAGE, MADV_DONTNEED);
+	for (at = 0; at < FRAGMENTED; at += 4 * PAGE)
+		madvise(memory + at, 2 * PAGE, MADV_DONTNEED);
 	return memory;
 }
 

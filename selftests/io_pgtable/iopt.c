@@ -207,7 +207,7 @@ static bool load_test_module(void)
 	return !run("modprobe", "iopt_test");
 }
 
-static void skip_all(const char *reason)
+void iopt_skip_all(const char *reason)
 {
 	ksft_print_header();
 	printf("1..0 # SKIP %s\n", reason);
@@ -220,15 +220,15 @@ void iopt_require(void)
 
 	if (access(IOPT_DEVICE, F_OK)) {
 		if (geteuid())
-			skip_all("needs root to load the test module");
+			iopt_skip_all("needs root to load the test module");
 		if (run("modprobe", "io-pgtable-arm-deferred"))
-			skip_all("io-pgtable-arm-deferred.ko cannot be loaded");
+			iopt_skip_all("io-pgtable-arm-deferred.ko cannot be loaded");
 		if (!load_test_module())
-			skip_all("iopt_test.ko cannot be loaded");
+			iopt_skip_all("iopt_test.ko cannot be loaded");
 	}
 	fd = open(IOPT_DEVICE, O_RDWR);
 	if (fd < 0)
-		skip_all(IOPT_DEVICE " cannot be opened");
+		iopt_skip_all(IOPT_DEVICE " cannot be opened");
 	close(fd);
 	iopt_drain();
 	/* A driver without a table does not disturb; tables left by us must not hide */
@@ -239,7 +239,7 @@ void iopt_require(void)
 void iopt_require_cpus(int nr)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < nr)
-		skip_all("needs more CPUs");
+		iopt_skip_all("needs more CPUs");
 }
 
 /* --- the device ------------------------------------------------------------- */

@@ -33,6 +33,9 @@
  */
 const char *complain(const char *fmt, ...) __printf(1, 2);
 
+/* For a whole program: says why, and exits with status 4 */
+void iopt_skip_all(const char *reason);
+
 /* Loads the modules if need be; exits with status 4 if there is no device after */
 void iopt_require(void);
 void iopt_require_cpus(int nr);

@@ -308,6 +308,6 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 int main(int argc, char **argv)
 {
 	iopt_require();
-	iopt_require_cpus(3);
+	worker_require();
 	return test_harness_run(argc, argv);
 }

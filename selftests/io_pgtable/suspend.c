@@ -28,6 +28,14 @@
 #define WAKE_ALARM	"/sys/class/rtc/rtc0/wakealarm"
 
 #define REGIONS		40000
+
+/*
+ * What the worker frees in a part of the second that the system is suspended, on
+ * a kernel that checks each access, too; while others are thawed it has not
+ * the time for it.
+ */
+#define GOES_ON		1000
+
 #define PROCESSES	3
 
 static bool write_text(const char *path, const char *text)
@@ -126,7 +134,7 @@ TEST_F_TIMEOUT(suspended, worker_goes_on, 120)
 	ASSERT_TRUE(prepare(variant->level));
 	ASSERT_TRUE(write_text(STATE, "freeze"));
 	TH_LOG("%ld pending before, %ld after", pending, iopt_stat("pending"));
-	EXPECT_GT(pending / 2, iopt_stat("pending"));
+	EXPECT_LT(GOES_ON, pending - iopt_stat("pending"));
 	EXPECT_EQ(helps, iopt_stat("helps"));
 
 	worker_let_go();
@@ -152,23 +160,30 @@ static pid_t start_draining(void)
 	}
 }
 
+#define PATIENCE_MS	20000
+
+/* Those who drain have freed something since; each step of theirs may take a while */
+static bool they_help(long since)
+{
+	int ms;
+
+	for (ms = 0; ms < PATIENCE_MS && iopt_stat("helps") == since; ms += 50)
+		usleep(50000);
+	return iopt_stat("helps") > since;
+}
+
 /* Nobody who frees keeps the system awake, or takes along what others wait for */
 TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 {
 	pid_t pids[PROCESSES];
 	int i, status;
-	long helps;
 
 	for (i = 0; i < PROCESSES; i++)
 		pids[i] = start_draining();
-	helps = iopt_stat("helps");
-	usleep(200000);
-	EXPECT_LT(helps, iopt_stat("helps"));
+	EXPECT_TRUE(they_help(iopt_stat("helps")));
 	ASSERT_TRUE(prepare(variant->level));
 	EXPECT_TRUE(write_text(STATE, "freeze"));
-	helps = iopt_stat("helps");
-	usleep(200000);
-	EXPECT_LT(helps, iopt_stat("helps"));
+	EXPECT_TRUE(they_help(iopt_stat("helps")));
 	for (i = 0; i < PROCESSES; i++) {
 		EXPECT_EQ(0, waitpid(pids[i], &status, WNOHANG));
 		kill(pids[i], SIGKILL);
@@ -179,6 +194,6 @@ TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 int main(int argc, char **argv)
 {
 	iopt_require();
-	iopt_require_cpus(3);
+	worker_require();
 	return test_harness_run(argc, argv);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,12 @@
 #define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
 /* From 6.12 on, what the rest of a CPU's tasks is granted beside real-time ones */
 #define FAIR_RUNTIME	"/sys/kernel/debug/sched/fair_server/cpu%d/runtime"
+
+#define FAIR_SERVERS	"/sys/kernel/debug/sched/fair_server"
+
+/* Somebody else, what holds the worker back, and the rest of the system */
+#define CPUS_MIN	3
+#define CPUS_MAX	32
 
 /* Long enough for a worker that is not held to free a few tables */
 #define WORKER_CHANCE_US	50000
@@ -144,6 +151,17 @@ static bool is_held(void)
 	return held;
 }
 
+/* From 6.12 on the fair server is there, whether it can be seen or not. */
+static bool has_fair_server(void)
+{
+	struct utsname name;
+	int major, minor;
+
+	return !uname(&name) &&
+	       sscanf(name.release, "%d.%d", &major, &minor) == 2 &&
+	       (major > 6 || (major == 6 && minor >= 12));
+}
+
 static const char *hold_on(int cpu)
 {
 	char mask[16];
@@ -155,7 +173,8 @@ static const char *hold_on(int cpu)
 		return "the workqueue's cpumask cannot be set";
 	if (!set(&rt_runtime, "-1"))
 		return "sched_rt_runtime_us cannot be set";
-	set(&fair_runtime, "0");
+	if (has_fair_server() && !set(&fair_runtime, "0"))
+		return "the fair server cannot be stopped";
 	keep_off(cpu);
 	hog = start_hog(cpu);
 	if (hog < 0 || !hog_is_there())
@@ -164,13 +183,34 @@ static const char *hold_on(int cpu)
 	return is_held() || is_held() ? NULL : "the worker is not held back";
 }
 
+static const char *why_it_cannot_be_held(void)
+{
+	if (worker_cpus() < CPUS_MIN || worker_cpus() > CPUS_MAX)
+		return "needs 3 to 32 CPUs";
+	if (access(WQ_CPUMASK, W_OK))
+		return "the workqueue has no cpumask in sysfs";
+	if (access(RT_RUNTIME, W_OK))
+		return "sched_rt_runtime_us cannot be set";
+	if (has_fair_server() && access(FAIR_SERVERS, X_OK))
+		return "the fair server cannot be stopped: needs CONFIG_SCHED_DEBUG";
+	return NULL;
+}
+
+void worker_require(void)
+{
+	const char *why = why_it_cannot_be_held();
+
+	if (why)
+		iopt_skip_all(why);
+}
+
 const char *worker_hold(void)
 {
 	int cpu = worker_cpus() - 1;
-	const char *bad;
+	const char *bad = why_it_cannot_be_held();
 
-	if (cpu < 2 || cpu > 31)
-		return "needs 3 to 32 CPUs";
+	if (bad)
+		return bad;
 	iopt_drain();
 	bad = hold_on(cpu);
 	if (bad)

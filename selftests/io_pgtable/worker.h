@@ -10,6 +10,12 @@
 #include <stdbool.h>
 
 /*
+ * Is there a way to hold the worker back on this machine? If not, the program ends
+ * here as skipped, and says what is missing.
+ */
+void worker_require(void);
+
+/*
  * Put it on one CPU, which something of higher priority never leaves; whoever
  * calls this is kept off that CPU, and so are the processes it makes. Return:
  * NULL, or why it cannot be done.
@@ -23,7 +29,7 @@
 const char *worker_hold(void);
 void worker_let_go(void);
 
-/* CPUs that are there: no worker can be held with fewer than three */
+/* CPUs that are there */
 int worker_cpus(void);
 
 /* This thread on that CPU, or on all; false if it is not there */

@@ -15,7 +15,10 @@ KERNEL_TROUBLE+='|possible recursive locking|possible circular locking|suspiciou
 KERNEL_TROUBLE+='|INFO: trying to register|refcount_t: |list_(add|del) corruption'
 KERNEL_TROUBLE+='|Bad page state|bad: scheduling|sleeping function called'
 
-# Those that are tested: a data race concerns us if one of them takes part.
+# Those that are tested: a data race concerns us if one of them takes part, which is
+# to say that it makes the access, or calls what does: a function of a list, say.
+# Below that the kernel is at work on its own data.
+RACE_DEPTH=3
 OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopt_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
@@ -24,13 +27,13 @@ OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopt_test|ipmmu_test'
 # by the racing access has no part in it.
 kernel_log()
 {
-	awk -v ours="\\[($OUR_MODULES)\\]" '
+	awk -v ours="\\[($OUR_MODULES)\\]" -v depth=$RACE_DEPTH '
 		/BUG: KCSAN: / { report = 1; text = ""; show = 0 }
 		!report { print; next }
 		{ text = text $0 "\n" }
-		/ by (task|interrupt)/ { interrupted = 0 }
+		/ by (task|interrupt)/ { interrupted = 0; frame = -1 }
 		/ el1h?_(64_irq|interrupt)/ { interrupted = 1 }
-		$0 ~ ours && !interrupted { show = 1 }
+		++frame <= depth && $0 ~ ours && !interrupted { show = 1 }
 		/=====/ { if (show) printf "%s", text; report = 0 }
 		END { if (report && show) printf "%s", text }
 	' "$log/console.log" 2> /dev/null
