@@ -392,6 +392,18 @@ TEST_F_TIMEOUT(tree, several_at_once, 120)
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
 }
 
+/* Nobody helps, and nothing new comes in to start a worker. */
+static bool all_is_freed(void)
+{
+	int ms;
+
+	for (ms = 0; ms < 10000 && iopt_stat("pending"); ms++)
+		usleep(1000);
+	return !iopt_stat("pending");
+}
+
+#define FEWER_ROUNDS	20
+
 struct changer {
 	pthread_t thread;
 	bool stop;
@@ -433,13 +445,41 @@ TEST_F_TIMEOUT(tree, number_of_workers_changes, 120)
 		EXPECT_FALSE(workers[i].failed);
 		tables += workers[i].tables;
 	}
-	/* Nobody helps: what is left is the workers' alone. */
-	for (i = 0; i < 10000 && iopt_stat("pending"); i++)
-		usleep(1000);
-	EXPECT_EQ(0, iopt_stat("pending"));
+	EXPECT_TRUE(all_is_freed());
 	__atomic_store_n(&changer.stop, true, __ATOMIC_RELAXED);
 	pthread_join(changer.thread, NULL);
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
+}
+
+/* What the second of two has in hand while there are to be fewer is not forgotten. */
+TEST_F_TIMEOUT(tree, fewer_workers_go_on, 120)
+{
+	const long small = 2000, large = 20000;
+	int i, fds[2];
+
+	if (variant->deferred[0] == '0')
+		SKIP(return, "the caller frees");
+	/* Longer in hand than it takes to find out that the other one is done */
+	iopt_set_param("batch", "4096");
+	for (i = 0; i < FEWER_ROUNDS; i++) {
+		fds[0] = make_sparse(small, variant->flags);
+		fds[1] = make_sparse(large, variant->flags);
+		iopt_set_param("workers", "2");
+		iopt_free(fds[0]);
+		iopt_free(fds[1]);
+		while (iopt_stat("trees") > 1)
+			;
+		iopt_set_param("workers", "1");
+		EXPECT_TRUE(all_is_freed())
+			TH_LOG("%ld pending, round %d", iopt_stat("pending"),
+			       i);
+		close(fds[0]);
+		close(fds[1]);
+	}
+	ASSERT_FINE(check_back(&self->before,
+			       FEWER_ROUNDS * (sparse_tables(small) +
+					       sparse_tables(large)),
+			       FEWER_ROUNDS * 2));
 }
 
 static void *drain_and_look(void *arg)

@@ -179,6 +179,7 @@ void reclaim_enqueue(struct iopt_tree *tree)
 	iopt_count(&reclaim_stats.trees, 1);
 }
 
+/* One more worker, if there are to be so many */
 static void reclaim_wake(unsigned int worker)
 {
 	if (worker < READ_ONCE(reclaim_params.workers))
@@ -240,18 +241,22 @@ static long reclaim_batch(unsigned int worker)
 /*
  * One batch, and to the end of the workqueue: kworkers reschedule between items
  * on every kernel, and flushing or freezing never waits for more than this.
+ *
+ * The parameter may be lowered before the batch and while it runs. The first worker
+ * may be asleep then, having found all trees in the hands of others: it goes on.
  */
 static void reclaim_work(struct work_struct *work)
 {
 	unsigned int worker = work - reclaimer.works;
 
-	/* The parameter may have been lowered: leave it to the first one. */
-	if (worker >= READ_ONCE(reclaim_params.workers))
-		worker = 0;
-	else
+	if (worker < READ_ONCE(reclaim_params.workers))
 		reclaim_batch(worker);
-	if (reclaim_is_waiting())
-		reclaim_wake(worker);
+	if (!reclaim_is_waiting())
+		return;
+	if (worker < READ_ONCE(reclaim_params.workers))
+		queue_work(reclaimer.wq, work);
+	else
+		reclaim_kick();
 }
 
 /*
