@@ -96,11 +96,22 @@ busy_while_used()
 	return $status
 }
 
+# As many tables as a third of the free memory has room for, up to 150,000
+tables_that_fit()
+{
+	page=$(sed -n '/^KernelPageSize:/{s/[^0-9]//gp;q}' /proc/self/smaps \
+		2>/dev/null)
+	free=$(sed -n '/^MemFree:/s/[^0-9]//gp' /proc/meminfo)
+	tables=$((free / ${page:-4} / 3))
+	[ $tables -lt 150000 ] || tables=150000
+	echo $tables
+}
+
 # Small batches and many tables, so that some are pending when rmmod comes
 drained_at_unload()
 {
 	load_lib batch=1 && load_test || fail "the modules do not load" || return 1
-	"$here/hold" free 150000 || fail "no table could be made" || return 1
+	"$here/hold" free "$(tables_that_fit)" || fail "no table could be made" || return 1
 	pending=$(counter pending)
 	unload $TEST || fail "unload: $(cat "$work/error")" || return 1
 	last=$(counter pending)
