@@ -82,6 +82,9 @@ demo:
 bench:
 	@$(MACHINE)/bench $(BENCH_FLAGS)
 
+bench-smp:
+	@selftests/bench/smp/run $(BENCH_SMP_FLAGS)
+
 profile:
 	@$(MACHINE)/profile $(PROFILE_FLAGS)
 
@@ -109,6 +112,7 @@ help:
 	@echo "  test-versions    all tests, on 5.10 (the library alone) and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
+	@echo "  bench-smp        map and unmap on all CPUs of this machine, in a minute (BENCH_SMP_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
 	@echo "  check            compiler, sparse, checkpatch and shellcheck"
 	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
@@ -116,4 +120,4 @@ help:
 
 .PHONY: all modules modules_install install uninstall clean distclean headers \
 	check check-protocol test test-user test-long fuzz test-stress test-debug \
-	test-versions demo bench profile shell help
+	test-versions demo bench bench-smp profile shell help

@@ -70,6 +70,11 @@ struct io_pgtable_cfg {
 				u32 tsz:6;
 			} vtcr;
 		} arm_lpae_s2_cfg;
+
+		struct {
+			u64 transtab;
+			u64 memattr;
+		} arm_mali_lpae_cfg;
 	};
 };
 
