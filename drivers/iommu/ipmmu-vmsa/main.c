@@ -15,6 +15,7 @@
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
+#include <compat/of.h>
 
 #include "encode.h"
 #include "ipmmu.h"
@@ -77,7 +78,7 @@ bool ipmmu_coherent(struct device *dev)
 
 static bool is_main(struct device_node *node)
 {
-	return !of_property_read_bool(node, "renesas,ipmmu-main");
+	return !of_property_present(node, "renesas,ipmmu-main");
 }
 
 /* With two main IPMMUs, which one a cache asks for its walks is anyone's guess. */

@@ -14,6 +14,9 @@ KERNEL_TROUBLE+='|rcu: INFO: .* stall|soft lockup|blocked for more than'
 KERNEL_TROUBLE+='|possible recursive locking|possible circular locking|suspicious RCU'
 KERNEL_TROUBLE+='|INFO: trying to register|refcount_t: |list_(add|del) corruption'
 KERNEL_TROUBLE+='|Bad page state|bad: scheduling|sleeping function called'
+# A warning in nothing but words: what a later kernel refuses altogether
+KERNEL_TROUBLE+='|Read of boolean property|enqueued on deprecated workqueue'
+KERNEL_TROUBLE+='|cannot create duplicate filename|debugfs: .* already present|: nobody cared'
 
 # Those that are tested: a data race concerns us if one of them takes part, which is
 # to say that it makes the access, or calls what does: a function of a list, say.
