@@ -33,7 +33,7 @@ static int client_xlate(struct device *dev,
 
 	if (!mmu)
 		return -EPROBE_DEFER;
-	if (!ipmmu_allowed(dev))
+	if (!ipmmu_allowed(mmu, dev))
 		return -ENODEV;
 
 	if (fwspec->iommu_fwnode != of_fwnode_handle(spec->np)) {

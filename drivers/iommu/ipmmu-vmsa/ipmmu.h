@@ -270,9 +270,11 @@ void ipmmu_fault_quiesce(struct ipmmu_root *root);
 /* power.c */
 extern const struct dev_pm_ops ipmmu_pm_ops;
 
+/* admit.c */
+bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev);
+
 /* main.c */
 struct ipmmu *ipmmu_from_node(struct device_node *node);
-bool ipmmu_allowed(struct device *dev);
 bool ipmmu_coherent(struct device *dev);
 
 /* debugfs.c */

@@ -20,16 +20,24 @@
 #include "encode.h"
 #include "ipmmu.h"
 
-#define DEVICES_MAX	32
-
+/* What a SoC is known for is a default; what the administrator writes, an order. */
 static int va_bits = 39;
-module_param(va_bits, int, 0444);
-MODULE_PARM_DESC(va_bits, "IO virtual address space in bits: 39, or 32 as the in-tree driver has it (default 39; SoCs not known to walk such tables use 32)");
+static bool va_bits_given;
 
-static char *devices[DEVICES_MAX];
-static unsigned int device_count;
-module_param_array(devices, charp, &device_count, 0444);
-MODULE_PARM_DESC(devices, "Names of platform devices to put behind an IPMMU beyond PCI devices and SD controllers, separated by commas, up to 32 (default none)");
+static int va_bits_set(const char *value, const struct kernel_param *param)
+{
+	va_bits_given = true;
+	return param_set_int(value, param);
+}
+
+static const struct kernel_param_ops va_bits_ops = {
+	.set = va_bits_set,
+	.get = param_get_int,
+};
+
+module_param_cb(va_bits, &va_bits_ops, &va_bits, 0444);
+__MODULE_PARM_TYPE(va_bits, "int");
+MODULE_PARM_DESC(va_bits, "IO virtual address space in bits: 39, or 32 as the in-tree driver has it (default 39, and 32 on SoCs not known to walk such tables)");
 
 static bool assume_coherent;
 module_param(assume_coherent, bool, 0444);
@@ -54,11 +62,6 @@ struct ipmmu *ipmmu_from_node(struct device_node *node)
 		mmu = platform_get_drvdata(pdev);
 	put_device(&pdev->dev);
 	return mmu;
-}
-
-bool ipmmu_allowed(struct device *dev)
-{
-	return ipmmu_soc_allows(dev, devices, device_count);
 }
 
 /**
@@ -117,7 +120,7 @@ static struct ipmmu *ipmmu_create(struct platform_device *pdev)
 		return ERR_PTR(-ENOMEM);
 	mmu->dev = dev;
 	mmu->soc = of_device_get_match_data(dev);
-	mmu->discache = ipmmu_soc_needs_discache(mmu->soc, dev);
+	mmu->discache = ipmmu_soc_needs_discache(mmu->soc, dev_name(dev));
 
 	mmu->base = devm_platform_get_and_ioremap_resource(pdev, 0, &res);
 	if (IS_ERR(mmu->base))
@@ -133,11 +136,23 @@ static struct ipmmu *ipmmu_create(struct platform_device *pdev)
 	return ret ? ERR_PTR(ret) : mmu;
 }
 
+/*
+ * A root that does not know the larger tables takes the first four entries of
+ * theirs for its own: addresses above 4 GiB would be lost, and nothing would be
+ * reached that a domain does not have.
+ */
 static bool use_va64(struct ipmmu *mmu)
 {
-	if (va_bits == 39 && !mmu->soc->va64)
-		dev_info(mmu->dev, "this SoC is not known to walk 39-bit tables, using 32 bits\n");
-	return va_bits == 39 && mmu->soc->va64;
+	if (va_bits != 39 || mmu->soc->va64)
+		return va_bits == 39;
+
+	if (va_bits_given)
+		dev_warn(mmu->dev, "%s is not known to walk 39-bit tables, va_bits=39 asks for them: if DMA faults, use va_bits=32\n",
+			 mmu->soc->name);
+	else
+		dev_info(mmu->dev, "%s is not known to walk 39-bit tables, using 32 bits; va_bits=39 asks for them\n",
+			 mmu->soc->name);
+	return va_bits_given;
 }
 
 static void root_teardown(struct ipmmu_root *root)

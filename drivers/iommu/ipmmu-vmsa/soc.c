@@ -3,13 +3,17 @@
  * Tables of SoCs: geometry of their IPMMUs, restrictions, and which masters are
  * known to work behind one.
  *
+ * A SoC is told by the compatible string of its IPMMU. What the kernel calls the
+ * SoC is no help: one die is sold under several names there (M3-N is r8a77965,
+ * r8a779m4 and r8a779m5, E3 is also r8a779m6), and the IPMMU is that of the die.
+ * The name of the SoC is looked at for one thing that no compatible string has,
+ * the revision of H3.
+ *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/bits.h>
-#include <linux/device.h>
+#include <linux/kernel.h>
 #include <linux/module.h>
-#include <linux/of.h>
-#include <linux/pci.h>
 #include <linux/string.h>
 #include <linux/sys_soc.h>
 
@@ -31,68 +35,121 @@
 	.ttsel_mask = GENMASK(8, 4)
 
 /*
- * VMSAv8-64 has been seen at work on H3, M3-W, M3-W+ and M3-N, whose silicon
- * RZ/G2H, M and N share, and on S4 and V4H. The rest keeps to 32 bits.
+ * H3 before ES3.0, whose IPMMU the in-tree driver uses for no master: until Linux
+ * 6.4 both are on its list, then ES1.x was dropped from the kernel altogether.
  */
-static const struct ipmmu_soc gen3 = {
-	GEN3,
-	.va64 = true,
+static const struct soc_device_attribute h3_early[] = {
+	{ .revision = "ES1.*" },
+	{ .revision = "ES2.*" },
+	{ }
 };
 
-static const struct ipmmu_soc gen3_discache = {
-	GEN3,
-	.va64 = true,
-	.has_discache = true,
+/*
+ * VMSAv8-64 tables of stage 1 have been walked by H3, M3-W, M3-W+ and M3-N, whose
+ * dies RZ/G2H, M and N share. S4 and V4H have walked such tables as stage 2, which
+ * says little of the other stage. The rest has walked none.
+ *
+ * DISCACHE is what the firmware sets for the caches that are powered at boot, on
+ * H3 before ES3.0, M3-N and E3; those in power domains A3xx are left to us. RZ/G2N
+ * and RZ/G2E are the dies of M3-N and E3 in other packages, so it is set there,
+ * too. Were that wrong, some accesses would take longer; the other mistake would
+ * have a master use what its cache should have forgotten.
+ */
+static const struct ipmmu_soc rz_g2m = {
+	.name = "RZ/G2M", GEN3, .va64 = true, .denied = true,
 };
 
-static const struct ipmmu_soc gen3_small = {
-	GEN3,
+static const struct ipmmu_soc rz_g2n = {
+	.name = "RZ/G2N", GEN3, .va64 = true, .discache = true,
 };
 
-static const struct ipmmu_soc gen3_small_discache = {
-	GEN3,
-	.has_discache = true,
+static const struct ipmmu_soc rz_g2e = {
+	.name = "RZ/G2E", GEN3, .discache = true,
 };
 
-static const struct ipmmu_soc gen4 = {
-	GEN4,
-	.va64 = true,
+static const struct ipmmu_soc rz_g2h = {
+	.name = "RZ/G2H", GEN3, .va64 = true,
 };
 
-static const struct ipmmu_soc gen4_plain = {
-	GEN4,
+static const struct ipmmu_soc rcar_h3 = {
+	.name = "R-Car H3", GEN3, .va64 = true, .discache = true, .denied = true,
+	.only = h3_early,
+};
+
+static const struct ipmmu_soc rcar_m3_w = {
+	.name = "R-Car M3-W", GEN3, .va64 = true, .denied = true,
+};
+
+static const struct ipmmu_soc rcar_m3_w_plus = {
+	.name = "R-Car M3-W+", GEN3, .va64 = true,
+};
+
+static const struct ipmmu_soc rcar_m3_n = {
+	.name = "R-Car M3-N", GEN3, .va64 = true, .discache = true,
+};
+
+static const struct ipmmu_soc rcar_v3m = {
+	.name = "R-Car V3M", GEN3,
+};
+
+static const struct ipmmu_soc rcar_v3h = {
+	.name = "R-Car V3H", GEN3,
+};
+
+static const struct ipmmu_soc rcar_e3 = {
+	.name = "R-Car E3", GEN3, .discache = true,
+};
+
+static const struct ipmmu_soc rcar_d3 = {
+	.name = "R-Car D3", GEN3,
+};
+
+static const struct ipmmu_soc rcar_v3u = {
+	.name = "R-Car V3U", GEN4,
+};
+
+static const struct ipmmu_soc rcar_s4 = {
+	.name = "R-Car S4-8", GEN4,
+};
+
+static const struct ipmmu_soc rcar_v4h = {
+	.name = "R-Car V4H", GEN4,
+};
+
+static const struct ipmmu_soc rcar_v4m = {
+	.name = "R-Car V4M", GEN4,
+};
+
+static const struct ipmmu_soc rcar_gen4 = {
+	.name = "this SoC of R-Car Gen4", GEN4,
 };
 
 const struct of_device_id ipmmu_of_ids[] = {
-	{ .compatible = "renesas,ipmmu-r8a774a1", .data = &gen3 },
-	{ .compatible = "renesas,ipmmu-r8a774b1", .data = &gen3 },
-	{ .compatible = "renesas,ipmmu-r8a774c0", .data = &gen3_small },
-	{ .compatible = "renesas,ipmmu-r8a774e1", .data = &gen3 },
-	{ .compatible = "renesas,ipmmu-r8a7795", .data = &gen3_discache },
-	{ .compatible = "renesas,ipmmu-r8a7796", .data = &gen3 },
-	{ .compatible = "renesas,ipmmu-r8a77961", .data = &gen3 },
-	{ .compatible = "renesas,ipmmu-r8a77965", .data = &gen3_discache },
-	{ .compatible = "renesas,ipmmu-r8a77970", .data = &gen3_small },
-	{ .compatible = "renesas,ipmmu-r8a77980", .data = &gen3_small },
-	{ .compatible = "renesas,ipmmu-r8a77990", .data = &gen3_small_discache },
-	{ .compatible = "renesas,ipmmu-r8a77995", .data = &gen3_small },
-	{ .compatible = "renesas,ipmmu-r8a779a0", .data = &gen4_plain },
-	{ .compatible = "renesas,ipmmu-r8a779f0", .data = &gen4 },
-	{ .compatible = "renesas,ipmmu-r8a779g0", .data = &gen4 },
-	{ .compatible = "renesas,ipmmu-r8a779h0", .data = &gen4_plain },
-	{ .compatible = "renesas,rcar-gen4-ipmmu-vmsa", .data = &gen4_plain },
+	{ .compatible = "renesas,ipmmu-r8a774a1", .data = &rz_g2m },
+	{ .compatible = "renesas,ipmmu-r8a774b1", .data = &rz_g2n },
+	{ .compatible = "renesas,ipmmu-r8a774c0", .data = &rz_g2e },
+	{ .compatible = "renesas,ipmmu-r8a774e1", .data = &rz_g2h },
+	{ .compatible = "renesas,ipmmu-r8a7795", .data = &rcar_h3 },
+	{ .compatible = "renesas,ipmmu-r8a7796", .data = &rcar_m3_w },
+	{ .compatible = "renesas,ipmmu-r8a77961", .data = &rcar_m3_w_plus },
+	{ .compatible = "renesas,ipmmu-r8a77965", .data = &rcar_m3_n },
+	{ .compatible = "renesas,ipmmu-r8a77970", .data = &rcar_v3m },
+	{ .compatible = "renesas,ipmmu-r8a77980", .data = &rcar_v3h },
+	{ .compatible = "renesas,ipmmu-r8a77990", .data = &rcar_e3 },
+	{ .compatible = "renesas,ipmmu-r8a77995", .data = &rcar_d3 },
+	{ .compatible = "renesas,ipmmu-r8a779a0", .data = &rcar_v3u },
+	{ .compatible = "renesas,ipmmu-r8a779f0", .data = &rcar_s4 },
+	{ .compatible = "renesas,ipmmu-r8a779g0", .data = &rcar_v4h },
+	{ .compatible = "renesas,ipmmu-r8a779h0", .data = &rcar_v4m },
+	{ .compatible = "renesas,rcar-gen4-ipmmu-vmsa", .data = &rcar_gen4 },
 	{ }
 };
 MODULE_DEVICE_TABLE(of, ipmmu_of_ids);
 
-/* H3 before ES3.0, M3-N and E3: caches in power domains A3xx must not cache. */
-static const struct soc_device_attribute discache_socs[] = {
-	{ .soc_id = "r8a7795", .revision = "ES1.*" },
-	{ .soc_id = "r8a7795", .revision = "ES2.*" },
-	{ .soc_id = "r8a77965" },
-	{ .soc_id = "r8a77990" },
-	{ }
-};
+static bool is_among(const char *name, const char * const *names, size_t count)
+{
+	return match_string(names, count, name) >= 0;
+}
 
 static const char * const discache_names[] = {
 	"fe6b0000.iommu",	/* VC0 */
@@ -102,55 +159,57 @@ static const char * const discache_names[] = {
 	"ff8b0000.iommu",	/* IR */
 };
 
+static const struct soc_device_attribute any_revision[] = {
+	{ .revision = "*" },
+	{ }
+};
+
 /**
  * ipmmu_soc_needs_discache() - must this cache IPMMU run without caching?
  * @soc: the SoC
- * @dev: the cache IPMMU
+ * @name: of the cache IPMMU's device
+ *
+ * Where the revision matters and is not known, the answer is the safe one.
  */
-bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, struct device *dev)
+bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, const char *name)
 {
-	return soc->has_discache &&
-	       match_string(discache_names, ARRAY_SIZE(discache_names),
-			    dev_name(dev)) >= 0 &&
-	       soc_device_match(discache_socs);
+	if (!soc->discache ||
+	    !is_among(name, discache_names, ARRAY_SIZE(discache_names)))
+		return false;
+
+	return !soc->only || soc_device_match(soc->only) ||
+	       !soc_device_match(any_revision);
 }
 
-/* Families where masters are let in one by one. */
-static const struct soc_device_attribute opt_in_socs[] = {
-	{ .family = "R-Car Gen3" },
-	{ .family = "R-Car Gen4" },
-	{ .family = "RZ/G2" },
-	{ }
-};
+/**
+ * ipmmu_soc_denied() - is no master of this SoC to be put behind an IPMMU?
+ * @soc: the SoC
+ *
+ * Return: the revisions that this holds for, "" if for all, or NULL if masters
+ *	   are let in.
+ */
+const char *ipmmu_soc_denied(const struct ipmmu_soc *soc)
+{
+	const struct soc_device_attribute *match;
 
-/* Where the IPMMU cannot be trusted with any. */
-static const struct soc_device_attribute denied_socs[] = {
-	{ .soc_id = "r8a774a1" },
-	{ .soc_id = "r8a7795", .revision = "ES2.*" },
-	{ .soc_id = "r8a7796" },
-	{ }
-};
+	if (!soc->denied)
+		return NULL;
+	if (!soc->only)
+		return "";
+	match = soc_device_match(soc->only);
+	return match ? match->revision : NULL;
+}
 
-/* The four SD controllers. */
+/* The four SD controllers, at the same place in each SoC. */
 static const char * const known_masters[] = {
 	"ee100000.mmc", "ee120000.mmc", "ee140000.mmc", "ee160000.mmc",
 };
 
 /**
- * ipmmu_soc_allows() - may this master be put behind an IPMMU here?
- * @dev: the master
- * @more: names let in beyond those known to work
- * @count: how many
+ * ipmmu_soc_knows() - is this master known to work behind an IPMMU?
+ * @name: of its device, which is not on PCI
  */
-bool ipmmu_soc_allows(struct device *dev, char * const *more, unsigned int count)
+bool ipmmu_soc_knows(const char *name)
 {
-	if (!soc_device_match(opt_in_socs))
-		return true;
-	if (soc_device_match(denied_socs))
-		return false;
-
-	return dev_is_pci(dev) ||
-	       match_string(known_masters, ARRAY_SIZE(known_masters),
-			    dev_name(dev)) >= 0 ||
-	       match_string((const char * const *)more, count, dev_name(dev)) >= 0;
+	return is_among(name, known_masters, ARRAY_SIZE(known_masters));
 }

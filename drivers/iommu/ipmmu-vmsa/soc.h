@@ -10,13 +10,14 @@
 #include <linux/mod_devicetable.h>
 #include <linux/types.h>
 
-struct device;
+struct soc_device_attribute;
 
 #define IPMMU_CONTEXTS_MAX	16	/* R-Car Gen4; Gen3 has 8 */
 #define IPMMU_UTLBS_MAX		64	/* R-Car Gen4; Gen3 has 48 */
 
 /**
  * struct ipmmu_soc - the IPMMUs of one SoC
+ * @name: of the SoC
  * @contexts: number of contexts, number 0 included, which is not ours
  * @utlbs: number of micro-TLBs
  * @context_base: offset of context 0
@@ -24,10 +25,13 @@ struct device;
  * @utlb_base: added to the offset of a micro-TLB's registers
  * @control_base: added to the offset of IMSCTLR
  * @ttsel_mask: the bits of IMUCTR that select the context
- * @va64: the root is known to walk VMSAv8-64 tables
- * @has_discache: some caches of it need IMSCTLR.DISCACHE
+ * @va64: the root is known to walk VMSAv8-64 tables of stage 1
+ * @discache: caches in power domains A3xx must not cache
+ * @denied: no master is let in
+ * @only: revisions that @discache and @denied hold for, NULL for all of them
  */
 struct ipmmu_soc {
+	const char *name;
 	unsigned int contexts;
 	unsigned int utlbs;
 	unsigned int context_base;
@@ -36,12 +40,15 @@ struct ipmmu_soc {
 	unsigned int control_base;
 	u32 ttsel_mask;
 	bool va64;
-	bool has_discache;
+	bool discache;
+	bool denied;
+	const struct soc_device_attribute *only;
 };
 
 extern const struct of_device_id ipmmu_of_ids[];
 
-bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, struct device *dev);
-bool ipmmu_soc_allows(struct device *dev, char * const *more, unsigned int count);
+bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, const char *name);
+const char *ipmmu_soc_denied(const struct ipmmu_soc *soc);
+bool ipmmu_soc_knows(const char *name);
 
 #endif /* IPMMU_SOC_H */
