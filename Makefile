@@ -8,44 +8,31 @@ KDIR ?= $(or $(KERNEL_SRC),$(KERNELSRC),/lib/modules/$(RELEASE)/build)
 VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)
 MACHINE := selftests/machine
 
-# ARCH, CROSS_COMPILE, INSTALL_MOD_PATH and the like reach kbuild by themselves.
-kbuild = $(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR)
+# ARCH, CROSS_COMPILE, INSTALL_MOD_PATH and the like reach it by themselves.
+for-kernel = KDIR="$(KDIR)" RELEASE="$(RELEASE)" MAKE="$(MAKE)" \
+	CC="$(if $(filter command,$(origin CC)),$(CC))"
 
 all: modules
 
-modules modules_install: headers
-	$(kbuild) $@
+modules modules_install:
+	+@$(for-kernel) tools/kbuild $@
 
-install: modules modules_install
-	depmod -b "$(or $(INSTALL_MOD_PATH),/)" $(kernel-release)
+install: modules
+	+@$(for-kernel) tools/kbuild modules_install
+	@$(for-kernel) tools/installed depmod
 
-# Where modules_install puts them: extra/ until 6.1, updates/ later.
-uninstall: headers
-	@find $(foreach folder,extra updates,\
-		$(INSTALL_MOD_PATH)/lib/modules/$(kernel-release)/$(folder)) \
-		\( -name 'io-pgtable-arm-deferred.ko*' \
-		-o -name 'ipmmu-vmsa-deferred.ko*' \) -print -delete 2>/dev/null || true
-	depmod -b "$(or $(INSTALL_MOD_PATH),/)" $(kernel-release)
+uninstall:
+	@$(for-kernel) tools/installed remove
 
-# "make kernelrelease" leaves out what distributions append.
-kernel-release = $(shell sed -n 's/^\#define UTS_RELEASE "\(.*\)"/\1/p' \
-	$(KDIR)/include/generated/utsrelease.h)
+sign:
+	@$(for-kernel) tools/sign
 
 clean:
-	@if [ -e $(KDIR)/Makefile ]; then $(kbuild) clean; fi
+	+@[ ! -e "$(KDIR)/Makefile" ] || $(for-kernel) tools/kbuild clean
 	rm -rf build/modules build/selftests build/log
 
-distclean:
-	@if [ -e $(KDIR)/Makefile ]; then $(kbuild) clean; fi
+distclean: clean
 	rm -rf build
-
-headers:
-	@test -e $(KDIR)/Makefile || { \
-		echo "make: no kernel headers in $(KDIR)." >&2; \
-		echo "On Debian: apt install linux-headers-$(RELEASE)." \
-		     "Elsewhere set KDIR, with ARCH=arm64 and CROSS_COMPILE" \
-		     "when building on another machine." >&2; \
-		exit 1; }
 
 check:
 	@$(MACHINE)/check
@@ -66,6 +53,11 @@ test-long:
 FUZZ_SECONDS ?= 600
 fuzz:
 	@USER_FUZZ=$(FUZZ_SECONDS) selftests/user/test.sh
+
+# What make itself does and says, without the emulated host
+test-package:
+	@$(MACHINE)/setup 6.12
+	@selftests/package/test.sh
 
 test-debug:
 	@$(MACHINE)/test-debug
@@ -97,8 +89,9 @@ help:
 	@echo "On the host with the IPMMU (or for it: KDIR, ARCH=arm64, CROSS_COMPILE):"
 	@echo "  all, modules     build the modules against KDIR [$(KDIR)]"
 	@echo "  modules_install  install them (INSTALL_MOD_PATH)"
+	@echo "  sign             sign what was built, with KEY and CERT"
 	@echo "  install          modules, modules_install and depmod"
-	@echo "  uninstall        remove them again"
+	@echo "  uninstall        remove them again (not those that DKMS installed)"
 	@echo "  clean            remove what was built; downloads stay"
 	@echo "  distclean        remove the downloads, too"
 	@echo
@@ -108,6 +101,7 @@ help:
 	@echo "  test-user        the library in user space, under ASan, UBSan and TSan"
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
+	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 (the library alone) and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
@@ -118,6 +112,6 @@ help:
 	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: all modules modules_install install uninstall clean distclean headers \
-	check check-protocol test test-user test-long fuzz test-stress test-debug \
+.PHONY: all modules modules_install install uninstall sign clean distclean \
+	check check-protocol test test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help

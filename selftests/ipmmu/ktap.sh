@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh disable=SC2034
+# shellcheck shell=sh disable=SC2001,SC2034
 #
 # KTAP for tests in sh, and what all of them ask of the host. A test says how many
 # results it will give, gives them, and ends with ktap_end.

@@ -5,8 +5,8 @@
 
 TOOLS="bc binutils-aarch64-linux-gnu bison clang-14 cpio flex
 	gcc gcc-12-aarch64-linux-gnu kmod libc6-dev libc6-dev-arm64-cross
-	libclang-rt-14-dev llvm-14
-	make perl qemu-system-arm rsync shellcheck sparse xz-utils"
+	libclang-rt-14-dev lld-14 llvm-14
+	make openssl perl qemu-system-arm rsync shellcheck sparse xz-utils"
 
 # wanted_tools: ours, those that the model asks for, and more from the caller.
 wanted_tools()
