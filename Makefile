@@ -40,6 +40,9 @@ check:
 check-protocol:
 	@selftests/protocol/check
 
+check-dt:
+	@selftests/dt/check
+
 test:
 	@$(MACHINE)/test
 
@@ -110,8 +113,9 @@ help:
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
 	@echo "  check            compiler, sparse, checkpatch and shellcheck"
 	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
+	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
 .PHONY: all modules modules_install install uninstall sign clean distclean \
-	check check-protocol test test-user test-package test-long fuzz test-stress test-debug \
+	check check-protocol check-dt test test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help
