@@ -5,6 +5,7 @@
  *	hold wait TABLES	make it, say so, free it when standard input ends
  *	hold free TABLES	make it and free it
  *	hold drain TABLES	and wait until it has gone
+ *	hold cut TABLES		unmap and flush them one by one, and free the rest
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -22,8 +23,8 @@ int main(int argc, char **argv)
 	int fd;
 
 	if (argc != 3 || (strcmp(argv[1], "wait") && strcmp(argv[1], "free") &&
-			  strcmp(argv[1], "drain"))) {
-		fprintf(stderr, "%s wait|free|drain TABLES\n", argv[0]);
+			  strcmp(argv[1], "drain") && strcmp(argv[1], "cut"))) {
+		fprintf(stderr, "%s wait|free|drain|cut TABLES\n", argv[0]);
 		return KSFT_FAIL;
 	}
 	tables = strtoull(argv[2], NULL, 0);
@@ -37,6 +38,11 @@ int main(int argc, char **argv)
 		fflush(stdout);
 		while (read(STDIN_FILENO, &byte, 1) > 0)
 			;
+	}
+	if (!strcmp(argv[1], "cut")) {
+		if (!iopt_strip(fd, 0, SZ_2M, tables, SZ_2M, 1))
+			return KSFT_FAIL;
+		iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
 	}
 	iopt_go_first(true);
 	iopt_free(fd);

@@ -414,6 +414,32 @@ __u64 iopt_drain(void)
 	return arg.ns;
 }
 
+void iopt_load(int fd, bool on)
+{
+	struct iopt_load arg = { .on = on };
+
+	must(fd, IOPT_IOC_LOAD, &arg, "load");
+}
+
+void iopt_read_for(__u64 ns)
+{
+	struct iopt_time arg = { .ns = ns };
+	int fd = iopt_open();
+
+	must(fd, IOPT_IOC_READ, &arg, "read");
+	close(fd);
+}
+
+__u64 iopt_grace(void)
+{
+	struct iopt_time arg;
+	int fd = iopt_open();
+
+	must(fd, IOPT_IOC_GRACE, &arg, "grace");
+	close(fd);
+	return arg.ns;
+}
+
 void iopt_scan(int fd, struct iopt_scan *scan)
 {
 	must(fd, IOPT_IOC_SCAN, scan, "scan");

@@ -71,6 +71,10 @@ void iopt_counters(int fd, struct iopt_counters *counters);
 __u64 iopt_free(int fd);
 void iopt_go_first(bool on);
 __u64 iopt_drain(void);
+/* Foreign load on this page table; a reader for so long; a plain callback's way */
+void iopt_load(int fd, bool on);
+void iopt_read_for(__u64 ns);
+__u64 iopt_grace(void);
 void iopt_scan(int fd, struct iopt_scan *scan);
 __u64 iopt_tables(int fd);
 

@@ -17,7 +17,7 @@ here=$(dirname "$0")
 . "$here/results.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-planned=8
+planned=9
 
 loaded()
 {
@@ -120,6 +120,21 @@ drained_at_unload()
 	[ "$pending" -gt 0 ] || fail "the worker was too fast for this test"
 }
 
+# Callbacks that a lazy RCU puts off come after ten seconds
+LAZY_SECONDS=5
+
+# The library waits for the grace period of what was cut off a live page table
+prompt_after_a_cut()
+{
+	load_lib && load_test || fail "the modules do not load" || return 1
+	"$here/hold" cut 100 || fail "no table could be cut" || return 1
+	unload $TEST || fail "unload: $(cat "$work/error")" || return 1
+	start=$(date +%s)
+	unload $LIB || fail "unload: $(cat "$work/error")" || return 1
+	took=$(($(date +%s) - start))
+	[ $took -lt $LAZY_SECONDS ] || fail "the unload took $took s"
+}
+
 pages_back()
 {
 	cat /proc/sys/vm/stat_refresh >"$work/refresh" 2>&1
@@ -177,6 +192,8 @@ busy_while_used
 report "no_unload_while_used"
 drained_at_unload
 report "unload_drains"
+prompt_after_a_cut
+report "unload_is_prompt_after_a_cut"
 pages_back
 report "pages_come_back"
 bad_values

@@ -36,6 +36,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include <compat/rcu.h>
 #include "batch.h"
 #include "cursor.h"
 #include "pages.h"
@@ -312,7 +313,7 @@ static void reclaim_graced(struct rcu_head *rcu)
 		list_splice_tail_init(&tree->grace[epoch],
 				      &tree->pending[epoch]);
 	if (reclaim_begin_grace(tree))
-		call_rcu(&tree->rcu, reclaim_graced);
+		call_rcu_hurry(&tree->rcu, reclaim_graced);
 	reclaim_enqueue(tree);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
@@ -338,7 +339,7 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 	reclaim_count_in(tree, count);
 	list_splice_tail_init(tables, &tree->ungraced[reclaimer.epoch]);
 	if (!tree->in_grace && reclaim_begin_grace(tree))
-		call_rcu(&tree->rcu, reclaim_graced);
+		call_rcu_hurry(&tree->rcu, reclaim_graced);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 }
 

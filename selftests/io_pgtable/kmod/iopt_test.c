@@ -7,21 +7,26 @@
  */
 #include <linux/atomic.h>
 #include <linux/bottom_half.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/io-pgtable.h>
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/iommu.h>
+#include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/nodemask.h>
 #include <linux/platform_device.h>
+#include <linux/rcupdate.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
@@ -55,6 +60,7 @@ struct iopt_file {
 	gfp_t gfp;		/* of maps that may sleep */
 	bool kernel;
 	bool time_out;
+	struct task_struct *load;
 
 	/* a bracket that user space left open */
 	struct mutex bracket_lock;
@@ -234,12 +240,20 @@ static void iopt_close_bracket(struct iopt_file *file)
 	file->bracket_open = false;
 }
 
+static void iopt_stop_load(struct iopt_file *file)
+{
+	if (file->load)
+		kthread_stop(file->load);
+	file->load = NULL;
+}
+
 static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
 {
 	u64 start;
 
 	if (!file->ops)
 		return -EINVAL;
+	iopt_stop_load(file);
 	iopt_close_bracket(file);
 	start = ktime_get_ns();
 	if (file->kernel)
@@ -630,6 +644,92 @@ static long iopt_path(struct iopt_file *file, struct iopt_path *arg)
 				   &arg->result);
 }
 
+/* --- others at work --------------------------------------------------------- */
+
+/* Tables that the load makes and cuts in turn: more than are kept when empty */
+#define LOAD_TABLES		64
+
+static void iopt_load_turn(struct iopt_file *file, u64 iova)
+{
+	struct io_pgtable_deferred_limbo limbo;
+	struct iommu_iotlb_gather gather;
+	size_t mapped = 0;
+
+	compat_map_pages(file->ops, iova, SZ_1G, SZ_4K, 1,
+			 IOMMU_READ | IOMMU_WRITE, GFP_KERNEL, &mapped);
+	if (!mapped)
+		return;
+	iommu_iotlb_gather_init(&gather);
+	compat_unmap_pages(file->ops, iova, SZ_2M, 1, &gather);
+	io_pgtable_deferred_flush_begin(file->ops, &limbo);
+	io_pgtable_deferred_flush_end(file->ops, &limbo, true);
+}
+
+static int iopt_load_thread(void *arg)
+{
+	unsigned int turn;
+
+	for (turn = 0; !kthread_should_stop(); turn++) {
+		iopt_load_turn(arg, turn % LOAD_TABLES * (u64)SZ_2M);
+		cond_resched();
+	}
+	return 0;
+}
+
+static long iopt_load(struct iopt_file *file, struct iopt_load *arg)
+{
+	struct task_struct *load;
+
+	if (!file->ops || file->kernel)
+		return -EINVAL;
+	if (!arg->on) {
+		iopt_stop_load(file);
+		return 0;
+	}
+	if (file->load)
+		return -EBUSY;
+	load = kthread_run(iopt_load_thread, file, "iopt-load");
+	if (IS_ERR(load))
+		return PTR_ERR(load);
+	file->load = load;
+	return 0;
+}
+
+static long iopt_read(const struct iopt_time *arg)
+{
+	u64 start = ktime_get_ns();
+
+	rcu_read_lock();
+	while (ktime_get_ns() - start < arg->ns)
+		udelay(100);
+	rcu_read_unlock();
+	return 0;
+}
+
+struct iopt_grace {
+	struct rcu_head rcu;
+	struct completion over;
+};
+
+static void iopt_grace_over(struct rcu_head *rcu)
+{
+	complete(&container_of(rcu, struct iopt_grace, rcu)->over);
+}
+
+static long iopt_grace(struct iopt_time *arg)
+{
+	struct iopt_grace grace;
+	u64 start = ktime_get_ns();
+
+	init_completion(&grace.over);
+	init_rcu_head_on_stack(&grace.rcu);
+	call_rcu(&grace.rcu, iopt_grace_over);
+	wait_for_completion(&grace.over);
+	destroy_rcu_head_on_stack(&grace.rcu);
+	arg->ns = ktime_get_ns() - start;
+	return 0;
+}
+
 /* --- the file ------------------------------------------------------------- */
 
 static long iopt_drain(struct iopt_time *arg)
@@ -656,6 +756,7 @@ union iopt_arg {
 	struct iopt_dirty dirty;
 	struct iopt_write write;
 	struct iopt_path path;
+	struct iopt_load load;
 };
 
 static long iopt_shared(struct iopt_file *file, unsigned int cmd,
@@ -684,6 +785,10 @@ static long iopt_shared(struct iopt_file *file, unsigned int cmd,
 		return iopt_counters(file, &arg->counters);
 	case IOPT_IOC_DRAIN:
 		return iopt_drain(&arg->time);
+	case IOPT_IOC_READ:
+		return iopt_read(&arg->time);
+	case IOPT_IOC_GRACE:
+		return iopt_grace(&arg->time);
 	case IOPT_IOC_CONTROL:
 		WRITE_ONCE(file->time_out, arg->control.time_out);
 		return 0;
@@ -702,6 +807,8 @@ static long iopt_exclusive(struct iopt_file *file, unsigned int cmd,
 		return iopt_free(file, &arg->time);
 	case IOPT_IOC_WRITE:
 		return iopt_write(file, &arg->write);
+	case IOPT_IOC_LOAD:
+		return iopt_load(file, &arg->load);
 	default:
 		return iopt_scan(file, &arg->scan);
 	}
@@ -717,6 +824,7 @@ static long iopt_locked(struct iopt_file *file, unsigned int cmd,
 	case IOPT_IOC_FREE:
 	case IOPT_IOC_SCAN:
 	case IOPT_IOC_WRITE:
+	case IOPT_IOC_LOAD:
 		down_write(&file->lock);
 		ret = iopt_exclusive(file, cmd, arg);
 		up_write(&file->lock);

@@ -191,6 +191,16 @@ struct iopt_path {
 	__u32 pad;
 };
 
+/*
+ * Foreign load: a thread of the kernel's that maps, unmaps and flushes
+ * tables of this page table, one after the other, until it is told to stop or the
+ * file is closed. -EBUSY for a second.
+ */
+struct iopt_load {
+	__u32 on;
+	__u32 pad;
+};
+
 #define IOPT_IOC_CREATE		_IOWR('i', 0xd0, struct iopt_create)
 #define IOPT_IOC_MAP		_IOWR('i', 0xd1, struct iopt_map)
 #define IOPT_IOC_UNMAP		_IOWR('i', 0xd2, struct iopt_unmap)
@@ -207,5 +217,10 @@ struct iopt_path {
 #define IOPT_IOC_DIRTY		_IOWR('i', 0xdd, struct iopt_dirty)
 #define IOPT_IOC_WRITE		_IOWR('i', 0xde, struct iopt_write)
 #define IOPT_IOC_PATH		_IOWR('i', 0xdf, struct iopt_path)
+#define IOPT_IOC_LOAD		_IOW('i', 0xe0, struct iopt_load)
+/* Hold up every grace period for ns nanoseconds, by reading for that long */
+#define IOPT_IOC_READ		_IOW('i', 0xe1, struct iopt_time)
+/* How long the callback of a plain call_rcu() takes to come */
+#define IOPT_IOC_GRACE		_IOR('i', 0xe2, struct iopt_time)
 
 #endif /* IOPT_TEST_H */
