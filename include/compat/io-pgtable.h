@@ -51,11 +51,16 @@ static inline size_t compat_unmap_pages(struct io_pgtable_ops *ops,
 #endif
 }
 
-/* Until 5.11 the kernel's own of that name took the callback for granted. */
-static inline void compat_tlb_flush_all(struct io_pgtable *iop)
+/*
+ * Until 5.11 the kernel's own of that name took the callback for granted. Return:
+ * whether there is one.
+ */
+static inline bool compat_tlb_flush_all(struct io_pgtable *iop)
 {
-	if (iop->cfg.tlb && iop->cfg.tlb->tlb_flush_all)
-		iop->cfg.tlb->tlb_flush_all(iop->cookie);
+	if (!iop->cfg.tlb || !iop->cfg.tlb->tlb_flush_all)
+		return false;
+	iop->cfg.tlb->tlb_flush_all(iop->cookie);
+	return true;
 }
 
 /* Since 5.15 the gather says that its pages wait in a queue for their flush. */

@@ -22,27 +22,78 @@
  * detach, once complete, makes it *pending*: it is handed to the reclaimer,
  * which frees it in a bounded batch. The reclaimer touches no hardware.
  *
- * The driver owns the flush, the library owns the memory. Whatever the reason
- * of a flush, the driver brackets it:
+ * The driver owns the flush, the library owns the memory. A flush of all that the
+ * hardware knows of the page table is told to the library, whatever its reason:
  *
- *	struct io_pgtable_deferred_limbo limbo;
+ *	static int my_flush(void *cookie)
+ *	{
+ *		struct my_domain *domain = cookie;
  *
- *	io_pgtable_deferred_flush_begin(ops, &limbo);
- *	completed = flush the hardware and wait for it;
- *	io_pgtable_deferred_flush_end(ops, &limbo, completed);
+ *		return my_hw_flush_context(domain->hw, domain->asid);
+ *	}
  *
- * A driver that minds every instruction may leave the brackets out where
- * io_pgtable_deferred_is_settled() says so.
+ *	static void my_tlb_flush_all(void *cookie)
+ *	{
+ *		struct my_domain *domain = cookie;
  *
- * Such a flush is one of all that the hardware knows of the page table: others may
- * have detached a table, with leaves in it, or have failed to flush, at any address.
- * A flush of a range of addresses gets no brackets. It is enough for the leaves
- * that its caller has unmapped there, and what is in limbo waits for a whole one.
+ *		io_pgtable_deferred_flush(domain->ops, my_flush, domain);
+ *	}
  *
- * That holds for iotlb_sync, for flush_iotlb_all and for the callbacks in
- * io_pgtable_cfg.tlb alike. A library call that needs a flush (a block put where
- * a table was) makes it through tlb_flush_walk(), and relies on the brackets
- * there to release what it detached.
+ *	static void my_tlb_flush_walk(unsigned long iova, size_t size,
+ *				      size_t granule, void *cookie)
+ *	{
+ *		my_tlb_flush_all(cookie);
+ *	}
+ *
+ * my_flush() returns 0 when the hardware has said that it is done, and an error if
+ * it has not: then the tables stay, and nothing is mapped until a later flush is
+ * complete. Hardware that is powered off has forgotten everything and walks
+ * nothing: return 0, and do so from within io_pgtable_deferred_flush(). A
+ * callback that comes back without it is told once in the kernel log.
+ *
+ * tlb_flush_all(), tlb_flush_walk() and the domain's flush_iotlb_all are such
+ * flushes, without exception: other callers may have detached a table, with
+ * leaves in it, or have failed to flush, at any address, so the range that
+ * tlb_flush_walk() names is no more than a hint.
+ */
+
+/**
+ * DOC: Flushing by address, or everything
+ *
+ * A driver that flushes leaves by their addresses (tlb_add_page() and iotlb_sync)
+ * makes those flushes without telling the library. They are enough for leaves and
+ * for nothing else: where unmap cuts a table off or takes a block apart, the
+ * hardware knows the way to that table, and leaves of another size than the
+ * caller's. So the library calls tlb_flush_walk() before that unmap returns, as the
+ * kernel's own does, and tlb_flush_all() when more than 64 tables that have become
+ * empty page by page wait for a flush. Where the gather is queued, the flush of
+ * the queue (flush_iotlb_all) does all that.
+ *
+ * A driver that flushes everything in iotlb_sync says so before each unmap, and is
+ * not asked for more:
+ *
+ *	gather->start = 0;
+ *	gather->end = ULONG_MAX;
+ *	return domain->ops->unmap_pages(domain->ops, iova, pgsize, pgcount, gather);
+ */
+
+/**
+ * DOC: The callbacks of io_pgtable_cfg.tlb
+ *
+ * map and unmap call them in the context of their own caller, with no lock of the
+ * library's held, and several CPUs may do so at the same time. A driver whose
+ * map or unmap is called where sleeping is not allowed has callbacks that do not
+ * sleep. With no callbacks at all (tlb is NULL) a block never takes the place of a
+ * table, and io_pgtable_deferred_free() takes the flush for granted.
+ */
+
+/**
+ * DOC: Who cannot use this library
+ *
+ * Drivers of ARM_MALI_LPAE (panfrost, panthor), for there is no such format here, and
+ * drivers that bring their own memory for tables in io_pgtable_cfg.alloc (panthor,
+ * msm): tables are freed when the driver may have let go of that. Both are refused,
+ * with a message.
  */
 
 /**
@@ -84,7 +135,8 @@ struct io_pgtable_deferred {
  *
  * Holds a reference to cfg->iommu_dev until the last table is freed, which may
  * be after io_pgtable_deferred_free() returned. free_io_pgtable_ops() of the
- * kernel must never see what this returns.
+ * kernel must never see what this returns. @cfg is copied: io_pgtable_cfg.tlb and
+ * @cookie must stay until the page table is freed.
  *
  * Context: may sleep.
  * Return: the operations, or NULL with the reason in the kernel log.
@@ -94,13 +146,20 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 						 void *cookie);
 
 /**
- * io_pgtable_deferred_free() - hand a whole page table to the reclaimer
+ * io_pgtable_deferred_free() - flush, and hand a whole page table to the reclaimer
  * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
  *
- * The hardware must have been told to leave the tables alone, and a flush that
- * started after that must be complete. No callback of cfg->tlb is called from here
- * on, and nothing of @ops may be used any more: a map that races is a bug of
- * the caller, reported once and refused where it can be seen.
+ * Stands in for free_io_pgtable_ops(): the flush is made by cfg->tlb->tlb_flush_all()
+ * with the cookie, which must be there until this returns. After that the
+ * hardware knows nothing of the page table, and its ASID or VMID may be used
+ * again. The hardware must have been told to leave the tables alone before.
+ *
+ * If that flush does not complete, three times over, the tables stay allocated for
+ * good, and the kernel log says so: the hardware may still walk them.
+ *
+ * Nothing of @ops may be used any more: a map that races is a bug of the caller,
+ * reported once and refused where it can be seen. A flush that has begun and not
+ * ended is told in the kernel log; what it took is lost.
  *
  * Costs the same whatever the size of the tree, unless the module parameter
  * deferred is 0 or more tables are pending than the parameter limit allows:
@@ -112,11 +171,42 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
 
 /**
+ * io_pgtable_deferred_free_flushed() - the same for a driver that has flushed
+ * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
+ *
+ * The hardware must have been told to leave the tables alone, and a flush that
+ * started after that must be complete. No callback of cfg->tlb is called from here
+ * on, and the cookie may be gone.
+ *
+ * Context: may sleep.
+ */
+void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops);
+
+/**
+ * io_pgtable_deferred_flush() - make a flush, and release what it was for
+ * @ops: the page table
+ * @flush: flushes all that the hardware knows of the page table, and waits for it.
+ *	   Returns 0 when that is complete, also if there is no hardware that is
+ *	   on; else an error, and nothing is released
+ * @cookie: for @flush
+ *
+ * Several may run at the same time, for the same page table, too.
+ *
+ * Context: that of @flush, and as io_pgtable_deferred_flush_begin(). No lock is held
+ *	    while @flush runs.
+ * Return: what @flush returned.
+ */
+int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
+			      int (*flush)(void *cookie), void *cookie);
+
+/**
  * io_pgtable_deferred_flush_begin() - take what a flush is going to release
  * @ops: the page table
  * @limbo: filled with every table detached until now
  *
- * Must be called before the first register of the flush is written.
+ * For a driver whose flush is no single function; io_pgtable_deferred_flush() cannot
+ * lose its end. Must be called before the first register of the flush is written,
+ * and io_pgtable_deferred_flush_end() must follow.
  *
  * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT sleeps;
  *	    it is held for a few instructions, and not at all if

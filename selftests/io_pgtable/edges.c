@@ -470,6 +470,43 @@ TEST_F(edge, subtree_in_limbo_counts_whole)
 	EXPECT_TABLES(513, 0);
 }
 
+/* To a driver that flushes by address each table that is cut off is told at once. */
+TEST_F(edge, tables_are_told_to_a_driver_by_address)
+{
+	struct iopt_counters counters;
+	int fd = iopt_new(IAS, variant->flags | IOPT_BY_ADDRESS);
+
+	EXPECT_TRUE(iopt_fill(fd, X, SZ_2M, 3, SZ_4K, 512));
+	EXPECT_EQ(2 * SZ_2M, iopt_unmap(fd, X, SZ_2M, 2));
+	EXPECT_EQ(0, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
+	iopt_counters(fd, &counters);
+	EXPECT_EQ(1, counters.flush_walk);
+	EXPECT_EQ(X, counters.flush_walk_iova);
+	EXPECT_EQ(2 * SZ_2M, counters.flush_walk_size);
+	EXPECT_EQ(0, counters.add_page);
+	close(fd);
+}
+
+/* Without a flush of the driver's own its empty tables do not pile up. */
+TEST_F(edge, limbo_of_a_driver_by_address_is_bounded)
+{
+	int fd = iopt_new(IAS, variant->flags | IOPT_BY_ADDRESS);
+	struct iopt_counters counters;
+
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	EXPECT_TRUE(iopt_fill(fd, X, SZ_2M, 500, SZ_4K, 1));
+	EXPECT_TRUE(iopt_strip(fd, X, SZ_2M, 500, SZ_4K, 1));
+	iopt_drain();
+	/* The root, those that are kept, and the limit */
+	EXPECT_GE(1 + KEPT_TABLES + 64, iopt_stat("live") - self->live);
+	EXPECT_GE(64, iopt_stat("limbo"));
+	iopt_counters(fd, &counters);
+	EXPECT_LE(1, counters.flush_all);
+	EXPECT_GE(500 / 32, counters.flush_all);
+	close(fd);
+}
+
 TEST_F(edge, free_takes_limbo_along)
 {
 	if (!iopt_alone())

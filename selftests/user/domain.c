@@ -63,14 +63,47 @@ static void tlb_flush_walk(unsigned long iova, size_t size, size_t granule,
 	flush_for_library(cookie);
 }
 
+/* A run of leaves of one size makes one entry. */
 static void tlb_add_page(struct iommu_iotlb_gather *gather, unsigned long iova,
 			 size_t granule, void *cookie)
 {
+	struct gather *g = container_of(gather, struct gather, gather);
 	struct domain *d = cookie;
+	struct leaves *last = g->nr ? &g->leaves[g->nr - 1] : NULL;
 
 	if (!granule || iova - d->base >= domain_space(d))
 		shim_panic("a leaf of 0x%zx at 0x%lx is gathered", granule, iova);
-	iommu_iotlb_gather_add_range(gather, iova, granule);
+	iova -= d->base;
+	if (last && last->size == granule && last->start + last->count * granule == iova) {
+		last->count++;
+		return;
+	}
+	if (g->nr == GATHERED)
+		shim_panic("leaves of more than %u runs are gathered", GATHERED);
+	g->leaves[g->nr++] = (struct leaves) { iova, granule, 1 };
+}
+
+void gather_begin(struct domain *d, struct gather *g, bool queued)
+{
+	iommu_iotlb_gather_init(&g->gather);
+	g->nr = 0;
+	g->gather.queued = queued;
+	if (!(d->shape->flags & SHAPE_GATHERS)) {
+		/* It flushes everything, if it flushes. */
+		g->gather.start = 0;
+		g->gather.end = ULONG_MAX;
+	}
+}
+
+void gather_flush(struct domain *d, const struct gather *g)
+{
+	unsigned int i;
+	u64 nr;
+
+	for (i = 0; i < g->nr; i++)
+		for (nr = 0; nr < g->leaves[i].count; nr++)
+			hw_forget_page(&d->hw, g->leaves[i].start + nr * g->leaves[i].size,
+				       g->leaves[i].size);
 }
 
 static const struct iommu_flush_ops flushes = {
@@ -157,8 +190,15 @@ void domain_free(struct domain *d)
 		if (d->brackets[i].open)
 			bracket_end(d, &d->brackets[i], true);
 	d->hw.enabled = false;
-	hw_forget(&d->hw);
-	io_pgtable_deferred_free(d->ops);
+	/* The library asks for the flush, or is told that it has been made. */
+	if (!d->fails && d->cfg.tlb && d->calls % 2) {
+		io_pgtable_deferred_free(d->ops);
+		if (hw_knows_leaf(&d->hw, 0, domain_space(d)))
+			shim_panic("a page table is freed without a flush");
+	} else {
+		hw_forget(&d->hw);
+		io_pgtable_deferred_free_flushed(d->ops);
+	}
 	d->ops = NULL;
 	model_destroy(&d->model);
 	/* Chained by a pointer that is of no other use any more */

@@ -131,6 +131,26 @@ static inline u64 domain_space(const struct domain *d)
 	return 1ull << d->shape->ias;
 }
 
+/* Runs of leaves that a driver has to flush by their addresses */
+#define GATHERED	64
+
+struct leaves {
+	u64 start;
+	u64 size;
+	u64 count;
+};
+
+struct gather {
+	struct iommu_iotlb_gather gather;
+	struct leaves leaves[GATHERED];
+	unsigned int nr;
+};
+
+/* For an unmap whose flush follows at once, or waits in a queue */
+void gather_begin(struct domain *d, struct gather *g, bool queued);
+/* Leaf by leaf, each known by its own size, and no table */
+void gather_flush(struct domain *d, const struct gather *g);
+
 /* In steps, so that other things happen between them */
 void bracket_begin(struct domain *d, struct bracket *bracket);
 void bracket_forget(struct domain *d, struct bracket *bracket);

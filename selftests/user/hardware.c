@@ -166,6 +166,15 @@ void hw_forget_range(struct hw *hw, u64 start, u64 end)
 			hw->tlb[i].leaf.size = 0;
 }
 
+void hw_forget_page(struct hw *hw, u64 iova, u64 size)
+{
+	unsigned int i;
+
+	for (i = 0; i < HW_TLB; i++)
+		if (hw->tlb[i].leaf.size == size && iova - hw->tlb[i].leaf.iova < size)
+			hw->tlb[i].leaf.size = 0;
+}
+
 bool hw_knows_leaf(const struct hw *hw, u64 start, u64 end)
 {
 	unsigned int i;

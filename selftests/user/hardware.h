@@ -97,6 +97,12 @@ void hw_forget(struct hw *hw);
 void hw_forget_cached(struct hw *hw);
 void hw_forget_range(struct hw *hw, u64 start, u64 end);
 
+/*
+ * A flush by one address that names the size of the leaf, as the TTL of D8.13.5 does:
+ * leaves of another size stay, and so does what is known of tables.
+ */
+void hw_forget_page(struct hw *hw, u64 iova, u64 size);
+
 /* Does the TLB know anything in there? */
 bool hw_knows_leaf(const struct hw *hw, u64 start, u64 end);
 

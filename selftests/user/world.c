@@ -335,23 +335,51 @@ static void settle_failed_unmap(struct domain *d, u64 iova)
 }
 
 /*
- * Of the range alone: without brackets, for others may have replaced a table elsewhere
- * meanwhile, whose leaves stay known.
+ * Has what was there before this call been mapped over something unflushed, or is
+ * another caller who takes the block apart that was there yet to have it flushed,
+ * or to make a flush of it good that has failed?
  */
-static void flush_gathered(struct domain *d, const struct iommu_iotlb_gather *gather,
-			   u64 start, u64 done)
+static bool is_unflushed(const struct domain *d, u64 start, u64 end)
 {
-	hw_forget_range(&d->hw, gather->start - d->base, gather->end - d->base + 1);
+	const struct flight *f;
+	unsigned int i;
+
+	if (iopt_is_stale(iopt_from_ops(d->ops)))
+		return true;
+	for (f = d->flights; f; f = f->next)
+		if (f->wide.start < end && start < f->wide.end)
+			return true;
+	for (i = 0; i < d->nr_unflushed; i++)
+		if (d->unflushed[i].start < end && start < d->unflushed[i].end)
+			return true;
+	return false;
+}
+
+/*
+ * Of these leaves alone, as a driver does that flushes by address. What else is known
+ * of the range the library has had flushed.
+ */
+static void flush_gathered(struct domain *d, const struct gather *gather, u64 start,
+			   u64 done)
+{
+	struct hw_leaf leaf;
+	u64 at;
+
+	gather_flush(d, gather);
 	if (hw_knows_leaf(&d->hw, start, start + done))
-		shim_panic("part of 0x%llx at 0x%llx is unmapped, and was not gathered",
-			   done, start);
+		shim_panic("%s: part of 0x%llx at 0x%llx is unmapped, and was not gathered",
+			   d->shape->name, done, start);
+	at = start + choose_freely(&world.choice, done);
+	if (hw_walk(&d->hw, at, &leaf))
+		shim_panic("a walk at 0x%llx finds 0x%llx, which is unmapped and flushed",
+			   at, leaf.descriptor);
 }
 
 u64 do_unmap(struct domain *d, const struct call *call)
 {
 	struct flight flight = flight_of(call, false);
-	struct iommu_iotlb_gather gather;
-	unsigned long failed = shim_fail.failed;
+	struct gather gather;
+	unsigned long failed = shim_fail.failed, refused = d->failed;
 	u64 done, end = call->iova + call->size * call->count;
 	u64 count = call->count;
 	long steps;
@@ -360,11 +388,11 @@ u64 do_unmap(struct domain *d, const struct call *call)
 		return 0;
 	if (!flight_begin(d, &flight))
 		return 0;
-	iommu_iotlb_gather_init(&gather);
+	gather_begin(d, &gather, d->shape->flags & SHAPE_GATHERS && !(call->prot & 1));
 	steps = enter();
 	shim_cpu->atomic = true;
 	done = d->ops->unmap_pages(d->ops, d->base + call->iova, call->size,
-				   call->count, &gather);
+				   call->count, &gather.gather);
 	shim_cpu->atomic = false;
 	leave(steps);
 	flight_end(d, &flight);
@@ -379,9 +407,12 @@ u64 do_unmap(struct domain *d, const struct call *call)
 			   model_find(&d->model, call->iova + done)->leaf : 0);
 	if (count != call->count)
 		settle_failed_unmap(d, call->iova + done);
-	domain_unflushed(d, call->iova, end);
-	if (done && d->shape->flags & SHAPE_GATHERS && call->prot & 1)
+	/* If what the library asked for failed, it has it made good before any map. */
+	if (done && d->shape->flags & SHAPE_GATHERS && call->prot & 1 &&
+	    d->failed == refused && !is_unflushed(d, call->iova, end))
 		flush_gathered(d, &gather, call->iova, done);
+	else
+		domain_unflushed(d, call->iova, end);
 	return done;
 }
 

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "debugfs.h"
+#include "limbo.h"
 #include "pages.h"
 #include "reclaim.h"
 
@@ -26,19 +27,12 @@ static int iopt_counter_get(void *data, u64 *val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(iopt_counter_fops, iopt_counter_get, NULL, "%llu\n");
 
-static int iopt_live_get(void *data, u64 *val)
+static int iopt_atomic_get(void *data, u64 *val)
 {
-	*val = atomic_long_read(&reclaim_live);
+	*val = atomic_long_read((atomic_long_t *)data);
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(iopt_live_fops, iopt_live_get, NULL, "%llu\n");
-
-static int iopt_page_count(void *data, u64 *val)
-{
-	*val = atomic_long_read(&iopt_pages);
-	return 0;
-}
-DEFINE_DEBUGFS_ATTRIBUTE(iopt_pages_fops, iopt_page_count, NULL, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_atomic_fops, iopt_atomic_get, NULL, "%llu\n");
 
 static int iopt_reset_set(void *data, u64 val)
 {
@@ -96,6 +90,12 @@ static void iopt_show_counter(const char *name, unsigned long *counter)
 				   &iopt_counter_fops);
 }
 
+static void iopt_show_atomic(const char *name, atomic_long_t *counter)
+{
+	debugfs_create_file_unsafe(name, 0444, iopt_debugfs, counter,
+				   &iopt_atomic_fops);
+}
+
 void iopt_debugfs_init(void)
 {
 	struct reclaim_stats *stats = &reclaim_stats;
@@ -117,8 +117,10 @@ void iopt_debugfs_init(void)
 			    &iopt_hist_fops);
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
 			    &iopt_hist_fops);
-	debugfs_create_file_unsafe("live", 0444, dir, NULL, &iopt_live_fops);
-	debugfs_create_file_unsafe("pages", 0444, dir, NULL, &iopt_pages_fops);
+	iopt_show_atomic("live", &reclaim_live);
+	iopt_show_atomic("pages", &iopt_pages);
+	iopt_show_atomic("limbo", &iopt_limbo_tables);
+	iopt_show_atomic("limbo_flushes", &iopt_limbo_flushes);
 	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
 	debugfs_create_file("trees_list", 0444, dir, NULL,
 			    &iopt_trees_list_fops);

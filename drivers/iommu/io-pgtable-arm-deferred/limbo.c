@@ -9,15 +9,19 @@
 #include <linux/export.h>
 #include <linux/io-pgtable-arm-deferred.h>
 
+#include <compat/io-pgtable.h>
+#include "limbo.h"
 #include "pgtable.h"
 #include "reclaim.h"
 
+atomic_long_t iopt_limbo_tables;
+atomic_long_t iopt_limbo_flushes;
+
 /*
- * The tables are detached, and their slots seen as empty. Called with the
- * detach lock held.
+ * Into limbo, or back into it. Called with the detach lock held.
  */
-void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
-		    unsigned long count)
+static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
+			   unsigned long count)
 {
 	struct iopt_tree *tree = &iopt->tree;
 
@@ -30,8 +34,19 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		wmb();
 	}
 	list_splice_tail_init(tables, &tree->limbo);
-	tree->limbo_count += count;
+	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
 	WRITE_ONCE(iopt->unsettled, true);
+}
+
+/*
+ * The tables are detached, and their slots seen as empty. Called with the
+ * detach lock held.
+ */
+void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
+		    unsigned long count)
+{
+	iopt_limbo_put(iopt, tables, count);
+	atomic_long_add(count, &iopt_limbo_tables);
 }
 
 /*
@@ -76,7 +91,8 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	if (limbo->count)
 		tree->limbo_gen++;
 	limbo->gen = tree->limbo_gen - 1;
-	tree->limbo_count = 0;
+	WRITE_ONCE(tree->limbo_count, 0);
+	iopt->brackets++;
 	spin_unlock_irqrestore(&tree->detach_lock, flags);
 	/*
 	 * What was read there says what the flush covers, so it is read before the
@@ -108,29 +124,50 @@ static void iopt_flush_failed(struct iopt *iopt)
 	WRITE_ONCE(iopt->failed, iopt->failed + 1);
 }
 
+/*
+ * The callback that was asked for a flush looks for this. Called with the detach
+ * lock held. Return: false if there was no begin.
+ */
+static bool iopt_flush_told(struct iopt *iopt, bool settled)
+{
+	WRITE_ONCE(iopt->ended, iopt->ended + 1);
+	if (settled)
+		return true;
+	if (!iopt->brackets)
+		return false;
+	iopt->brackets--;
+	return true;
+}
+
 void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   struct io_pgtable_deferred_limbo *limbo,
 				   bool completed)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
 	unsigned long flags;
+	bool begun;
 
 	if (completed && limbo->settled)
 		return;
 
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	begun = iopt_flush_told(iopt, limbo->settled);
 	if (completed) {
 		iopt_flush_completed(iopt, limbo);
 	} else {
 		iopt_flush_failed(iopt);
-		iopt_limbo_add(iopt, &limbo->tables, limbo->count);
+		iopt_limbo_put(iopt, &limbo->tables, limbo->count);
 		limbo->count = 0;
 	}
 	iopt_limbo_judge(iopt);
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 
-	if (limbo->count)
+	WARN_ONCE(!begun, "%s: a flush of a page table ends that has not begun\n",
+		  dev_name(iopt->tree.dev));
+	if (limbo->count) {
+		atomic_long_sub(limbo->count, &iopt_limbo_tables);
 		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
+	}
 	limbo->count = 0;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);
@@ -141,8 +178,133 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
 	unsigned long flags;
 
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_flush_told(iopt, true);
 	iopt_flush_failed(iopt);
 	iopt_limbo_judge(iopt);
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_failed);
+
+int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
+			      int (*flush)(void *cookie), void *cookie)
+{
+	struct io_pgtable_deferred_limbo limbo;
+	int ret;
+
+	io_pgtable_deferred_flush_begin(ops, &limbo);
+	ret = flush(cookie);
+	io_pgtable_deferred_flush_end(ops, &limbo, !ret);
+	return ret;
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
+
+/* --- asking the driver ------------------------------------------------------- */
+
+/*
+ * What the flush was asked for is not done. If none has even ended since there
+ * were @ended, the callback has no brackets: it would have found that there is
+ * something to take.
+ */
+static void iopt_warn_bare(struct iopt *iopt, unsigned long ended)
+{
+	WARN_ONCE(READ_ONCE(iopt->ended) == ended,
+		  "%s: a callback of io_pgtable_cfg.tlb flushes without io_pgtable_deferred_flush()\n",
+		  dev_name(iopt->tree.dev));
+}
+
+/* Has a flush been completed that began after limbo @gen was taken? */
+static bool iopt_is_flushed(const struct iopt *iopt, unsigned long gen)
+{
+	return gen <= READ_ONCE(iopt->tree.flushed_gen);
+}
+
+/*
+ * iopt_flush_walk() - have the driver flush what may lead to tables that are cut off
+ * @gen: number of their limbo; 0 for none
+ * @at: where the hardware may know more than leaves of its caller's size
+ * @size: how many bytes of that there are
+ *
+ * Called without locks, from map and unmap, in any context. Return: true if a flush
+ * that covers @gen has been completed.
+ */
+bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
+		     size_t size)
+{
+	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+	unsigned long ended = READ_ONCE(iopt->ended);
+
+	if (!tlb || !tlb->tlb_flush_walk)
+		return iopt_is_flushed(iopt, gen);
+	tlb->tlb_flush_walk(iopt->base + at, size,
+			    lpae_table_size(&iopt->tree.geo), iopt->iop.cookie);
+	if (iopt_is_flushed(iopt, gen))
+		return true;
+	iopt_warn_bare(iopt, ended);
+	return false;
+}
+
+/* iopt_flush_all() - have the driver flush everything; as iopt_flush_walk() */
+bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
+{
+	unsigned long ended = READ_ONCE(iopt->ended);
+	bool asked = compat_tlb_flush_all(&iopt->iop);
+
+	if (iopt_is_flushed(iopt, gen))
+		return true;
+	if (asked)
+		iopt_warn_bare(iopt, ended);
+	return false;
+}
+
+/* iopt_flush_stale() - the same to make good the flushes that have failed */
+bool iopt_flush_stale(struct iopt *iopt)
+{
+	unsigned long ended = READ_ONCE(iopt->ended);
+	bool asked = compat_tlb_flush_all(&iopt->iop);
+
+	if (!iopt_is_stale(iopt))
+		return true;
+	if (asked)
+		iopt_warn_bare(iopt, ended);
+	return false;
+}
+
+/*
+ * iopt_limbo_limit() - ask for a flush if more than @limit tables wait for one
+ *
+ * A driver that flushes by address alone would let them grow without end.
+ */
+void iopt_limbo_limit(struct iopt *iopt, unsigned long limit)
+{
+	struct iopt_tree *tree = &iopt->tree;
+	unsigned long flags, gen = 0;
+
+	if (READ_ONCE(tree->limbo_count) <= limit)
+		return;
+
+	spin_lock_irqsave(&tree->detach_lock, flags);
+	if (tree->limbo_count > limit)
+		gen = tree->limbo_gen;
+	spin_unlock_irqrestore(&tree->detach_lock, flags);
+	if (!gen)
+		return;
+	atomic_long_inc(&iopt_limbo_flushes);
+	iopt_flush_all(iopt, gen);
+}
+
+/*
+ * iopt_limbo_close() - count everything as cut off
+ *
+ * Return: the number of the limbo that the page table is in now: a flush that
+ * covers it has begun after this.
+ */
+unsigned long iopt_limbo_close(struct iopt *iopt)
+{
+	unsigned long flags, gen;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	gen = iopt->tree.limbo_gen++;
+	WRITE_ONCE(iopt->unsettled, true);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	return gen;
+}

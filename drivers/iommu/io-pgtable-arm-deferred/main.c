@@ -110,7 +110,17 @@ void iopt_tree_release(struct iopt_tree *tree)
 	kfree(container_of(tree, struct iopt, tree));
 }
 
-void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
+/* From here on there is no driver and no domain to call. */
+static void iopt_forget_driver(struct iopt *iopt)
+{
+	WARN_ONCE(iopt->brackets,
+		  "%s: %u flushes of a page table have begun and not ended, what they took is lost\n",
+		  dev_name(iopt->tree.dev), iopt->brackets);
+	iopt->iop.cookie = NULL;
+	iopt->iop.cfg.tlb = NULL;
+}
+
+void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops)
 {
 	struct io_pgtable_deferred_limbo limbo;
 	struct iopt *iopt;
@@ -120,15 +130,55 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
 
 	iopt = iopt_from_ops(ops);
 	might_sleep();
-	/* From here on there is no driver and no domain to call. */
-	iopt->iop.cookie = NULL;
-	iopt->iop.cfg.tlb = NULL;
+	iopt_forget_driver(iopt);
 
 	/* The flush that the caller has made covers what was in limbo, too. */
 	io_pgtable_deferred_flush_begin(ops, &limbo);
 	io_pgtable_deferred_flush_end(ops, &limbo, true);
 	reclaim_close(&iopt->tree, iopt_table_page(iopt->root));
 	module_put(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_free_flushed);
+
+/* How often a flush may fail before the tables are given up */
+#define IOPT_FREE_FLUSHES	3
+
+static bool iopt_flush_before_free(struct iopt *iopt)
+{
+	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+	unsigned int tries;
+
+	if (!tlb || !tlb->tlb_flush_all)
+		return true;
+	for (tries = 0; tries < IOPT_FREE_FLUSHES; tries++)
+		if (iopt_flush_all(iopt, iopt_limbo_close(iopt)))
+			return true;
+	return false;
+}
+
+/*
+ * The hardware may still walk the tables, and there will be no driver to ask again:
+ * they stay, with the module and the device that they are mapped for.
+ */
+static void iopt_abandon(struct iopt *iopt)
+{
+	pr_err("%s: the flush at the end of a page table does not complete, its %lu tables stay allocated until a reboot\n",
+	       dev_name(iopt->tree.dev),
+	       iopt_page_below(iopt_table_page(iopt->root)) + 1);
+	iopt_forget_driver(iopt);
+	WRITE_ONCE(iopt->tree.closed, true);
+}
+
+void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
+{
+	if (!ops)
+		return;
+
+	might_sleep();
+	if (iopt_flush_before_free(iopt_from_ops(ops)))
+		io_pgtable_deferred_free_flushed(ops);
+	else
+		iopt_abandon(iopt_from_ops(ops));
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_free);
 

@@ -126,7 +126,6 @@ static void iopt_await_detach(struct iopt *iopt)
 static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 {
 	struct iopt *iopt = map->iopt;
-	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
 
 	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
@@ -138,11 +137,7 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 	 */
 	iopt_await_detach(iopt);
 
-	if (tlb && tlb->tlb_flush_walk)
-		tlb->tlb_flush_walk(iopt->base + map->at, map->pgsize,
-				    lpae_table_size(&iopt->tree.geo),
-				    iopt->iop.cookie);
-	return gen <= READ_ONCE(iopt->tree.flushed_gen) ? 0 : -EIO;
+	return iopt_flush_walk(iopt, gen, map->at, map->pgsize) ? 0 : -EIO;
 }
 
 /*
@@ -411,8 +406,7 @@ static int iopt_map_all(struct iopt_map *map)
  */
 static int iopt_map_recover(struct iopt *iopt)
 {
-	compat_tlb_flush_all(&iopt->iop);
-	return iopt_is_stale(iopt) ? -EIO : 0;
+	return iopt_flush_stale(iopt) ? 0 : -EIO;
 }
 
 static int iopt_map_check(struct iopt *iopt, unsigned long iova,

@@ -35,6 +35,8 @@
  * @attrs: attributes of a leaf, by prot
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
+ * @brackets: flushes that have begun, with something to take, and not ended
+ * @ended: flushes that have told how they ended, to see that callbacks do
  * @kept: which empty tables have not been cut off yet, see empty.c
  * @kept_pos: where the latest of them is
  *
@@ -56,6 +58,8 @@ struct iopt {
 	u64 attrs[BIT(LPAE_PROT_BITS)];
 	unsigned long failed;
 	unsigned long recovered;
+	unsigned int brackets;
+	unsigned long ended;
 	unsigned long kept[IOPT_KEPT_TABLES];
 	atomic_t kept_pos;
 };
@@ -214,16 +218,24 @@ int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
  * struct iopt_cut - sub-trees that have been cut off and are not in limbo yet
  * @tables: their roots
  * @count: tables in all of them
+ * @gen: number of the limbo that they are going into
  */
 struct iopt_cut {
 	struct list_head tables;
 	unsigned long count;
+	unsigned long gen;
 };
 
 unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
 			 unsigned int room, struct iopt_cut *cut);
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count);
+void iopt_limbo_limit(struct iopt *iopt, unsigned long limit);
+unsigned long iopt_limbo_close(struct iopt *iopt);
+bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
+		     size_t size);
+bool iopt_flush_all(struct iopt *iopt, unsigned long gen);
+bool iopt_flush_stale(struct iopt *iopt);
 void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,
 		     int level);
 

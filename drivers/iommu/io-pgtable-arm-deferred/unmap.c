@@ -18,6 +18,11 @@
  * @level: of the tables whose leaves have that size
  * @left: leaves to unmap
  * @done: bytes unmapped
+ * @walk_at: from where the hardware may know more than leaves of @pgsize: a
+ *	     table that was cut off, or a block that has come apart
+ * @walk_size: how many bytes of that there are, 0 for none
+ * @gen: the latest limbo that a table of those has gone into, 0 for none
+ * @split: a block has come apart
  */
 struct iopt_unmap {
 	struct iopt *iopt;
@@ -27,6 +32,10 @@ struct iopt_unmap {
 	int level;
 	size_t left;
 	size_t done;
+	unsigned long walk_at;
+	size_t walk_size;
+	unsigned long gen;
+	bool split;
 };
 
 static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
@@ -80,6 +89,7 @@ unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
 	last->next = &cut->tables;
 	cut->tables.prev = last;
 	cut->count = count;
+	cut->gen = iopt->tree.limbo_gen;
 	return nr;
 }
 
@@ -122,12 +132,21 @@ static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
  */
 #define IOPT_DETACH_RUN		128
 
+/* A flush of the next @nr leaves, one by one, is not enough. */
+static void iopt_unmap_note_walk(struct iopt_unmap *unmap, size_t nr)
+{
+	if (!unmap->walk_size)
+		unmap->walk_at = unmap->at;
+	unmap->walk_size = unmap->at + nr * unmap->pgsize - unmap->walk_at;
+}
+
 /* Cut tables off, up to the first entry that is none. Return: how many. */
-static unsigned int iopt_unmap_tables(struct iopt *iopt,
+static unsigned int iopt_unmap_tables(struct iopt_unmap *unmap,
 				      const struct iopt_walk *walk,
 				      unsigned int room)
 {
 	struct iopt_cut cut compat_uninitialized;
+	struct iopt *iopt = unmap->iopt;
 	unsigned long flags;
 	unsigned int nr;
 
@@ -140,6 +159,10 @@ static unsigned int iopt_unmap_tables(struct iopt *iopt,
 		iopt_limbo_add(iopt, &cut.tables, cut.count);
 	}
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	if (nr) {
+		unmap->gen = cut.gen;
+		iopt_unmap_note_walk(unmap, nr);
+	}
 	return nr;
 }
 
@@ -156,15 +179,14 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 					    unmap->left);
 	unsigned int nr;
 
-	if (lpae_is_table(walk->entry, walk->level))
-		nr = iopt_unmap_tables(iopt, walk, room);
-	else
+	if (lpae_is_table(walk->entry, walk->level)) {
+		nr = iopt_unmap_tables(unmap, walk, room);
+	} else {
 		nr = iopt_unmap_leaves(iopt, walk->slot, walk->level, room);
-	if (!nr)
-		return 0;
-
-	iopt_walk_release(iopt, walk, unmap->at, nr);
-	iopt_unmap_gather(unmap, nr);
+		iopt_unmap_gather(unmap, nr);
+	}
+	if (nr)
+		iopt_walk_release(iopt, walk, unmap->at, nr);
 	return nr;
 }
 
@@ -211,6 +233,8 @@ static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
 	iopt_unmap_leaves(iopt, walk->slot, walk->level, 1);
 	iopt_walk_release(iopt, walk, unmap->at, 1);
 	iopt_unmap_gather(unmap, entries);
+	iopt_unmap_note_walk(unmap, entries);
+	unmap->split = true;
 	return entries;
 }
 
@@ -244,6 +268,8 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 		return -EAGAIN;
 	}
 	iopt_unmap_gather(unmap, nr);
+	iopt_unmap_note_walk(unmap, nr);
+	unmap->split = true;
 	return nr;
 }
 
@@ -285,6 +311,42 @@ static bool iopt_unmap_step(struct iopt_unmap *unmap)
 	return nr > 0 || nr == -EAGAIN;
 }
 
+/*
+ * Tables in limbo above which a driver that flushes by address is asked for a whole
+ * flush: one such flush for so many tables that have become empty page by page.
+ */
+#define IOPT_LIMBO_MAX		64
+
+/* The same where a queue is going to flush everything within milliseconds */
+#define IOPT_LIMBO_QUEUED	4096
+
+/* Does the caller say that it flushes all that is known of the page table? */
+static bool iopt_gather_is_whole(const struct iommu_iotlb_gather *gather)
+{
+	return gather && !gather->start && gather->end == ULONG_MAX;
+}
+
+/*
+ * What the flush of the leaves that were gathered leaves out: a table that was cut
+ * off is still known to walk caches, and its leaves by a size that is not the
+ * caller's. So the driver is told right here, unless it is going to flush all.
+ *
+ * A block that has come apart does not wait for a queue: meanwhile others may unmap
+ * what is left of it, and flush that by the size of its new leaves.
+ */
+static void iopt_unmap_settle(const struct iopt_unmap *unmap)
+{
+	bool queued = compat_gather_queued(unmap->gather);
+	struct iopt *iopt = unmap->iopt;
+
+	if (iopt_gather_is_whole(unmap->gather))
+		return;
+	if (unmap->split || (unmap->walk_size && !queued))
+		iopt_flush_walk(iopt, unmap->gen, unmap->walk_at,
+				unmap->walk_size);
+	iopt_limbo_limit(iopt, queued ? IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
+}
+
 size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather)
@@ -301,8 +363,13 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	unmap.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
 	unmap.left = pgcount;
 	unmap.done = 0;
+	unmap.walk_size = 0;
+	unmap.gen = 0;
+	unmap.split = false;
 	while (unmap.left && iopt_unmap_step(&unmap))
 		;
+	if (unlikely(unmap.walk_size || READ_ONCE(iopt->unsettled)))
+		iopt_unmap_settle(&unmap);
 	compat_order_queue(&iopt->iop.cfg);
 	return unmap.done;
 }

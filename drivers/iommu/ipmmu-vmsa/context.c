@@ -207,7 +207,7 @@ void ipmmu_contexts_retry(struct ipmmu_root *root)
 	mutex_unlock(&root->mutex);
 
 	while (count)
-		io_pgtable_deferred_free(parked[--count]);
+		io_pgtable_deferred_free_flushed(parked[--count]);
 }
 
 /**
@@ -325,7 +325,7 @@ static void context_stop(struct ipmmu_root *root, struct ipmmu_context *ctx)
 		return;
 	if (ctx->state == IPMMU_BLOCKING)
 		ctx->parked = root->empty;
-	io_pgtable_deferred_free(context_off(root, ctx));
+	io_pgtable_deferred_free_flushed(context_off(root, ctx));
 	if (ctx->state == IPMMU_QUARANTINED)
 		dev_err(root->mmu->dev,
 			"context %u: never flushed, its tables stay allocated until a reboot\n",
@@ -357,7 +357,7 @@ void ipmmu_root_stop(struct ipmmu_root *root)
 		context_stop(root, &root->contexts[id]);
 	/* Never given to a context: it did not come that far. */
 	if (!root->blocking)
-		io_pgtable_deferred_free(root->empty);
+		io_pgtable_deferred_free_flushed(root->empty);
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->mmu = NULL;
 	contexts_route(root);

@@ -222,7 +222,7 @@ static void domain_free(struct iommu_domain *io)
 		ipmmu_fault_quiesce(root);
 	}
 	kfree(domain);
-	io_pgtable_deferred_free(ops);
+	io_pgtable_deferred_free_flushed(ops);
 	if (root) {
 		ipmmu_contexts_retry(root);
 		ipmmu_root_put(root);

@@ -57,6 +57,7 @@ struct iopt_file {
 	struct io_pgtable_cfg cfg;
 	struct iopt_shape shape;
 	bool stage2;
+	bool by_address;
 	gfp_t gfp;		/* of maps that may sleep */
 	bool kernel;
 	bool time_out;
@@ -196,7 +197,8 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 	int nid = READ_ONCE(node);
 
 	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB |
-			   IOPT_ACCOUNT) || !iopt_node_is_there(nid))
+			   IOPT_ACCOUNT | IOPT_BY_ADDRESS) ||
+	    !iopt_node_is_there(nid))
 		return -EINVAL;
 	if (file->ops)
 		return -EBUSY;
@@ -204,6 +206,7 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 	set_dev_node(&iopt_pdev->dev, nid);
 	file->gfp = arg->flags & IOPT_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
 	file->kernel = arg->flags & IOPT_KERNEL;
+	file->by_address = arg->flags & IOPT_BY_ADDRESS;
 	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
 	/* Other formats of the kernel's would leave the fields read back unset */
 	if (file->kernel && arg->fmt > ARM_64_LPAE_S2)
@@ -259,7 +262,7 @@ static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
 	if (file->kernel)
 		free_io_pgtable_ops(file->ops);
 	else
-		io_pgtable_deferred_free(file->ops);
+		io_pgtable_deferred_free_flushed(file->ops);
 	arg->ns = ktime_get_ns() - start;
 	file->ops = NULL;
 	return 0;
@@ -323,6 +326,17 @@ static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
 	return 0;
 }
 
+/* Unless it is one by address, the test makes a whole flush after each unmap. */
+static void iopt_gather_init(const struct iopt_file *file,
+			     struct iommu_iotlb_gather *gather)
+{
+	iommu_iotlb_gather_init(gather);
+	if (!file->by_address) {
+		gather->start = 0;
+		gather->end = ULONG_MAX;
+	}
+}
+
 static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
 {
 	bool atomic = arg->flags & IOPT_ATOMIC;
@@ -335,7 +349,7 @@ static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
 				   arg->pgcount))
 		return -EINVAL;
 
-	iommu_iotlb_gather_init(&gather);
+	iopt_gather_init(file, &gather);
 	if (atomic)
 		local_bh_disable();
 	start = ktime_get_ns();
@@ -401,7 +415,7 @@ static int iopt_strip_one(struct iopt_file *file, const struct iopt_fill *arg,
 	size_t size = arg->pgsize * arg->pgcount, total = 0, unmapped;
 	struct iommu_iotlb_gather gather;
 
-	iommu_iotlb_gather_init(&gather);
+	iopt_gather_init(file, &gather);
 	while (total < size) {
 		unmapped = compat_unmap_pages(file->ops, iova + total,
 					      arg->pgsize,

@@ -36,6 +36,7 @@
 #define IOPT_KERNEL		0x2	/* the kernel's io-pgtable-arm instead */
 #define IOPT_NO_TLB		0x4	/* no flush callbacks at all */
 #define IOPT_ACCOUNT		0x8	/* tables are charged to who maps */
+#define IOPT_BY_ADDRESS		0x10	/* the driver flushes leaf by leaf */
 
 /* One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no */
 struct iopt_create {

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters of tables between detach and flush, in all page tables.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef _IOPT_LIMBO_H
+#define _IOPT_LIMBO_H
+
+#include <linux/atomic.h>
+
+/* Tables cut off that no completed flush has released, lost ones included */
+extern atomic_long_t iopt_limbo_tables;
+
+/* Flushes that the library has asked for because too many were waiting */
+extern atomic_long_t iopt_limbo_flushes;
+
+#endif /* _IOPT_LIMBO_H */

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Drivers other than the project's own: what they rely on in the kernel's library
+ * holds here, and what they do wrong is told.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/device.h>
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/kernel.h>
+#include <linux/sizes.h>
+
+#include <compat/io-pgtable.h>
+#include "hardware.h"
+#include "options.h"
+#include "shim.h"
+
+#define IOVA		SZ_1G
+#define BLOCK		SZ_2M
+#define PAGE		SZ_4K
+#define PAGES		(BLOCK / PAGE)
+#define PA		(2ul * SZ_1G)
+
+/* How a driver goes about a whole flush */
+enum manner {
+	PROPER,		/* io_pgtable_deferred_flush() */
+	LATE,		/* the same, and the hardware never says that it is done */
+	BARE,		/* without telling the library */
+};
+
+/*
+ * struct driver - one that flushes leaves by their addresses
+ * @manner: how it flushes everything
+ * @all: calls of tlb_flush_all
+ * @walks: calls of tlb_flush_walk
+ * @flushes: whole flushes by the driver itself, not counting these
+ */
+struct driver {
+	struct device dev;
+	struct io_pgtable_cfg cfg;
+	struct io_pgtable_ops *ops;
+	struct hw *hw;
+	enum manner manner;
+	unsigned int all;
+	unsigned int walks;
+	unsigned int flushes;
+};
+
+static struct choice choice;
+static const char *doing = "";
+
+static void say_where(void)
+{
+	fprintf(stderr, "# %s\n", doing);
+}
+
+/* --- a driver ------------------------------------------------------------------------- */
+
+static int flush_hardware(void *cookie)
+{
+	struct driver *drv = cookie;
+
+	if (drv->manner == LATE)
+		return -ETIMEDOUT;
+	hw_forget(drv->hw);
+	return 0;
+}
+
+static void flush_whole(struct driver *drv)
+{
+	int ret;
+
+	if (drv->manner == BARE) {
+		flush_hardware(drv);
+		return;
+	}
+	ret = io_pgtable_deferred_flush(drv->ops, flush_hardware, drv);
+	if (ret != (drv->manner == LATE ? -ETIMEDOUT : 0))
+		shim_panic("a flush returns %d", ret);
+}
+
+static void tlb_flush_all(void *cookie)
+{
+	struct driver *drv = cookie;
+
+	drv->all++;
+	flush_whole(drv);
+}
+
+static void tlb_flush_walk(unsigned long iova, size_t size, size_t granule, void *cookie)
+{
+	struct driver *drv = cookie;
+
+	drv->walks++;
+	flush_whole(drv);
+}
+
+/* What is gathered, leaf by leaf, until the flush of it */
+static struct leaf {
+	u64 iova;
+	u64 size;
+} gathered[2 * PAGES];
+static unsigned int nr_gathered;
+
+static void tlb_add_page(struct iommu_iotlb_gather *gather, unsigned long iova,
+			 size_t granule, void *cookie)
+{
+	if (nr_gathered == ARRAY_SIZE(gathered))
+		shim_panic("more than %u leaves are gathered", nr_gathered);
+	gathered[nr_gathered++] = (struct leaf) { iova, granule };
+}
+
+static const struct iommu_flush_ops by_address = {
+	.tlb_flush_all = tlb_flush_all,
+	.tlb_flush_walk = tlb_flush_walk,
+	.tlb_add_page = tlb_add_page,
+};
+
+/* One that keeps no account of addresses: it says in the gather that it flushes all. */
+static const struct iommu_flush_ops as_a_whole = {
+	.tlb_flush_all = tlb_flush_all,
+	.tlb_flush_walk = tlb_flush_walk,
+};
+
+static void make(struct driver *drv, struct hw *hw, const struct iommu_flush_ops *tlb)
+{
+	*drv = (struct driver) {
+		.dev.name = "driver", .hw = hw,
+		.cfg = {
+			.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G, .ias = 39, .oas = 40,
+			.coherent_walk = true, .tlb = tlb, .iommu_dev = &drv->dev,
+		},
+	};
+	drv->ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &drv->cfg, drv);
+	if (!drv->ops)
+		shim_panic("no page table: %s", shim_message);
+	hw_init(hw, ARM_64_LPAE_S1, &drv->cfg, &choice);
+}
+
+static void settle(void)
+{
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
+		;
+}
+
+/* The hardware lets go, as a driver sees to before it frees, and everything goes. */
+static void unmake(struct driver *drv)
+{
+	hw_forget(drv->hw);
+	io_pgtable_deferred_free(drv->ops);
+	settle();
+	if (shim_stat("live") || atomic_read(&drv->dev.references))
+		shim_panic("%ld tables are left, %d references", shim_stat("live"),
+			   atomic_read(&drv->dev.references));
+}
+
+static void map_at(struct driver *drv, u64 iova, u64 pa, size_t size, size_t count, int wanted)
+{
+	size_t mapped = 0;
+	int ret = drv->ops->map_pages(drv->ops, iova, pa, size, count,
+				      IOMMU_READ | IOMMU_WRITE, GFP_KERNEL, &mapped);
+
+	if (ret != wanted)
+		shim_panic("map 0x%llx: %d, not %d", iova, ret, wanted);
+}
+
+/* As iommu_unmap() does: unmap, and have the driver flush what was gathered */
+static void unmap_at(struct driver *drv, u64 iova, size_t size, size_t count, bool queued)
+{
+	struct iommu_iotlb_gather gather;
+
+	nr_gathered = 0;
+	iommu_iotlb_gather_init(&gather);
+	gather.queued = queued;
+	if (!drv->cfg.tlb->tlb_add_page) {
+		gather.start = 0;
+		gather.end = ULONG_MAX;
+	}
+	if (drv->ops->unmap_pages(drv->ops, iova, size, count, &gather) != size * count)
+		shim_panic("unmap 0x%llx does not unmap all", iova);
+	if (queued)
+		return;
+	if (!drv->cfg.tlb->tlb_add_page) {
+		drv->flushes++;
+		flush_whole(drv);
+	}
+	while (nr_gathered) {
+		struct leaf *leaf = &gathered[--nr_gathered];
+
+		hw_forget_page(drv->hw, leaf->iova, leaf->size);
+	}
+}
+
+/* A device accesses iova. Return: where that leads to, 0 for a fault. */
+static u64 access(struct hw *hw, u64 iova)
+{
+	const struct hw_tlb *known = hw_find(hw, iova);
+	struct hw_leaf leaf;
+
+	if (known)
+		return known->leaf.pa + (iova - known->leaf.iova);
+	if (!hw_walk(hw, iova, &leaf))
+		return 0;
+	hw_remember(hw, &leaf);
+	return leaf.pa + (iova - leaf.iova);
+}
+
+static void expect(struct hw *hw, u64 iova, u64 wanted)
+{
+	u64 pa = access(hw, iova);
+
+	if (pa != wanted)
+		shim_panic("a device at 0x%llx comes to 0x%llx, not 0x%llx", iova, pa,
+			   wanted);
+}
+
+static struct hw hardware;
+static struct driver driver;
+
+/* --- what drivers rely on ---------------------------------------------------------------- */
+
+/* A table is cut off: its leaves, and the way to it, are not to be used any more. */
+static void cut_table(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	expect(&hardware, IOVA + 7 * PAGE, PA + 7 * PAGE);
+	unmap_at(&driver, IOVA, BLOCK, 1, false);
+	expect(&hardware, IOVA + 7 * PAGE, 0);
+	expect(&hardware, IOVA + 8 * PAGE, 0);
+	unmake(&driver);
+}
+
+/* The same for tables with tables in them */
+static void cut_tables(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, 3 * PAGES, 0);
+	expect(&hardware, IOVA + BLOCK, PA + BLOCK);
+	unmap_at(&driver, IOVA, BLOCK, 3, false);
+	expect(&hardware, IOVA + BLOCK, 0);
+	expect(&hardware, IOVA + BLOCK + PAGE, 0);
+	unmake(&driver);
+}
+
+/* A block is taken apart: it is known by its own size, not by that of its parts. */
+static void split_block(void)
+{
+	if (!COMPAT_SPLIT_BLOCKS)
+		return;
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, BLOCK, 2, 0);
+	expect(&hardware, IOVA + 7 * PAGE, PA + 7 * PAGE);
+	unmap_at(&driver, IOVA + 7 * PAGE, PAGE, 1, false);
+	expect(&hardware, IOVA + 7 * PAGE, 0);
+	expect(&hardware, IOVA + 8 * PAGE, PA + 8 * PAGE);
+	expect(&hardware, IOVA + BLOCK, PA + BLOCK);
+	unmap_at(&driver, IOVA + BLOCK, PAGE, PAGES, false);
+	expect(&hardware, IOVA + BLOCK + PAGE, 0);
+	unmake(&driver);
+}
+
+/* What waits in a queue for its flush is not flushed before. */
+static void cut_queued(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	unmap_at(&driver, IOVA, BLOCK, 1, true);
+	if (driver.walks || driver.all)
+		shim_panic("what waits in a queue has been flushed");
+	driver.flushes++;
+	flush_whole(&driver);
+	settle();
+	if (shim_stat("live") != 2)
+		shim_panic("%ld tables are left", shim_stat("live"));
+	unmake(&driver);
+}
+
+/* A driver that flushes everything after each unmap is not asked for more. */
+static void cut_as_a_whole(void)
+{
+	make(&driver, &hardware, &as_a_whole);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	expect(&hardware, IOVA + 7 * PAGE, PA + 7 * PAGE);
+	unmap_at(&driver, IOVA, BLOCK, 1, false);
+	expect(&hardware, IOVA + 7 * PAGE, 0);
+	if (driver.walks || driver.all)
+		shim_panic("%u flushes more than the driver makes anyway",
+			   driver.walks + driver.all);
+	unmake(&driver);
+}
+
+/* Two page tables, one after the other, that the hardware knows by the same number */
+static void same_asid(void)
+{
+	static struct driver next;
+
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, 1, 0);
+	expect(&hardware, IOVA, PA);
+	/* As the kernel's drivers do: the flush is the library's to ask for. */
+	io_pgtable_deferred_free(driver.ops);
+	next = (struct driver) { .dev.name = "next", .hw = &hardware };
+	next.cfg = driver.cfg;
+	next.cfg.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G;
+	next.cfg.iommu_dev = &next.dev;
+	next.ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &next.cfg, &next);
+	hardware.root = next.cfg.arm_lpae_s1_cfg.ttbr;
+	map_at(&next, IOVA, PA + PAGE, PAGE, 1, 0);
+	expect(&hardware, IOVA, PA + PAGE);
+	settle();
+	unmake(&next);
+}
+
+/* The library asks for the flush that it needs for what the driver never flushes. */
+static void leaf_by_leaf(void)
+{
+	const u64 tables = 1000;
+	u64 i;
+
+	make(&driver, &hardware, &by_address);
+	for (i = 0; i < tables; i++)
+		map_at(&driver, IOVA + i * BLOCK, PA, PAGE, 1, 0);
+	for (i = 0; i < tables; i++) {
+		unmap_at(&driver, IOVA + i * BLOCK, PAGE, 1, false);
+		settle();
+	}
+	/* The root, what is kept although it is empty, and the limit */
+	if (shim_stat("live") > 1 + 8 + 64)
+		shim_panic("%ld tables live, where nothing is mapped", shim_stat("live"));
+	if (driver.all > tables / 32)
+		shim_panic("%u whole flushes for %llu tables", driver.all, tables);
+	unmake(&driver);
+}
+
+/* A driver that has flushed says so, and may be gone. */
+static void flushed_before(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	hw_forget(&hardware);
+	io_pgtable_deferred_free_flushed(driver.ops);
+	if (driver.all || driver.walks)
+		shim_panic("a driver that has flushed is asked for a flush");
+	settle();
+	if (shim_stat("live"))
+		shim_panic("%ld tables are left", shim_stat("live"));
+}
+
+/* --- what drivers do wrong ----------------------------------------------------------------- */
+
+static void expect_warnings(unsigned int nr)
+{
+	shim_warnings_expected = nr;
+}
+
+static void expect_no_more(void)
+{
+	if (shim_warnings_expected)
+		shim_panic("%u warnings have not come", shim_warnings_expected);
+}
+
+/* tlb_flush_walk() without brackets, when a table is cut off */
+static void bare_unmap(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	driver.manner = BARE;
+	expect_warnings(1);
+	unmap_at(&driver, IOVA, BLOCK, 1, false);
+	expect_no_more();
+	driver.manner = PROPER;
+	unmake(&driver);
+}
+
+/* The same, when a block takes the place of a table */
+static void bare_map(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, 1, 0);
+	unmap_at(&driver, IOVA, PAGE, 1, false);
+	driver.manner = BARE;
+	expect_warnings(1);
+	map_at(&driver, IOVA, PA, BLOCK, 1, -EIO);
+	expect_no_more();
+	driver.manner = PROPER;
+	map_at(&driver, IOVA, PA, BLOCK, 1, 0);
+	unmake(&driver);
+}
+
+/* A flush that does not complete is no mistake of the driver's. */
+static void late_unmap(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	driver.manner = LATE;
+	unmap_at(&driver, IOVA, BLOCK, 1, false);
+	map_at(&driver, IOVA, PA, PAGE, 1, -EIO);
+	driver.manner = PROPER;
+	map_at(&driver, IOVA, PA, PAGE, 1, 0);
+	unmake(&driver);
+}
+
+/* A flush that began and never ends has the tables on a stack that is gone. */
+static void begin_alone(void)
+{
+	long live = shim_stat("live"), limbo = shim_stat("limbo");
+	struct io_pgtable_deferred_limbo lost;
+
+	make(&driver, &hardware, &as_a_whole);
+	map_at(&driver, IOVA, PA, PAGE, 16 * PAGES, 0);
+	unmap_at(&driver, IOVA, BLOCK, 16, true);
+	io_pgtable_deferred_flush_begin(driver.ops, &lost);
+	hw_forget(driver.hw);
+	expect_warnings(1);
+	io_pgtable_deferred_free(driver.ops);
+	expect_no_more();
+	settle();
+	if (shim_stat("live") != live + 16 || shim_stat("limbo") != limbo + 16)
+		shim_panic("%ld tables are lost, not 16", shim_stat("live") - live);
+}
+
+/* The flush at the end does not complete: the hardware may still walk the tables. */
+static void late_free(void)
+{
+	long live = shim_stat("live");
+
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	driver.manner = LATE;
+	shim_message[0] = '\0';
+	io_pgtable_deferred_free(driver.ops);
+	settle();
+	if (!shim_message[0] || shim_stat("live") != live + 3)
+		shim_panic("%ld tables are left, and \"%s\" is said",
+			   shim_stat("live") - live, shim_message);
+	expect(&hardware, IOVA, PA);
+}
+
+/* An end for which there was no begin */
+static void end_twice(void)
+{
+	struct io_pgtable_deferred_limbo limbo;
+
+	make(&driver, &hardware, &as_a_whole);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	unmap_at(&driver, IOVA, BLOCK, 1, true);
+	io_pgtable_deferred_flush_begin(driver.ops, &limbo);
+	hw_forget(driver.hw);
+	io_pgtable_deferred_flush_end(driver.ops, &limbo, true);
+	expect_warnings(1);
+	io_pgtable_deferred_flush_end(driver.ops, &limbo, true);
+	expect_no_more();
+	unmake(&driver);
+}
+
+/* --------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	void (*test)(void);
+} tests[] = {
+	{ "a table is cut off", cut_table },
+	{ "tables are cut off", cut_tables },
+	{ "a block is taken apart", split_block },
+	{ "a table is cut off and waits in a queue", cut_queued },
+	{ "a table is cut off by a driver that flushes everything", cut_as_a_whole },
+	{ "an ASID is used again", same_asid },
+	{ "a driver flushes by address alone", leaf_by_leaf },
+	{ "a driver has flushed before it frees", flushed_before },
+	{ "a flush after unmap has no brackets", bare_unmap },
+	{ "a flush for map has no brackets", bare_map },
+	{ "a flush after unmap does not complete", late_unmap },
+	{ "a flush ends twice", end_twice },
+	/* Those after which something is left for good */
+	{ "a flush does not end", begin_alone },
+	{ "a flush at the end does not complete", late_free },
+};
+
+int main(int argc, char **argv)
+{
+	u64 only = option(&argc, argv, "only", ARRAY_SIZE(tests));
+	unsigned int i;
+
+	shim_context = say_where;
+	shim_memory_init();
+	if (shim_module_init())
+		shim_panic("the library does not load: %s", shim_message);
+	choice_by_seed(&choice, 1);
+	shim_group = 1;
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		if (only < ARRAY_SIZE(tests) && only != i)
+			continue;
+		doing = tests[i].name;
+		tests[i].test();
+	}
+	printf("# %zu cases\n", ARRAY_SIZE(tests));
+	return 0;
+}
