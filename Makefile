@@ -57,6 +57,10 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	@USER_FUZZ=$(FUZZ_SECONDS) selftests/user/test.sh
 
+# The Debian package of what is committed, in build/deb/
+deb:
+	@tools/deb
+
 # What make itself does and says, without the emulated host
 test-package:
 	@$(MACHINE)/setup 6.12
@@ -98,6 +102,9 @@ help:
 	@echo "  clean            remove what was built; downloads stay"
 	@echo "  distclean        remove the downloads, too"
 	@echo
+	@echo "On a Debian machine:"
+	@echo "  deb              the Debian package ipmmu-deferred-dkms, in build/deb/"
+	@echo
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
 	@echo "  test             all tests there, on all supported kernels"
@@ -116,6 +123,6 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: all modules modules_install install uninstall sign clean distclean \
+.PHONY: deb all modules modules_install install uninstall sign clean distclean \
 	check check-protocol check-dt test test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help
