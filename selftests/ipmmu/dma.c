@@ -556,7 +556,7 @@ TEST_F(dma, blocking)
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 }
 
-#define CONTEXTS_MAX	8	/* of the root, of which the driver uses at most 7 */
+#define CONTEXTS_MAX	16	/* of the root; the driver uses two less */
 
 struct attachment {
 	struct pci_function dma;

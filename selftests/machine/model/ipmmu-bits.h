@@ -1,15 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Registers of the R-Car Gen3 IPMMU, as its programming rules give them. The
- * driver under test has its own list: a wrong offset in one shows in the other.
+ * Registers of the R-Car IPMMU, as its programming rules give them. The driver
+ * under test has its own list: a wrong offset in one shows in the other.
  *
  * Copyright The ipmmu-deferred authors
  */
 #ifndef IPMMU_BITS_H
 #define IPMMU_BITS_H
 
-/* Context registers, at 0x40 times the context's number */
+/*
+ * Context registers: on Gen3 at 0x40 times the context's number, on Gen4 at 0x10000
+ * and 0x1040 times that, and 0x600 more for 8 and up
+ */
+#define CONTEXT_SIZE		0x40
 #define CONTEXT_STRIDE		0x40
+#define GEN4_CONTEXT_BASE	0x10000
+#define GEN4_CONTEXT_STRIDE	0x1040
+#define CONTEXT_UPPER		8
+#define CONTEXT_UPPER_GAP	0x600
 #define IMCTR			0x00
 #define  IMCTR_VA64		0x20000000u
 #define  IMCTR_TRE		0x00020000u
@@ -63,21 +71,24 @@
 #define UTLB_LOW		0x300
 #define UTLB_HIGH		0x600
 #define UTLB_HIGH_END		0x800		/* 16 more than Gen3 has */
+#define GEN4_UTLB_BASE		0x3000
 #define UTLB_LOW_NUMBER		32
 #define UTLB_STRIDE		0x10
 #define IMUCTR			0x00
 #define  IMUCTR_FIXADDEN	0x80000000u
 #define  IMUCTR_FIXADD		0x00ff0000u
 #define  IMUCTR_TTSEL_SHIFT	4
-#define  IMUCTR_TTSEL		0x000000f0u
+#define  IMUCTR_TTSEL		0x000001f0u	/* Gen3 has one bit less */
 #define  IMUCTR_FLUSH		0x00000002u
 #define  IMUCTR_MMUEN		0x00000001u
-#define  IMUCTR_ALL		(IMUCTR_FIXADDEN | IMUCTR_FIXADD | IMUCTR_TTSEL | \
+#define  IMUCTR_GEN4		(IMUCTR_FIXADDEN | IMUCTR_FIXADD | IMUCTR_TTSEL | \
 				 IMUCTR_FLUSH | IMUCTR_MMUEN)
+#define  IMUCTR_GEN3		(IMUCTR_GEN4 & ~0x00000100u)
 #define IMUASID			0x08
 #define  IMUASID_ALL		0x0000ffffu
 
-/* One of each in every IPMMU */
+/* One of each in every IPMMU; on Gen4 further on */
+#define GEN4_CONTROL_BASE	0x1000
 #define IMSCTLR			0x500
 #define  IMSCTLR_DISCACHE	0xe0000000u
 #define  IMSCTLR_USE_SECGRP	0x10000000u

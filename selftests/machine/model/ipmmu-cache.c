@@ -7,7 +7,7 @@
  */
 #include "ipmmu.h"
 
-/* Bits of a key: page number 28, level 2, context 4, micro-TLB 6, unit 4 */
+/* Bits of a key: page number 28, level 2, context 4, micro-TLB 6, unit 6 */
 #define KEY_LEVEL		28
 #define KEY_CONTEXT		30
 #define KEY_UTLB		34

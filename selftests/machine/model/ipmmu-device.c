@@ -89,7 +89,7 @@ static void add_unit(IpmmuDevice *device, unsigned int number)
 	unit->device = device;
 	unit->number = number;
 	memory_region_init_io(&unit->registers, OBJECT(device), &unit_ops, unit,
-			      "ipmmu-registers", IPMMU_REGISTERS_SIZE);
+			      "ipmmu-registers", device->topology->geometry->size);
 	sysbus_init_mmio(SYS_BUS_DEVICE(device), &unit->registers);
 }
 
@@ -98,11 +98,14 @@ static void device_realize(DeviceState *qdev, Error **errp)
 	IpmmuDevice *device = IPMMU_DEVICE(qdev);
 	unsigned int i;
 
-	if (device->caches > IPMMU_CACHES) {
-		error_setg(errp, "caches=%u: at most %u", device->caches, IPMMU_CACHES);
+	device->topology = ipmmu_topology(device->topology_name);
+	if (!device->topology || device->caches > device->topology->caches) {
+		error_setg(errp, "topology=%s,caches=%u: there is no such thing",
+			   device->topology_name, device->caches);
 		return;
 	}
 	ipmmu_init(&device->mmu, &device_ops, device, &shared_log, device->caches);
+	device->mmu.geometry = device->topology->geometry;
 	device->mmu.flush_delay = device->flush_delay;
 	for (i = 0; i < 1 + device->caches; i++)
 		add_unit(device, i);
@@ -126,7 +129,8 @@ static void device_reset(DeviceState *qdev)
 }
 
 static Property device_properties[] = {
-	DEFINE_PROP_UINT32("caches", IpmmuDevice, caches, IPMMU_CACHES),
+	DEFINE_PROP_UINT32("caches", IpmmuDevice, caches, 0),
+	DEFINE_PROP_STRING("topology", IpmmuDevice, topology_name),
 	DEFINE_PROP_UINT64("flush-delay-ns", IpmmuDevice, flush_delay, IPMMU_FLUSH_DELAY),
 	DEFINE_PROP_BOOL("walk-abort", IpmmuDevice, walk_abort, false),
 	DEFINE_PROP_END_OF_LIST(),
@@ -136,7 +140,7 @@ static void device_class_init(ObjectClass *class, void *data)
 {
 	DeviceClass *device = DEVICE_CLASS(class);
 
-	device->desc = "R-Car Gen3 IPMMU, root and caches";
+	device->desc = "R-Car IPMMU, root and caches";
 	device->realize = device_realize;
 	device->reset = device_reset;
 	device->user_creatable = false;

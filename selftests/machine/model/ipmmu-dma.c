@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * PCI device `ipmmu-dma`: copies between I/O addresses and a buffer in its BAR,
- * or tells what an address translates to. A command runs while it is written.
+ * DMA on command: copies between I/O addresses and a buffer, or tells what an address
+ * translates to. A command runs while it is written. The PCI device `ipmmu-dma` has
+ * registers and buffer in its BAR; the platform device `ipmmu-master` has them at an
+ * address, and can go through each of several micro-TLBs.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -9,6 +11,8 @@
 #include "qapi/error.h"
 #include "qemu/module.h"
 #include "hw/pci/msi.h"
+#include "hw/qdev-properties.h"
+#include "sysemu/dma.h"
 
 #include "ipmmu-qemu.h"
 
@@ -17,11 +21,15 @@
 /* Nothing else runs in the emulator meanwhile, so there is an end to a command */
 #define DMA_MAX			0x40000000ull
 
-typedef struct dma {
-	PCIDevice parent;
-	MemoryRegion bar;
+struct engine {
+	AddressSpace *space[IPMMU_MASTER_UTLBS];
+	AddressSpace *pci;		/* the same, if the function may master the bus */
+	unsigned int ports;
+	uint64_t port;
+	MemoryRegion container;
 	MemoryRegion registers;
 	MemoryRegion buffer;
+	void (*send_msi)(struct engine *engine);
 	uint64_t src;
 	uint64_t dst;
 	uint64_t len;
@@ -29,128 +37,152 @@ typedef struct dma {
 	uint64_t result;
 	uint32_t high;			/* upper half of a write in two */
 	bool busy;
+};
+
+typedef struct dma {
+	PCIDevice parent;
+	struct engine engine;
 } Dma;
 
 DECLARE_INSTANCE_CHECKER(Dma, DMA, TYPE_IPMMU_DMA)
 
-static enum dma_status copy(Dma *dma)
+typedef struct master {
+	SysBusDevice parent;
+	struct engine engine;
+	IpmmuDevice *ipmmu;
+	uint32_t number;
+} Master;
+
+DECLARE_INSTANCE_CHECKER(Master, MASTER, TYPE_IPMMU_MASTER)
+
+static AddressSpace *space(const struct engine *engine)
+{
+	return engine->pci ?: engine->space[engine->port];
+}
+
+static enum dma_status copy(struct engine *engine)
 {
 	uint8_t chunk[DMA_CHUNK];
 
-	while (dma->result < dma->len) {
-		uint64_t part = MIN(dma->len - dma->result, DMA_CHUNK);
+	while (engine->result < engine->len) {
+		uint64_t part = MIN(engine->len - engine->result, DMA_CHUNK);
 
-		if (pci_dma_read(&dma->parent, dma->src + dma->result, chunk, part) ||
-		    pci_dma_write(&dma->parent, dma->dst + dma->result, chunk, part))
+		if (dma_memory_read(space(engine), engine->src + engine->result, chunk, part,
+				    MEMTXATTRS_UNSPECIFIED) ||
+		    dma_memory_write(space(engine), engine->dst + engine->result, chunk, part,
+				     MEMTXATTRS_UNSPECIFIED))
 			return DMA_FAULT;
-		dma->result += part;
+		engine->result += part;
 	}
 	return DMA_OK;
 }
 
-static bool in_buffer(const Dma *dma, uint64_t offset)
+static bool in_buffer(const struct engine *engine, uint64_t offset)
 {
-	return offset <= DMA_BUFFER_SIZE && dma->len <= DMA_BUFFER_SIZE - offset;
+	return offset <= DMA_BUFFER_SIZE && engine->len <= DMA_BUFFER_SIZE - offset;
 }
 
-static enum dma_status transfer(Dma *dma, uint64_t iova, uint64_t offset, DMADirection direction)
+static enum dma_status transfer(struct engine *engine, uint64_t iova, uint64_t offset, DMADirection direction)
 {
-	uint8_t *buffer = memory_region_get_ram_ptr(&dma->buffer);
+	uint8_t *buffer = memory_region_get_ram_ptr(&engine->buffer);
 
-	if (!in_buffer(dma, offset))
+	if (!in_buffer(engine, offset))
 		return DMA_BAD;
-	if (pci_dma_rw(&dma->parent, iova, buffer + offset, dma->len, direction,
-		       MEMTXATTRS_UNSPECIFIED))
+	if (dma_memory_rw(space(engine), iova, buffer + offset, engine->len, direction,
+			  MEMTXATTRS_UNSPECIFIED))
 		return DMA_FAULT;
-	memory_region_set_dirty(&dma->buffer, offset, dma->len);
-	dma->result = dma->len;
+	memory_region_set_dirty(&engine->buffer, offset, engine->len);
+	engine->result = engine->len;
 	return DMA_OK;
 }
 
-static enum dma_status translate(Dma *dma, bool write)
+static enum dma_status translate(struct engine *engine, bool write)
 {
 	struct ipmmu_translation translation = { .ok = true, .mask = ~0ull };
 
-	ipmmu_pci_translate(&dma->parent, dma->src, write, &translation);
+	ipmmu_space_translate(engine->space[engine->port], engine->src, write, &translation);
 	if (!translation.ok)
 		return DMA_FAULT;
-	dma->result = translation.base | (dma->src & translation.mask);
+	engine->result = translation.base | (engine->src & translation.mask);
 	return DMA_OK;
 }
 
-static enum dma_status run(Dma *dma, uint64_t command)
+static enum dma_status run(struct engine *engine, uint64_t command)
 {
-	dma->result = 0;
-	if (dma->len > DMA_MAX)
+	engine->result = 0;
+	if (engine->len > DMA_MAX)
 		return DMA_BAD;
 	switch (command) {
 	case DMA_COPY:
-		return copy(dma);
+		return copy(engine);
 	case DMA_READ:
-		return transfer(dma, dma->src, dma->dst, DMA_DIRECTION_TO_DEVICE);
+		return transfer(engine, engine->src, engine->dst, DMA_DIRECTION_TO_DEVICE);
 	case DMA_WRITE:
-		return transfer(dma, dma->dst, dma->src, DMA_DIRECTION_FROM_DEVICE);
+		return transfer(engine, engine->dst, engine->src, DMA_DIRECTION_FROM_DEVICE);
 	case DMA_TRANSLATE_READ:
 	case DMA_TRANSLATE_WRITE:
-		return translate(dma, command == DMA_TRANSLATE_WRITE);
+		return translate(engine, command == DMA_TRANSLATE_WRITE);
 	default:
 		return DMA_BAD;
 	}
 }
 
 /* A copy may be aimed at these registers: a command within a command is none */
-static void command(Dma *dma, uint64_t value)
+static void command(struct engine *engine, uint64_t value)
 {
-	if (dma->busy)
+	if (engine->busy)
 		return;
-	dma->busy = true;
-	dma->status = run(dma, value);
-	dma->busy = false;
+	engine->busy = true;
+	engine->status = run(engine, value);
+	engine->busy = false;
 }
 
-static void send_msi(Dma *dma)
-{
-	if (msi_enabled(&dma->parent))
-		msi_notify(&dma->parent, 0);
-}
-
-static uint64_t read_register(const Dma *dma, hwaddr offset)
+static uint64_t read_register(const struct engine *engine, hwaddr offset)
 {
 	switch (offset) {
 	case DMA_ID:
 		return DMA_ID_VALUE;
 	case DMA_SRC:
-		return dma->src;
+		return engine->src;
 	case DMA_DST:
-		return dma->dst;
+		return engine->dst;
 	case DMA_LEN:
-		return dma->len;
+		return engine->len;
 	case DMA_STATUS:
-		return dma->status;
+		return engine->status;
 	case DMA_RESULT:
-		return dma->result;
+		return engine->result;
+	case DMA_PORT:
+		return engine->port;
+	case DMA_PORTS:
+		return engine->ports;
 	default:
 		return 0;
 	}
 }
 
-static void write_register(Dma *dma, hwaddr offset, uint64_t value)
+static void write_register(struct engine *engine, hwaddr offset, uint64_t value)
 {
 	switch (offset) {
 	case DMA_SRC:
-		dma->src = value;
+		engine->src = value;
 		break;
 	case DMA_DST:
-		dma->dst = value;
+		engine->dst = value;
 		break;
 	case DMA_LEN:
-		dma->len = value;
+		engine->len = value;
 		break;
 	case DMA_COMMAND:
-		command(dma, value);
+		command(engine, value);
 		break;
 	case DMA_MSI:
-		send_msi(dma);
+		if (engine->send_msi)
+			engine->send_msi(engine);
+		break;
+	case DMA_PORT:
+		if (value < engine->ports)
+			engine->port = value;
 		break;
 	}
 }
@@ -165,16 +197,16 @@ static uint64_t bar_read(void *opaque, hwaddr offset, unsigned int size)
 /* In two halves: the upper first, the lower makes it happen */
 static void bar_write(void *opaque, hwaddr offset, uint64_t value, unsigned int size)
 {
-	Dma *dma = opaque;
+	struct engine *engine = opaque;
 
 	if (offset & 4) {
-		dma->high = value;
+		engine->high = value;
 		return;
 	}
 	if (size == 4)
-		value |= (uint64_t)dma->high << 32;
-	dma->high = 0;
-	write_register(dma, offset, value);
+		value |= (uint64_t)engine->high << 32;
+	engine->high = 0;
+	write_register(engine, offset, value);
 }
 
 static const MemoryRegionOps bar_ops = {
@@ -185,23 +217,57 @@ static const MemoryRegionOps bar_ops = {
 	.impl = { .min_access_size = 4, .max_access_size = 8 },
 };
 
-static void dma_realize(PCIDevice *pci, Error **errp)
+/* The registers, and the buffer above them, as one region */
+static bool engine_init(struct engine *engine, Object *owner, const char *name, Error **errp)
 {
-	Dma *dma = DMA(pci);
 	Error *err = NULL;
 
-	memory_region_init(&dma->bar, OBJECT(pci), "ipmmu-dma", DMA_BAR_SIZE);
-	memory_region_init_io(&dma->registers, OBJECT(pci), &bar_ops, dma,
+	memory_region_init(&engine->container, owner, "ipmmu-dma", DMA_BAR_SIZE);
+	memory_region_init_io(&engine->registers, owner, &bar_ops, engine,
 			      "ipmmu-dma-registers", DMA_BUFFER);
-	memory_region_init_ram(&dma->buffer, OBJECT(pci), "ipmmu-dma-buffer", DMA_BUFFER_SIZE,
-			       &err);
+	memory_region_init_ram(&engine->buffer, owner, name, DMA_BUFFER_SIZE, &err);
 	if (err) {
 		error_propagate(errp, err);
-		return;
+		return false;
 	}
-	memory_region_add_subregion(&dma->bar, 0, &dma->registers);
-	memory_region_add_subregion(&dma->bar, DMA_BUFFER, &dma->buffer);
-	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &dma->bar);
+	memory_region_add_subregion(&engine->container, 0, &engine->registers);
+	memory_region_add_subregion(&engine->container, DMA_BUFFER, &engine->buffer);
+	return true;
+}
+
+static void engine_reset(struct engine *engine)
+{
+	engine->port = 0;
+	engine->src = 0;
+	engine->dst = 0;
+	engine->len = 0;
+	engine->status = DMA_OK;
+	engine->result = 0;
+	engine->high = 0;
+}
+
+/*
+ * On PCI
+ */
+static void dma_send_msi(struct engine *engine)
+{
+	PCIDevice *pci = &container_of(engine, Dma, engine)->parent;
+
+	if (msi_enabled(pci))
+		msi_notify(pci, 0);
+}
+
+static void dma_realize(PCIDevice *pci, Error **errp)
+{
+	struct engine *engine = &DMA(pci)->engine;
+
+	if (!engine_init(engine, OBJECT(pci), "ipmmu-dma-buffer", errp))
+		return;
+	engine->send_msi = dma_send_msi;
+	engine->ports = 1;
+	engine->space[0] = pci_device_iommu_address_space(pci);
+	engine->pci = pci_get_address_space(pci);
+	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &engine->container);
 	pci->config[PCI_INTERRUPT_PIN] = 0;
 	msi_init(pci, 0, 1, true, false, errp);
 }
@@ -213,14 +279,7 @@ static void dma_exit(PCIDevice *pci)
 
 static void dma_reset(DeviceState *device)
 {
-	Dma *dma = DMA(device);
-
-	dma->src = 0;
-	dma->dst = 0;
-	dma->len = 0;
-	dma->status = DMA_OK;
-	dma->result = 0;
-	dma->high = 0;
+	engine_reset(&DMA(device)->engine);
 }
 
 static void dma_class_init(ObjectClass *class, void *data)
@@ -248,8 +307,64 @@ static const TypeInfo dma_type = {
 	},
 };
 
+/*
+ * At an address
+ */
+static void master_realize(DeviceState *qdev, Error **errp)
+{
+	Master *master = MASTER(qdev);
+	const struct ipmmu_master *what = &ipmmu_masters[master->number];
+	const struct ipmmu_topology *topology = master->ipmmu->topology;
+	struct engine *engine = &master->engine;
+	g_autofree char *name = g_strdup_printf("ipmmu-master-%u-buffer", master->number);
+	unsigned int i, utlb;
+
+	/* On PCI the function's number makes the name one of its own; here we do */
+	if (!engine_init(engine, OBJECT(qdev), name, errp))
+		return;
+	sysbus_init_mmio(SYS_BUS_DEVICE(qdev), &engine->container);
+	/* Through a micro-TLB that is not there nothing can be sent: the last takes it */
+	for (i = 0; i < what->count; i++) {
+		utlb = MIN(ipmmu_master_utlb(topology, &what->spec[i]),
+			   topology->geometry->utlbs - 1);
+		engine->space[i] = &ipmmu_window(master->ipmmu, topology->role[what->spec[i].role],
+						 utlb)->space;
+	}
+	engine->ports = what->count;
+}
+
+static void master_reset(DeviceState *device)
+{
+	engine_reset(&MASTER(device)->engine);
+}
+
+static Property master_properties[] = {
+	DEFINE_PROP_UINT32("number", Master, number, 0),
+	DEFINE_PROP_LINK("ipmmu", Master, ipmmu, TYPE_IPMMU, IpmmuDevice *),
+	DEFINE_PROP_END_OF_LIST(),
+};
+
+static void master_class_init(ObjectClass *class, void *data)
+{
+	DeviceClass *device = DEVICE_CLASS(class);
+
+	device->desc = "DMA on command, without PCI";
+	device->realize = master_realize;
+	device->reset = master_reset;
+	device->user_creatable = false;
+	device_class_set_props(device, master_properties);
+}
+
+static const TypeInfo master_type = {
+	.name = TYPE_IPMMU_MASTER,
+	.parent = TYPE_SYS_BUS_DEVICE,
+	.instance_size = sizeof(Master),
+	.class_init = master_class_init,
+};
+
 static void register_types(void)
 {
 	type_register_static(&dma_type);
+	type_register_static(&master_type);
 }
 type_init(register_types)

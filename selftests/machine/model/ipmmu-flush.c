@@ -222,7 +222,7 @@ void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context)
 
 		if (part->owed)
 			ipmmu_error(mmu, WITNESS_ERROR_FLUSH_PARTIAL, 1 + cache,
-				    context * CONTEXT_STRIDE + IMCTR, part->ctr, context);
+				    ipmmu_context_place(mmu, context) + IMCTR, part->ctr, context);
 		part->owed = false;
 	}
 }

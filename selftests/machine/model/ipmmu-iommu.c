@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How PCI functions come to be behind a micro-TLB.
+ * How devices come to be behind a micro-TLB.
  *
  * QEMU asks the region anew at every access; it keeps no translation of its own
  * between accesses, except for virtio's rings. Those devices belong in a slot
@@ -40,42 +40,42 @@ static IOMMUTLBEntry region_translate(IOMMUMemoryRegion *region, hwaddr iova,
 	return entry;
 }
 
-static struct ipmmu_window *add_window(IpmmuDevice *device, unsigned int devfn)
+static struct ipmmu_window *add_window(IpmmuDevice *device, unsigned int cache,
+				       unsigned int utlb)
 {
 	struct ipmmu_window *window = g_new0(struct ipmmu_window, 1);
-	unsigned int per_cache = IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS;
-	char name[] = "ipmmu-00.0";
+	g_autofree char *name = g_strdup_printf("ipmmu-%u.%u", cache, utlb);
 
-	snprintf(name, sizeof(name), "ipmmu-%02x.%x", PCI_SLOT(devfn), PCI_FUNC(devfn));
 	window->device = device;
-	window->cache = devfn / per_cache;
-	window->utlb = devfn % per_cache;
+	window->cache = cache;
+	window->utlb = utlb;
 	memory_region_init_iommu(&window->region, sizeof(window->region), TYPE_IPMMU_REGION,
 				 OBJECT(device), name, UINT64_MAX);
 	address_space_init(&window->space, MEMORY_REGION(&window->region), name);
-	device->window[devfn] = window;
+	device->window[cache][utlb] = window;
 	return window;
+}
+
+struct ipmmu_window *ipmmu_window(IpmmuDevice *device, unsigned int cache, unsigned int utlb)
+{
+	return device->window[cache][utlb] ?: add_window(device, cache, utlb);
 }
 
 AddressSpace *ipmmu_address_space(PCIBus *bus, void *opaque, int devfn)
 {
+	unsigned int per_cache = IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS;
 	IpmmuDevice *device = opaque;
-	struct ipmmu_window *window;
 
 	/* The device tree maps the requesters of the first bus only */
 	if (!pci_bus_is_root(bus) || devfn < 0 || devfn >= IPMMU_DEVFNS)
 		return &address_space_memory;
-	window = device->window[devfn];
-	if (!window)
-		window = add_window(device, devfn);
-	return &window->space;
+	return &ipmmu_window(device, device->topology->pci[devfn / per_cache],
+			     devfn % per_cache)->space;
 }
 
-/* False if no IPMMU lies before the function */
-bool ipmmu_pci_translate(PCIDevice *pci, uint64_t iova, bool write,
-			 struct ipmmu_translation *translation)
+bool ipmmu_space_translate(AddressSpace *space, uint64_t iova, bool write,
+			   struct ipmmu_translation *translation)
 {
-	AddressSpace *space = pci_device_iommu_address_space(pci);
 	struct ipmmu_window *window;
 
 	if (!ipmmu_model() || space == &address_space_memory)

@@ -5,6 +5,7 @@
  * Copyright The ipmmu-deferred authors
  */
 #include "qemu/osdep.h"
+#include "qemu/units.h"
 #include "qapi/error.h"
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
@@ -16,13 +17,18 @@
 #include "ipmmu-qemu.h"
 
 #define TYPE_RCAR_MACHINE	MACHINE_TYPE_NAME("rcar-gen3")
-#define DEFAULT_COMPATIBLE	"renesas,ipmmu-r8a7795"
+#define DEFAULT_TOPOLOGY	"small"
+#define SMALL_REG		0x600	/* less than any SoC needs */
 
 typedef struct RcarMachineState {
 	VirtMachineState parent;
-	char *compatible;
+	const struct ipmmu_topology *topology;
+	char *compatible;		/* NULL: the topology's */
 	uint64_t flush_delay;
 	bool bad_utlb;
+	bool small_reg;
+	bool wrong_main;
+	bool power;
 	bool two_mains;
 	bool walk_abort;
 	bool coherent;
@@ -39,15 +45,41 @@ static DeviceState *create_ipmmu(VirtMachineState *virt, unsigned int caches, ui
 	DeviceState *device = qdev_new(TYPE_IPMMU);
 	unsigned int i;
 
+	qdev_prop_set_string(device, "topology", rcar->topology->name);
 	qdev_prop_set_uint32(device, "caches", caches);
 	qdev_prop_set_uint64(device, "flush-delay-ns", rcar->flush_delay);
 	qdev_prop_set_bit(device, "walk-abort", rcar->walk_abort);
 	sysbus_realize_and_unref(SYS_BUS_DEVICE(device), &error_fatal);
 	sysbus_mmio_map(SYS_BUS_DEVICE(device), 0, base);
 	for (i = 0; i < caches; i++)
-		sysbus_mmio_map(SYS_BUS_DEVICE(device), 1 + i, IPMMU_CACHE_BASE(i));
+		sysbus_mmio_map(SYS_BUS_DEVICE(device), 1 + i, rcar->topology->cache[i].base);
 	sysbus_connect_irq(SYS_BUS_DEVICE(device), 0, qdev_get_gpio_in(virt->gic, spi));
 	return device;
+}
+
+static void create_masters(DeviceState *ipmmu, const struct ipmmu_topology *topology)
+{
+	DeviceState *device;
+	unsigned int i;
+
+	for (i = 0; i < ipmmu_master_count; i++) {
+		device = qdev_new(TYPE_IPMMU_MASTER);
+		qdev_prop_set_uint32(device, "number", i);
+		object_property_set_link(OBJECT(device), "ipmmu", OBJECT(ipmmu), &error_fatal);
+		sysbus_realize_and_unref(SYS_BUS_DEVICE(device), &error_fatal);
+		sysbus_mmio_map(SYS_BUS_DEVICE(device), 0, ipmmu_masters[i].base);
+	}
+}
+
+/* virt has its RAM from 1 GiB on, and below that nothing of a board */
+static void refuse_overlap(const MachineState *machine, const struct ipmmu_topology *topology)
+{
+	if (topology->cache[0].base < IPMMU_REAL_BASE ||
+	    machine->ram_size <= IPMMU_REAL_BASE - GiB)
+		return;
+	error_report("rcar-gen3: ipmmu-topology=%s needs its addresses free: at most -m %u",
+		     topology->name, (unsigned int)((IPMMU_REAL_BASE - GiB) / MiB));
+	exit(1);
 }
 
 static void refuse_other_iommu(const VirtMachineState *virt)
@@ -62,8 +94,13 @@ static void rcar_init(MachineState *machine)
 {
 	VirtMachineState *virt = VIRT_MACHINE(machine);
 	RcarMachineState *rcar = RCAR_MACHINE(machine);
+	const struct ipmmu_topology *topology = rcar->topology;
 	struct ipmmu_nodes nodes = {
-		.compatible = rcar->compatible,
+		.topology = topology,
+		.compatible = rcar->compatible ?: topology->compatible,
+		.small_reg = rcar->small_reg ? SMALL_REG : 0,
+		.wrong_main = rcar->wrong_main,
+		.power = rcar->power,
 		.bad_utlb = rcar->bad_utlb,
 		.two_mains = rcar->two_mains,
 		.coherent = rcar->coherent,
@@ -71,14 +108,17 @@ static void rcar_init(MachineState *machine)
 	DeviceState *device;
 
 	refuse_other_iommu(virt);
+	refuse_overlap(machine, topology);
 	virt_init(machine);
 	if (!ipmmu_watch_cleans()) {
 		error_report("rcar-gen3: this processor cleans no caches: use -cpu cortex-a57");
 		exit(1);
 	}
-	device = create_ipmmu(virt, IPMMU_CACHES, IPMMU_MM_BASE, IPMMU_MM_SPI);
+	device = create_ipmmu(virt, topology->caches, topology->root, topology->spi);
 	if (rcar->two_mains)
 		create_ipmmu(virt, 0, IPMMU_MM2_BASE, IPMMU_MM2_SPI);
+	if (topology->masters)
+		create_masters(device, topology);
 	nodes.pcie = virt->pciehb_nodename;
 	ipmmu_create_nodes(machine->fdt, &nodes);
 	pci_setup_iommu(virt->bus, ipmmu_address_space, device);
@@ -95,7 +135,7 @@ static void visit_flush_delay(Object *object, Visitor *visitor, const char *name
 
 static char *get_compatible(Object *object, Error **errp)
 {
-	return g_strdup(RCAR_MACHINE(object)->compatible);
+	return g_strdup(RCAR_MACHINE(object)->compatible ?: "");
 }
 
 static void set_compatible(Object *object, const char *value, Error **errp)
@@ -104,11 +144,26 @@ static void set_compatible(Object *object, const char *value, Error **errp)
 
 	if (!*value) {
 		error_setg(errp, "ipmmu-compatible is empty: give it a string as "
-			   DEFAULT_COMPATIBLE);
+			   "renesas,ipmmu-r8a7795");
 		return;
 	}
 	g_free(rcar->compatible);
 	rcar->compatible = g_strdup(value);
+}
+
+static char *get_topology(Object *object, Error **errp)
+{
+	return g_strdup(RCAR_MACHINE(object)->topology->name);
+}
+
+static void set_topology(Object *object, const char *value, Error **errp)
+{
+	const struct ipmmu_topology *topology = ipmmu_topology(value);
+
+	if (topology)
+		RCAR_MACHINE(object)->topology = topology;
+	else
+		error_setg(errp, "ipmmu-topology=%s is none of small, h3, v4h, many", value);
 }
 
 /* Switches differ in their place alone */
@@ -123,6 +178,12 @@ static const struct rcar_switch switches[] = {
 	  offsetof(RcarMachineState, bad_utlb) },
 	{ "ipmmu-two-mains", "a second root",
 	  offsetof(RcarMachineState, two_mains) },
+	{ "ipmmu-small-reg", "the root's reg is too small",
+	  offsetof(RcarMachineState, small_reg) },
+	{ "ipmmu-wrong-main", "a cache's renesas,ipmmu-main leads to another cache",
+	  offsetof(RcarMachineState, wrong_main) },
+	{ "ipmmu-power", "root and a cache are in power domains that a test drives",
+	  offsetof(RcarMachineState, power) },
 	{ "walk-abort", "every table walk ends in a bus error",
 	  offsetof(RcarMachineState, walk_abort) },
 	{ "pcie-coherent", "dma-coherent on the PCIe node (default on)",
@@ -158,6 +219,9 @@ static void add_options(ObjectClass *class)
 	object_class_property_add_str(class, "ipmmu-compatible", get_compatible, set_compatible);
 	object_class_property_set_description(class, "ipmmu-compatible",
 					      "compatible string of the IPMMU nodes");
+	object_class_property_add_str(class, "ipmmu-topology", get_topology, set_topology);
+	object_class_property_set_description(class, "ipmmu-topology",
+					      "which IPMMUs: small, h3, v4h, many");
 	add_switches(class);
 }
 
@@ -166,7 +230,7 @@ static void rcar_instance_init(Object *object)
 	RcarMachineState *rcar = RCAR_MACHINE(object);
 
 	rcar->parent.gic_version = VIRT_GIC_VERSION_3;
-	rcar->compatible = g_strdup(DEFAULT_COMPATIBLE);
+	rcar->topology = ipmmu_topology(DEFAULT_TOPOLOGY);
 	rcar->flush_delay = IPMMU_FLUSH_DELAY;
 	rcar->coherent = true;
 }

@@ -21,15 +21,70 @@
 #define TYPE_IPMMU_REGION	"rcar-gen3-ipmmu-region"
 #define TYPE_IPMMU_WITNESS	"ipmmu-witness"
 #define TYPE_IPMMU_DMA		"ipmmu-dma"
+#define TYPE_IPMMU_MASTER	"ipmmu-master"
 
-/* Slots 0 to 5 lie behind the first cache IPMMU, 6 to 11 behind the second */
+/* Slots 0 to 5 lie behind one cache IPMMU, 6 to 11 behind another */
 #define IPMMU_SLOTS_PER_CACHE	6
 #define IPMMU_FUNCTIONS		8
-#define IPMMU_DEVFNS		(IPMMU_CACHES * IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS)
+#define IPMMU_PCI_CACHES	2
+#define IPMMU_DEVFNS		(IPMMU_PCI_CACHES * IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS)
+
+/* Which cache serves which kind of platform device */
+enum ipmmu_role {
+	IPMMU_ROLE_STORAGE,
+	IPMMU_ROLE_DMA,
+	IPMMU_ROLE_VIDEO,
+	IPMMU_ROLES,
+};
+
+/* A cache: its address, and its bit in the root's IMSSTR if there is one */
+struct ipmmu_place {
+	uint32_t base;
+	uint32_t bit;
+};
+
+struct ipmmu_topology {
+	const char *name;
+	const struct ipmmu_geometry *geometry;
+	const char *compatible;
+	const char *fallback;		/* a second compatible string, or NULL */
+	uint32_t root;
+	unsigned int spi;
+	bool no_bits;			/* renesas,ipmmu-main has one cell */
+	unsigned int caches;
+	const struct ipmmu_place *cache;
+	unsigned int pci[IPMMU_PCI_CACHES];
+	unsigned int role[IPMMU_ROLES];
+	bool masters;			/* there is room for platform devices */
+};
+
+const struct ipmmu_topology *ipmmu_topology(const char *name);
+
+/* Platform devices that do DMA on command, as TYPE_IPMMU_DMA does */
+#define IPMMU_MASTER_UTLBS	16
+#define IPMMU_UTLB_LAST		(~0u)	/* of those that the SoC has */
+#define IPMMU_UTLB_BEYOND	(~0u - 1)	/* the next, which it has not */
+
+struct ipmmu_spec {
+	enum ipmmu_role role;
+	unsigned int utlb;
+};
+
+struct ipmmu_master {
+	const char *name;
+	uint32_t base;
+	unsigned int count;
+	struct ipmmu_spec spec[IPMMU_MASTER_UTLBS];
+};
+
+extern const struct ipmmu_master ipmmu_masters[];
+extern const unsigned int ipmmu_master_count;
+unsigned int ipmmu_master_utlb(const struct ipmmu_topology *topology,
+			       const struct ipmmu_spec *spec);
 
 struct ipmmu_device;
 
-/* What one PCI function sees of memory */
+/* What a device sees of memory through one micro-TLB */
 struct ipmmu_window {
 	IOMMUMemoryRegion region;
 	AddressSpace space;
@@ -48,7 +103,9 @@ typedef struct ipmmu_device {
 	SysBusDevice parent;
 	struct ipmmu mmu;
 	struct ipmmu_unit unit[1 + IPMMU_CACHES];
-	struct ipmmu_window *window[IPMMU_DEVFNS];
+	struct ipmmu_window *window[IPMMU_CACHES][IPMMU_UTLBS];
+	const struct ipmmu_topology *topology;
+	char *topology_name;
 	qemu_irq irq;
 	uint32_t caches;
 	uint64_t flush_delay;
@@ -66,13 +123,19 @@ struct ipmmu_log *ipmmu_shared_log(void);
 
 /* A PCIIOMMUFunc; the opaque pointer is the device */
 AddressSpace *ipmmu_address_space(PCIBus *bus, void *opaque, int devfn);
-bool ipmmu_pci_translate(PCIDevice *pci, uint64_t iova, bool write,
-			 struct ipmmu_translation *translation);
+struct ipmmu_window *ipmmu_window(IpmmuDevice *device, unsigned int cache, unsigned int utlb);
+/* False if no IPMMU lies before the address space */
+bool ipmmu_space_translate(AddressSpace *space, uint64_t iova, bool write,
+			   struct ipmmu_translation *translation);
 bool ipmmu_read_memory(void *opaque, uint64_t address, uint64_t *value);
 
 /* What the device tree says of the machine; the odd values are for tests of the driver */
 struct ipmmu_nodes {
+	const struct ipmmu_topology *topology;
 	const char *pcie;		/* path of the PCIe node */
+	uint32_t small_reg;		/* size of the root's registers, 0: as it is */
+	bool wrong_main;
+	bool power;			/* root and one cache are in power domains */
 	const char *compatible;
 	bool bad_utlb;
 	bool two_mains;
@@ -88,8 +151,12 @@ void ipmmu_create_nodes(void *fdt, const struct ipmmu_nodes *nodes);
 #define IPMMU_MM_BASE		0x0b000000u
 #define IPMMU_MM2_BASE		0x0b100000u
 #define IPMMU_CACHE_BASE(n)	(0x0b010000u + 0x10000u * (n))
-#define IPMMU_MM_SPI		196
-#define IPMMU_MM_SPI_2		197	/* named in the tree, never raised */
 #define IPMMU_MM2_SPI		198
+
+/* Registers and buffer of a platform device, the same as in a BAR of the PCI one */
+#define IPMMU_MASTER_SIZE	0x20000u
+
+/* RAM must end below the real addresses of IPMMUs and masters */
+#define IPMMU_REAL_BASE		0xe6000000u
 
 #endif /* IPMMU_QEMU_H */

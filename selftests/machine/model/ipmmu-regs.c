@@ -16,6 +16,26 @@ struct access {
 	uint64_t offset;
 	uint64_t value;
 	unsigned int index;		/* context or micro-TLB */
+	unsigned int reg;		/* which of its registers, or which of the IPMMU's */
+};
+
+const struct ipmmu_geometry ipmmu_gen3 = {
+	.contexts = 8,
+	.utlbs = 48,
+	.context_stride = CONTEXT_STRIDE,
+	.utlb_bits = IMUCTR_GEN3,
+	.size = 0x1000,
+};
+
+const struct ipmmu_geometry ipmmu_gen4 = {
+	.contexts = 16,
+	.utlbs = 64,
+	.context_base = GEN4_CONTEXT_BASE,
+	.context_stride = GEN4_CONTEXT_STRIDE,
+	.utlb_base = GEN4_UTLB_BASE,
+	.control_base = GEN4_CONTROL_BASE,
+	.utlb_bits = IMUCTR_GEN4,
+	.size = 0x20000,
 };
 
 static void complain(const struct access *access, enum witness_error kind, uint64_t context)
@@ -284,7 +304,7 @@ static void check_utlb_enabled(const struct access *access, uint32_t ctr)
 
 	if (ctr & IMUCTR_FIXADDEN)
 		complain(access, WITNESS_ERROR_UNSUPPORTED, context);
-	if (context >= IPMMU_CONTEXTS || !(mmu->context[context].ctr & IMCTR_MMUEN) ||
+	if (context >= mmu->geometry->contexts || !(mmu->context[context].ctr & IMCTR_MMUEN) ||
 	    !(mmu->cache[access->unit - 1].context[context].ctr & IMCTR_MMUEN))
 		complain(access, WITNESS_ERROR_UTLB_NO_CONTEXT, context);
 }
@@ -296,8 +316,8 @@ static void utlb_write(const struct access *access, struct ipmmu_utlb *utlb, uns
 		utlb->asid = access->value & IMUASID_ALL;
 		return;
 	}
-	check_reserved(access, IMUCTR_ALL, ~0ull);
-	utlb->ctr = access->value & IMUCTR_ALL & ~IMUCTR_FLUSH;
+	check_reserved(access, access->mmu->geometry->utlb_bits, ~0ull);
+	utlb->ctr = access->value & access->mmu->geometry->utlb_bits & ~IMUCTR_FLUSH;
 	if (utlb->ctr & IMUCTR_MMUEN)
 		check_utlb_enabled(access, utlb->ctr);
 	if (access->value & IMUCTR_FLUSH)
@@ -314,14 +334,14 @@ static uint32_t utlb_read(const struct ipmmu_utlb *utlb, unsigned int reg)
 /* The micro-TLB that an offset is about; errors are said here */
 static struct ipmmu_utlb *utlb_find(struct access *access, unsigned int *reg)
 {
-	uint64_t offset = access->offset;
+	uint64_t offset = access->offset - access->mmu->geometry->utlb_base;
 
 	if (offset >= UTLB_HIGH)
 		access->index = UTLB_LOW_NUMBER + (offset - UTLB_HIGH) / UTLB_STRIDE;
 	else
 		access->index = (offset - UTLB_LOW) / UTLB_STRIDE;
 	*reg = offset % UTLB_STRIDE;
-	if (access->index >= IPMMU_UTLBS) {
+	if (access->index >= access->mmu->geometry->utlbs) {
 		complain(access, WITNESS_ERROR_UTLB_RANGE, ~0ull);
 		return NULL;
 	}
@@ -339,7 +359,7 @@ static void control_write(const struct access *access)
 {
 	struct ipmmu_control *control = &access->mmu->control[access->unit];
 
-	if (access->offset == IMSCTLR) {
+	if (access->reg == IMSCTLR) {
 		check_reserved(access, IMSCTLR_DISCACHE | IMSCTLR_USE_SECGRP, ~0ull);
 		control->sctlr = access->value & (IMSCTLR_DISCACHE | IMSCTLR_USE_SECGRP);
 	} else {
@@ -352,22 +372,43 @@ static uint32_t control_read(const struct access *access)
 {
 	const struct ipmmu_control *control = &access->mmu->control[access->unit];
 
-	return access->offset == IMSCTLR ? control->sctlr : control->sauxctlr;
+	return access->reg == IMSCTLR ? control->sctlr : control->sauxctlr;
 }
 
-static bool is_context(uint64_t offset)
+uint64_t ipmmu_context_place(const struct ipmmu *mmu, unsigned int context)
 {
-	return offset < IPMMU_CONTEXTS * CONTEXT_STRIDE;
+	const struct ipmmu_geometry *geometry = mmu->geometry;
+	uint64_t offset = geometry->context_base + context * geometry->context_stride;
+
+	return context < CONTEXT_UPPER ? offset : offset + CONTEXT_UPPER_GAP;
 }
 
-static bool is_utlb(uint64_t offset)
+static bool is_context(struct access *access)
 {
+	uint64_t place;
+
+	for (access->index = 0; access->index < access->mmu->geometry->contexts; access->index++) {
+		place = ipmmu_context_place(access->mmu, access->index);
+		access->reg = access->offset - place;
+		if (access->offset >= place && access->offset - place < CONTEXT_SIZE)
+			return true;
+	}
+	return false;
+}
+
+static bool is_utlb(const struct access *access)
+{
+	uint64_t offset = access->offset - access->mmu->geometry->utlb_base;
+
 	return (offset >= UTLB_LOW && offset < UTLB_LOW + UTLB_LOW_NUMBER * UTLB_STRIDE) ||
 	       (offset >= UTLB_HIGH && offset < UTLB_HIGH_END);
 }
 
-static bool is_control(uint64_t offset)
+static bool is_control(struct access *access)
 {
+	uint64_t offset = access->offset - access->mmu->geometry->control_base;
+
+	access->reg = offset;
 	return offset == IMSCTLR || offset == IMSAUXCTLR;
 }
 
@@ -391,14 +432,13 @@ void ipmmu_write(struct ipmmu *mmu, unsigned int unit, uint64_t offset, uint64_t
 	if (!size_ok(&access, size))
 		return;
 	ipmmu_flush_settle(mmu);
-	if (is_context(offset)) {
-		access.index = offset / CONTEXT_STRIDE;
-		context_write(&access, offset % CONTEXT_STRIDE);
-	} else if (is_utlb(offset)) {
+	if (is_context(&access)) {
+		context_write(&access, access.reg);
+	} else if (is_utlb(&access)) {
 		utlb = utlb_find(&access, &reg);
 		if (utlb)
 			utlb_write(&access, utlb, reg);
-	} else if (is_control(offset)) {
+	} else if (is_control(&access)) {
 		control_write(&access);
 	} else {
 		complain(&access, WITNESS_ERROR_BAD_OFFSET, ~0ull);
@@ -415,15 +455,13 @@ uint32_t ipmmu_read(struct ipmmu *mmu, unsigned int unit, uint64_t offset, unsig
 	if (!size_ok(&access, size))
 		return 0;
 	ipmmu_flush_settle(mmu);
-	if (is_context(offset)) {
-		access.index = offset / CONTEXT_STRIDE;
-		return context_read(&access, offset % CONTEXT_STRIDE);
-	}
-	if (is_utlb(offset)) {
+	if (is_context(&access))
+		return context_read(&access, access.reg);
+	if (is_utlb(&access)) {
 		utlb = utlb_find(&access, &reg);
 		return utlb ? utlb_read(utlb, reg) : 0;
 	}
-	if (is_control(offset))
+	if (is_control(&access))
 		return control_read(&access);
 	complain(&access, WITNESS_ERROR_BAD_OFFSET, ~0ull);
 	return 0;
@@ -440,6 +478,7 @@ void ipmmu_init(struct ipmmu *mmu, const struct ipmmu_ops *ops, void *opaque,
 	mmu->opaque = opaque;
 	mmu->log = log;
 	mmu->caches = caches;
+	mmu->geometry = &ipmmu_gen3;
 	mmu->flush_delay = IPMMU_FLUSH_DELAY;
 	ipmmu_store_init(&mmu->iotlb);
 	ipmmu_store_init(&mmu->walk_cache);

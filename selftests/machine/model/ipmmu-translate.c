@@ -276,8 +276,9 @@ static bool context_ready(struct access *access)
 		return false;
 	}
 	if (context->modified)
-		ipmmu_error(mmu, WITNESS_ERROR_CONTEXT_LIVE, 0, access->context * CONTEXT_STRIDE,
-			    access->iova, access->context);
+		ipmmu_error(mmu, WITNESS_ERROR_CONTEXT_LIVE, 0,
+			    ipmmu_context_place(mmu, access->context), access->iova,
+			    access->context);
 	context->modified = false;
 	return true;
 }
@@ -327,7 +328,7 @@ void ipmmu_translate(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, u
 	access.tag.unit = 1 + cache;
 	access.tag.utlb = utlb;
 	access.tag.context = access.context;
-	if (access.context >= IPMMU_CONTEXTS) {
+	if (access.context >= mmu->geometry->contexts) {
 		ipmmu_count(mmu, WITNESS_FAULTS);
 		return;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The emulated IPMMU of R-Car Gen3: one root (IPMMU-MM) with the contexts and
- * the table walker, and cache IPMMUs with the micro-TLBs.
+ * The emulated IPMMU of R-Car Gen3 and Gen4: one root (IPMMU-MM) with the contexts
+ * and the table walker, and cache IPMMUs with the micro-TLBs.
  *
  * Everything declared here is free of QEMU: memory, time and the interrupt come
  * in through struct ipmmu_ops, so that a bare program can test it. The QEMU side
@@ -22,10 +22,9 @@
 #define BIT64(n)		(1ull << (n))
 #define MASK64(n)		(BIT64(n) - 1)
 
-#define IPMMU_CONTEXTS		8	/* R-Car Gen3 */
-#define IPMMU_UTLBS		48	/* R-Car Gen3 */
-#define IPMMU_CACHES		2	/* as many as the machine has */
-#define IPMMU_REGISTERS_SIZE	0x1000
+#define IPMMU_CONTEXTS		16	/* R-Car Gen4; Gen3 has 8 */
+#define IPMMU_UTLBS		64	/* R-Car Gen4; Gen3 has 48 */
+#define IPMMU_CACHES		40	/* more than any SoC, and than the driver takes */
 #define IPMMU_ADDRESS_BITS	40	/* input and output */
 #define IPMMU_LEVELS		4	/* levels 0 to 3 */
 #define IPMMU_ANY		(~0u)
@@ -37,6 +36,20 @@
  * time (ns). Long, since a virtual CPU may lose its real one in between.
  */
 #define IPMMU_FLUSH_TOGETHER	1000000000ull
+
+/* Where the registers of a generation lie, and how many there are */
+struct ipmmu_geometry {
+	unsigned int contexts;
+	unsigned int utlbs;
+	uint64_t context_base;
+	uint64_t context_stride;
+	uint64_t utlb_base;
+	uint64_t control_base;
+	uint32_t utlb_bits;		/* of IMUCTR, that are not reserved */
+	uint64_t size;
+};
+
+extern const struct ipmmu_geometry ipmmu_gen3, ipmmu_gen4;
 
 /* Bytes that one entry of a level covers: 12 + 9 * (3 - level) bits */
 static inline unsigned int ipmmu_level_shift(unsigned int level)
@@ -215,6 +228,7 @@ struct ipmmu_ops {
 
 struct ipmmu {
 	const struct ipmmu_ops *ops;
+	const struct ipmmu_geometry *geometry;
 	void *opaque;
 	struct ipmmu_log *log;
 	unsigned int first_unit;	/* number of the root in the log */
@@ -268,6 +282,7 @@ void ipmmu_error(struct ipmmu *mmu, enum witness_error kind, unsigned int unit, 
 		 uint64_t value, uint64_t context);
 bool ipmmu_entry_agrees(void *opaque, const struct ipmmu_entry *entry);
 bool ipmmu_entry_reloads(void *opaque, const struct ipmmu_entry *entry);
+uint64_t ipmmu_context_place(const struct ipmmu *mmu, unsigned int context);
 bool ipmmu_context_format(const struct ipmmu_context *context, struct ipmmu_format *format);
 void ipmmu_fault(struct ipmmu *mmu, unsigned int context, uint32_t status, uint64_t iova);
 void ipmmu_irq_update(struct ipmmu *mmu);

@@ -56,8 +56,8 @@ void world_init(void)
 	if (world.mmu.ops)
 		ipmmu_destroy(&world.mmu);
 	memset(&world, 0, sizeof(world));
-	ipmmu_init(&world.mmu, &world_ops, NULL, &world.log, IPMMU_CACHES);
-	for (unit = 0; unit < 1 + IPMMU_CACHES; unit++)
+	ipmmu_init(&world.mmu, &world_ops, NULL, &world.log, TEST_CACHES);
+	for (unit = 0; unit < 1 + TEST_CACHES; unit++)
 		ipmmu_write(&world.mmu, unit, IMSCTLR, 0, 4);
 }
 

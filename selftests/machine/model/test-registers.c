@@ -53,6 +53,47 @@ static void storage(void)
 	CHECK_EQ(all_errors(), 0);
 }
 
+/* The same for Gen4, in numbers again: contexts 1, 7, 8 and 15, micro-TLBs 0, 47, 63 */
+static const struct register_fact gen4_facts[] = {
+	{ 0, 0x11048, 0xff1f3fdf }, { 0, 0x171d0, 0xfffff000 }, { 0, 0x18814, 0x000000ff },
+	{ 0, 0x1f9ec, 0xffffffff }, { 0, 0x1500, 0xf0000000 }, { 2, 0x1504, 0x01000008 },
+	{ 1, 0x3308, 0x0000ffff }, { 2, 0x36f8, 0x0000ffff }, { 1, 0x37f8, 0x0000ffff },
+};
+
+static void gen4_layout(void)
+{
+	unsigned int i;
+
+	world.mmu.geometry = &ipmmu_gen4;
+	for (i = 0; i < G_N_ELEMENTS(gen4_facts); i++) {
+		const struct register_fact *fact = &gen4_facts[i];
+
+		put(fact->unit, fact->offset, fact->legal);
+		CHECK_EQ(get(fact->unit, fact->offset), fact->legal);
+	}
+	CHECK_EQ(all_errors(), 0);
+	put(0, 0x08, 0);	/* where Gen3 has context 0 */
+	put(1, 0x308, 0);	/* ... its first micro-TLB */
+	put(0, 0x500, 0);	/* ... IMSCTLR */
+	put(0, 0x18208, 0);	/* context 8, if there were no gap before it */
+	put(0, 0x20a48, 0);	/* context 16 */
+	CHECK_EQ(errors(WITNESS_ERROR_BAD_OFFSET), 5);
+}
+
+/* A context's number has five bits, and the last of them comes on like any other */
+static void gen4_context(void)
+{
+	world.mmu.geometry = &ipmmu_gen4;
+	put(0, 0x1f9c8, IMTTBCR_EAE | 25 << IMTTBCR_TSZ1_SHIFT | 25);
+	put(2, 0x1f9c0, IMCTR_MMUEN | IMCTR_FLUSH);
+	put(0, 0x1f9c0, IMCTR_VA64 | IMCTR_MMUEN | IMCTR_FLUSH);
+	put(2, 0x37f0, 15 << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN);
+	CHECK_EQ(all_errors(), 0);
+	put(2, 0x37f0, 16 << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN);
+	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_CONTEXT), 1);
+	CHECK_EQ(errors(WITNESS_ERROR_RESERVED_BITS), 0);
+}
+
 static void reserved_bits(void)
 {
 	unsigned int wanted = 0;
@@ -369,6 +410,8 @@ static void list_of_errors(void)
 
 const struct test register_tests[] = {
 	{ "registers: keep what is written", storage },
+	{ "registers: Gen4 has them elsewhere", gen4_layout },
+	{ "registers: Gen4 has 16 contexts and 64 micro-TLBs", gen4_context },
 	{ "registers: reserved bits are caught", reserved_bits },
 	{ "registers: reserved bits of IMCTR and IMUCTR are caught", control_reserved_bits },
 	{ "registers: offsets that are none are caught", bad_offsets },

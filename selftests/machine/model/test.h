@@ -36,6 +36,7 @@ struct world {
 
 extern struct world world;
 
+#define TEST_CACHES	2u
 #define CONTEXT		3u		/* some context, not the first */
 #define CACHE		1u		/* some cache, not the first */
 #define UTLB		33u		/* some micro-TLB, in the upper range */

@@ -113,6 +113,8 @@ enum witness_counter {
 #define DMA_STATUS			0x028	/* ro: enum dma_status of the last command */
 #define DMA_RESULT			0x030	/* ro: address of a translate; bytes moved else */
 #define DMA_MSI				0x038	/* wo: send MSI vector 0 */
+#define DMA_PORT			0x040	/* rw: through which of its micro-TLBs */
+#define DMA_PORTS			0x048	/* ro: how many it has */
 #define DMA_BUFFER			0x10000
 #define DMA_BUFFER_SIZE			0x10000
 
