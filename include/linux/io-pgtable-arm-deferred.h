@@ -7,6 +7,7 @@
 #ifndef _LINUX_IO_PGTABLE_ARM_DEFERRED_H
 #define _LINUX_IO_PGTABLE_ARM_DEFERRED_H
 
+#include <linux/cache.h>
 #include <linux/compiler.h>
 #include <linux/io-pgtable.h>
 #include <linux/list.h>
@@ -118,11 +119,12 @@ struct io_pgtable_deferred_limbo {
  * struct io_pgtable_deferred - the front of a page table, for inline functions
  * @iop: the page table, as the kernel knows it
  * @unsettled: a flush has something to take or to tell, see
- *	       io_pgtable_deferred_is_settled()
+ *	       io_pgtable_deferred_is_settled(); on a cache line apart from what
+ *	       every mapper reads, for it changes whenever a table is cut off
  */
 struct io_pgtable_deferred {
 	struct io_pgtable iop;
-	bool unsettled;
+	bool unsettled ____cacheline_aligned_in_smp;
 };
 
 /**

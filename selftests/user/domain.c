@@ -21,6 +21,8 @@ void bracket_begin(struct domain *d, struct bracket *bracket)
 
 void bracket_forget(struct domain *d, struct bracket *bracket)
 {
+	/* Writing to a register begins with it. */
+	wmb();
 	hw_forget(&d->hw);
 	d->nr_unflushed = 0;
 	bracket->done = true;
@@ -157,6 +159,8 @@ struct domain *domain_new(const struct shape *shape, struct choice *choice)
 	d->dev.name = shape->name;
 	d->dev.node = choose_freely(choice, SHIM_NODES);
 	d->dev.ops = shape->flags & SHAPE_UNMAPS ? "yes" : NULL;
+	d->dev.coherent = shape->flags & SHAPE_SNOOPS;
+	shim_buffers |= d->dev.coherent;
 	init_cfg(d);
 	d->ops = io_pgtable_deferred_alloc(shape->fmt, &d->cfg, d);
 	if (!d->ops) {

@@ -28,6 +28,7 @@ struct shape {
 #define SHAPE_GATHERS	BIT(1)	/* the driver flushes leaf by leaf */
 #define SHAPE_UNMAPS	BIT(2)	/* DMA mappings have to be undone */
 #define SHAPE_NO_TLB	BIT(3)	/* no flush callbacks at all */
+#define SHAPE_SNOOPS	BIT(4)	/* the walker does, and the library is not told */
 
 extern const struct shape shapes[];
 extern const unsigned int nr_shapes;

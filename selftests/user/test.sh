@@ -73,7 +73,7 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..25"
+echo "1..29"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
 on_each "$MOST $LARGER $LATE" "drivers get what they rely on, and hear of what they do wrong" \
@@ -86,6 +86,8 @@ on_each "$MOST" "every allocation fails in turn" \
 	nth --seed="$seed"
 on_each "$LARGER $LATE" "every allocation fails in turn" \
 	nth --seed="$seed" --states=3
+on_each "$MOST $LARGER $LATE" "tables have the memory they should, case by case" \
+	pages
 on_each "$MOST" "two callers meet after some accesses" \
 	meet --seed="$seed" --every=$((ops < 1000000 ? 3 : 1))
 on_each "$LARGER" "two callers meet after some accesses" \

@@ -443,7 +443,7 @@ static bool is_for(const struct shape *shape)
 {
 	return shape->granule == SZ_4K && shape->ias > 36 && shape->oas >= 36 &&
 	       !(shape->quirks & (IO_PGTABLE_QUIRK_ARM_TTBR1 | IO_PGTABLE_QUIRK_ARM_HD)) &&
-	       !(shape->flags & (SHAPE_NO_TLB | SHAPE_GATHERS));
+	       !(shape->flags & (SHAPE_NO_TLB | SHAPE_GATHERS | SHAPE_SNOOPS));
 }
 
 int main(int argc, char **argv)

@@ -395,6 +395,8 @@ u64 do_unmap(struct domain *d, const struct call *call)
 				   call->count, &gather.gather);
 	shim_cpu->atomic = false;
 	leave(steps);
+	/* The caller flushes, and that begins with a barrier. */
+	wmb();
 	flight_end(d, &flight);
 
 	if (failed != shim_fail.failed && done < count * call->size)
@@ -932,6 +934,8 @@ void world_look(void)
 	unsigned int i;
 
 	shim_steps = SHIM_NO_STEPS;
+	/* What is unmapped and not flushed has left the store buffers some time. */
+	wmb();
 	for (i = 0; i < DOMAINS; i++) {
 		struct domain *d = world.domains[i];
 

@@ -30,11 +30,13 @@
  * CPU's list to the zone each time that list is full: up to some 2,000 pages in
  * one go, with interrupts off, 650,000 instructions. An allocation from the
  * list halves that again. So a page is taken and put back after each batch;
- * there need not be one, for nothing is done with it.
+ * there need not be one, for nothing is done with it. Who helps may be a task that
+ * reclaims memory, and may take from the reserves: not for this.
  */
 void reclaim_calm_allocator(void)
 {
-	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN |
+				       __GFP_NOMEMALLOC);
 
 	if (page)
 		__free_page(page);

@@ -25,14 +25,13 @@ static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
 {
 	struct iopt_tree *tree = &iopt->tree;
 
-	if (tree->coherent) {
-		/*
-		 * The cleared entries are in memory before the tables are in
-		 * limbo, so that whoever finds them there flushes after the
-		 * detach. Cleaning the cache has had this barrier in it.
-		 */
-		wmb();
-	}
+	/*
+	 * The cleared entries are in memory before the tables are in limbo, so that
+	 * a flusher that finds them there flushes after the detach. Cleaning the
+	 * cache has had this barrier in it, but the DMA API cleans nothing for an
+	 * IOMMU that is coherent.
+	 */
+	wmb();
 	list_splice_tail_init(tables, &tree->limbo);
 	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
 	WRITE_ONCE(iopt->unsettled, true);

@@ -455,10 +455,12 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	map.made = false;
 	ret = iopt_map_all(&map);
 
-	if (iopt->tree.coherent) {
-		/* Entries before whatever tells a device to use them */
-		wmb();
-	}
+	/*
+	 * Entries before what tells a device to use them. Cleaning the cache has
+	 * had such a barrier in it, but the DMA API cleans nothing for an IOMMU
+	 * that is coherent, whatever the driver says of its walker.
+	 */
+	wmb();
 	if (mapped)
 		*mapped += map.done * pgsize;
 	return ret;

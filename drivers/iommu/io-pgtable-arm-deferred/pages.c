@@ -82,7 +82,17 @@
 
 atomic_long_t iopt_pages;
 
-/* iopt_pages_get() - memory near the IOMMU, accounted as tables */
+/* A chunk fits its fields: all but the first page that are left, and the spares. */
+static_assert(IOPT_PAGE_LEFT / IOPT_PAGE_LEFT_ONE >= IOPT_CHUNK_PAGES - 1);
+static_assert(IOPT_SPARE_COUNT >= IOPT_CHUNK_PAGES - 1);
+static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
+
+/*
+ * iopt_pages_get() - memory near the IOMMU, accounted as tables
+ *
+ * The page allocator promises nothing about the word of a page that it hands out:
+ * that of the first page is cleared here, for it says whose the page is.
+ */
 struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 			    gfp_t gfp)
 {
@@ -90,6 +100,7 @@ struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 					     gfp & ~IOPT_GFP_DROPPED, order);
 
 	if (page) {
+		set_page_private(page, 0);
 		compat_account_tables(page, BIT(order));
 		atomic_long_add(BIT(order), &iopt_pages);
 	}

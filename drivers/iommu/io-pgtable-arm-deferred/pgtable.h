@@ -26,41 +26,46 @@
  * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
  *	       flushed, or a flush has failed and has not been made good; changes
  *	       under the detach lock
- * @tree: its memory, which lives on after the hand-over
+ * @failed: how many flushes have ended without being complete
+ * @recovered: how many of these a flush that began later has made good
+ * @brackets: flushes that have begun, with something to take, and not ended
+ * @ended: flushes that have told how they ended, to see that callbacks do
  * @root: table at level @tree.geo.start
  * @base: the first IOVA; not zero for the upper half of a split space
  * @last: the last IOVA, counted from @base
  * @table_attrs: bits of an entry that leads to a table, beside its address
  * @gathers: the driver wants to hear of each leaf that is unmapped
  * @attrs: attributes of a leaf, by prot
- * @failed: how many flushes have ended without being complete
- * @recovered: how many of these a flush that began later has made good
- * @brackets: flushes that have begun, with something to take, and not ended
- * @ended: flushes that have told how they ended, to see that callbacks do
+ * @tree: its memory, which lives on after the hand-over
  * @kept: which empty tables have not been cut off yet, see empty.c
  * @kept_pos: where the latest of them is
  *
  * One allocation with the tree in it: freed with the last table, long after
  * the driver's domain. By then nothing but @tree is used.
  *
+ * What every mapper reads is on lines that do not change while the page table
+ * lives: @iop, @root to the first part of @tree. @unsettled is read by all, too,
+ * and written by those who cut tables off and by flushes that end: it has a line
+ * apart, with what else flushes write.
+ *
  * Inside, an address is an offset from @base, called @at; the driver's
  * callbacks get the IOVA.
  */
 struct iopt {
 	struct io_pgtable iop;
-	bool unsettled;
-	struct iopt_tree tree;
-	u64 *root;
+	bool unsettled ____cacheline_aligned_in_smp;
+	unsigned long failed;
+	unsigned long recovered;
+	unsigned int brackets;
+	unsigned long ended;
+	u64 *root ____cacheline_aligned_in_smp;
 	unsigned long base;
 	unsigned long last;
 	u64 table_attrs;
 	bool gathers;
 	u64 attrs[BIT(LPAE_PROT_BITS)];
-	unsigned long failed;
-	unsigned long recovered;
-	unsigned int brackets;
-	unsigned long ended;
-	unsigned long kept[IOPT_KEPT_TABLES];
+	struct iopt_tree tree;
+	unsigned long kept[IOPT_KEPT_TABLES] ____cacheline_aligned_in_smp;
 	atomic_t kept_pos;
 };
 
@@ -69,6 +74,18 @@ static_assert(offsetof(struct iopt, iop) ==
 	      offsetof(struct io_pgtable_deferred, iop));
 static_assert(offsetof(struct iopt, unsettled) ==
 	      offsetof(struct io_pgtable_deferred, unsettled));
+
+#ifdef CONFIG_SMP
+static_assert(IOPT_LINE(struct iopt, iop.ops) <
+	      IOPT_LINE(struct iopt, unsettled));
+static_assert(IS_ALIGNED(offsetof(struct iopt, unsettled), SMP_CACHE_BYTES));
+static_assert(IOPT_LINE(struct iopt, ended) <
+	      IOPT_LINE(struct iopt, root));
+static_assert(IOPT_LINE(struct iopt, unsettled) <
+	      IOPT_LINE(struct iopt, tree.geo));
+static_assert(IOPT_LINE(struct iopt, tree.left) <
+	      IOPT_LINE(struct iopt, kept));
+#endif
 
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 {

@@ -61,17 +61,19 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 		return -ENOMEM;
 	}
 
-	if (tree->coherent) {
-		/* The entries in it before the entry that leads to it */
+	if (!tree->coherent) {
+		dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
+		if (dma_mapping_error(tree->dev, dma))
+			return -ENOMEM;
+	}
+	if (tree->coherent || dma == pa) {
+		/*
+		 * The entries in it before the entry that leads to it: where the
+		 * IOMMU is coherent, mapping has cleaned nothing.
+		 */
 		dma_wmb();
 		return 0;
 	}
-
-	dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
-	if (dma_mapping_error(tree->dev, dma))
-		return -ENOMEM;
-	if (dma == pa)
-		return 0;
 
 	dma_unmap_single(tree->dev, dma, size, DMA_TO_DEVICE);
 	dev_err_once(tree->dev,

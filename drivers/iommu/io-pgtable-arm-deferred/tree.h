@@ -9,6 +9,7 @@
 #define _IOPT_TREE_H
 
 #include <linux/atomic.h>
+#include <linux/cache.h>
 #include <linux/device.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
@@ -60,19 +61,21 @@ enum iopt_tree_state {
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
  * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
- * @root: page of the root, the first of them
  * @root_order: log2 of the pages of the root
  * @table_order: log2 of the pages of each other table
+ * @root: page of the root, the first of them
+ * @closed: the root has been handed over; the last table takes the tree along
  * @spare: pages that are no tables yet, see pages.c
  * @returned: pages that were to be tables, and were not needed
  * @pause: how many tables to make before a chunk is asked for again
- * @detach_lock: held to cut tables off a live tree; guards the next three. Not
- *		 raw: the DMA API, which cleans their slots under it, may take
- *		 locks that sleep with PREEMPT_RT (DMA_API_DEBUG has one)
+ * @flushed_gen: limbos up to this one have been flushed
+ * @detach_lock: held to cut tables off a live tree; guards @flushed_gen and the
+ *		 next three. Not raw: the DMA API, which cleans their slots under
+ *		 it, may take locks that sleep with PREEMPT_RT (DMA_API_DEBUG has
+ *		 one)
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @limbo_gen: number of the limbo that tables go into now, from 1
- * @flushed_gen: limbos up to this one have been flushed
  * @ungraced: sub-trees that a lookup may still be in, by epoch
  * @grace: those of them for which an RCU grace period is running, by epoch
  * @rcu: that grace period
@@ -85,7 +88,6 @@ enum iopt_tree_state {
  * @settle_at: when they have waited long enough, in jiffies
  * @state: idle, resting, queued or busy
  * @since: when the tree became pending
- * @closed: the root has been handed over; the last table takes the tree along
  * @work: sub-trees of one epoch that are being freed
  * @epoch: which epoch that is
  * @cursor: where in the first of them the freeing stands
@@ -93,28 +95,36 @@ enum iopt_tree_state {
  *	     first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
  *
- * The reclaimer's lock guards @ungraced to @closed. The rest is for whoever made
- * the tree busy, and nobody else.
+ * The reclaimer's lock guards @closed and @ungraced to @since. The rest is for the
+ * worker or helper that has made the tree busy, and for no other.
+ *
+ * Each part begins a cache line: what every mapper reads (up to @closed), what
+ * makers of tables write, what a detach writes, and what the reclaimer writes.
+ * @flushed_gen goes with what is written once a flush, for mappers read it where a
+ * slot has lost a table; the lock, on which those who detach wait, does not.
  */
 struct iopt_tree {
 	struct device *dev;
 	struct lpae_geometry geo;
 	bool coherent;
 	bool unmaps;
-	struct page *root;
 	u8 root_order;
 	u8 table_order;
-	unsigned int pause;
-	atomic_long_t spare;
-	struct llist_head returned;
+	struct page *root;
+	bool closed;
 
-	spinlock_t detach_lock;		/* guards the next three */
+	atomic_long_t spare ____cacheline_aligned_in_smp;
+	struct llist_head returned;
+	unsigned int pause;
+	unsigned long flushed_gen;
+
+	/* Guards what is above and the next three */
+	spinlock_t detach_lock ____cacheline_aligned_in_smp;
 	struct list_head limbo;
 	unsigned long limbo_count;
 	unsigned long limbo_gen;
-	unsigned long flushed_gen;
 
-	struct list_head ungraced[IOPT_EPOCHS];
+	struct list_head ungraced[IOPT_EPOCHS] ____cacheline_aligned_in_smp;
 	struct list_head grace[IOPT_EPOCHS];
 	struct rcu_head rcu;
 	bool in_grace;
@@ -126,7 +136,6 @@ struct iopt_tree {
 	unsigned long settle_at;
 	enum iopt_tree_state state;
 	ktime_t since;
-	bool closed;
 
 	struct list_head work;
 	unsigned int epoch;
@@ -134,6 +143,18 @@ struct iopt_tree {
 	struct page *partial[IOPT_PARTIALS];
 	unsigned long left;
 };
+
+/* Which of the cache lines of its structure a member begins in */
+#define IOPT_LINE(type, member)	(offsetof(type, member) / SMP_CACHE_BYTES)
+
+#ifdef CONFIG_SMP
+static_assert(IOPT_LINE(struct iopt_tree, closed) <
+	      IOPT_LINE(struct iopt_tree, spare));
+static_assert(IOPT_LINE(struct iopt_tree, flushed_gen) <
+	      IOPT_LINE(struct iopt_tree, detach_lock));
+static_assert(IOPT_LINE(struct iopt_tree, limbo_gen) <
+	      IOPT_LINE(struct iopt_tree, ungraced));
+#endif
 
 void iopt_tree_release(struct iopt_tree *tree);
 

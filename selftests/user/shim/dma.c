@@ -84,6 +84,60 @@ void shim_set_word(phys_addr_t pa, u64 word)
 			 __ATOMIC_RELEASE);
 }
 
+/* --- an IOMMU for which nothing is cleaned ----------------------------------------- */
+
+/*
+ * The walker snoops, but the library has not been told. It sees what has left the
+ * store buffers: all that their CPU has stored before a barrier, and of the rest
+ * some or other, for walks take words as they are, too. Stores that are not marked
+ * as such are those to a table that is not reached yet: it goes in as a whole when it
+ * is mapped for DMA. What one CPU has seen of another's stores all observers see
+ * after a barrier of either (Arm ARM B2.3, other-multi-copy atomic), and in here
+ * each sees all: so there is one buffer.
+ */
+#define BUFFERED	512
+
+static struct store {
+	const volatile void *address;
+	size_t size;
+} buffer[BUFFERED];
+static unsigned int buffered;
+bool shim_buffers;
+
+static void let_out(const struct store *store)
+{
+	size_t at = (const volatile char *)store->address - arena;
+
+	/* A page may have been freed meanwhile. */
+	if (shim_is_allocated(shim_phys_base + at, store->size))
+		memcpy(arena_cleaned + at, arena + at, store->size);
+}
+
+void shim_drain(void)
+{
+	while (buffered)
+		let_out(&buffer[--buffered]);
+}
+
+void shim_buffer(const volatile void *address, size_t size)
+{
+	const volatile char *byte = address;
+
+	if (byte < arena || byte >= arena + ARENA_SIZE)
+		return;
+	/* What has been in there for longest goes by itself. */
+	if (buffered == BUFFERED) {
+		let_out(&buffer[0]);
+		memmove(&buffer[0], &buffer[1], --buffered * sizeof(buffer[0]));
+	}
+	buffer[buffered++] = (struct store) { address, size };
+}
+
+unsigned int shim_buffered(void)
+{
+	return buffered;
+}
+
 static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool mapped)
 {
 	dma_addr_t at;
@@ -115,7 +169,9 @@ dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 	if (dev->moves)
 		return pa ^ MOVED;
 	mark_mapped(dev, pa, size, true);
-	if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
+	if (dev->coherent)
+		shim_stored(address, size);
+	else if (!(attrs & DMA_ATTR_SKIP_CPU_SYNC))
 		shim_clean(address, size);
 	return pa;
 }
@@ -136,7 +192,8 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t dma, size_t size,
 	if (!shim_is_allocated(dma, size) || !frame_of(dma)->mapped ||
 	    !frame_of(dma + size - 1)->mapped)
 		shim_panic("0x%llx is synced and not mapped for DMA", dma);
-	shim_clean(phys_to_virt(dma), size);
+	if (!dev->coherent)
+		shim_clean(phys_to_virt(dma), size);
 }
 
 void dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma, size_t size,

@@ -555,10 +555,12 @@ unsigned long shim_shrink(unsigned long nr)
 	unsigned long freed, sum = 0;
 	unsigned int i;
 
+	shim_cpu->reclaims = true;
 	for (i = 0; i < SHRINKERS; i++) {
 		freed = shrinkers[i] ? shrinkers[i]->scan_objects(shrinkers[i], &sc) :
 				       SHRINK_STOP;
 		sum += freed == SHRINK_STOP ? 0 : freed;
 	}
+	shim_cpu->reclaims = false;
 	return sum;
 }

@@ -96,6 +96,8 @@ static void check_gfp(gfp_t gfp, const char *what)
 {
 	if (shim_cpu->locks)
 		shim_panic("%s is allocated with a raw spinlock held", what);
+	if (shim_cpu->reclaims && !(gfp & __GFP_NOMEMALLOC))
+		shim_panic("%s is allocated from the reserves", what);
 	if (gfpflags_allow_blocking(gfp))
 		might_sleep();
 	else
@@ -172,9 +174,10 @@ static void init_frames(unsigned int frame, unsigned int order, int nid, gfp_t g
 			.order = order,
 		};
 		__atomic_store_n(&used[i], true, __ATOMIC_RELAXED);
-		memset(&pages[i], 0, sizeof(pages[i]));
+		/* What the last to have it has left */
+		memset(&pages[i], GARBAGE, sizeof(pages[i]));
+		pages[i].private = ~0ul;
 		pages[i].memcg_data = group;
-		INIT_LIST_HEAD(&pages[i].lru);
 		atomic_set(&pages[i]._refcount, i == frame);
 	}
 	charged[group] += 1l << order;
@@ -388,7 +391,8 @@ void *kmalloc(size_t size, gfp_t gfp)
 	check_gfp(gfp, "an object");
 	if (shim_fails())
 		return NULL;
-	object = malloc(size);
+	/* Aligned as large ones are, or there would be no lines to speak of */
+	object = aligned_alloc(SMP_CACHE_BYTES, ALIGN(size, SMP_CACHE_BYTES));
 	if (!object)
 		shim_panic("out of memory");
 	memset(object, gfp & __GFP_ZERO ? 0 : GARBAGE, size);

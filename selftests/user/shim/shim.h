@@ -34,6 +34,7 @@ extern bool shim_verbose;
  * @readers: how deep in such sections it is
  * @locks: spinlocks held
  * @irqs_off: interrupts disabled
+ * @reclaims: is here to make memory free, and may take from the reserves
  * @atomic: may not sleep for a reason of its own
  */
 struct shim_cpu {
@@ -42,6 +43,7 @@ struct shim_cpu {
 	unsigned int readers;
 	unsigned int locks;
 	bool irqs_off;
+	bool reclaims;
 	bool atomic;
 };
 
@@ -113,6 +115,9 @@ bool shim_fails(void);
 
 /* The word at pa as memory has it, or as it was when last cleaned */
 u64 shim_word(phys_addr_t pa, bool cleaned);
+
+/* Stores that may not have left the CPU yet */
+unsigned int shim_buffered(void);
 
 /* A walker that snoops writes it. */
 void shim_set_word(phys_addr_t pa, u64 word);

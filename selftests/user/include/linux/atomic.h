@@ -21,6 +21,7 @@
 	shim_step();							\
 	__atomic_compare_exchange_n(p, &shim_old_, new, false,		\
 				    SHIM_BOTH, SHIM_LOAD);		\
+	shim_stored(p, sizeof(*(p)));					\
 	shim_old_;							\
 })
 #define cmpxchg_relaxed(p, old, new)	cmpxchg(p, old, new)

@@ -7,6 +7,9 @@
 #ifndef SHIM_COMPILER_H
 #define SHIM_COMPILER_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include <linux/errno.h>
 
 #define likely(x)		__builtin_expect(!!(x), 1)
@@ -33,8 +36,10 @@
 #define __percpu
 #define __read_mostly
 #define __ro_after_init
-#define ____cacheline_aligned
-#define ____cacheline_aligned_in_smp
+#define CONFIG_SMP		1
+#define SMP_CACHE_BYTES		64
+#define ____cacheline_aligned	__aligned(SMP_CACHE_BYTES)
+#define ____cacheline_aligned_in_smp	____cacheline_aligned
 #define __acquires(x)
 #define __releases(x)
 #define __must_hold(x)
@@ -84,21 +89,43 @@ static inline void shim_step(void)
 	__atomic_load_n(&(x), SHIM_LOAD);				\
 })
 
+/*
+ * What a CPU has stored waits in its store buffer, as far as an IOMMU is concerned
+ * for which nothing is cleaned: see shim/dma.c.
+ */
+extern bool shim_buffers;
+void shim_buffer(const volatile void *address, size_t size);
+void shim_drain(void);
+
+static inline void shim_stored(const volatile void *address, size_t size)
+{
+	if (unlikely(shim_buffers))
+		shim_buffer(address, size);
+}
+
+static inline void shim_write_barrier(void)
+{
+	if (unlikely(shim_buffers))
+		shim_drain();
+	shim_step();
+}
+
 #define WRITE_ONCE(x, value)						\
 do {									\
 	shim_step();							\
 	__atomic_store_n(&(x), value, SHIM_STORE);			\
+	shim_stored(&(x), sizeof(x));					\
 } while (0)
 
 #define smp_load_acquire(p)	READ_ONCE(*(p))
 #define smp_store_release(p, v)	WRITE_ONCE(*(p), v)
 #define data_race(x)		(x)
 
-#define mb()			shim_step()
+#define mb()			shim_write_barrier()
 #define rmb()			shim_step()
-#define wmb()			shim_step()
+#define wmb()			shim_write_barrier()
 #define dma_rmb()		shim_step()
-#define dma_wmb()		shim_step()
+#define dma_wmb()		shim_write_barrier()
 #define smp_mb()		shim_step()
 #define smp_rmb()		shim_step()
 #define smp_wmb()		shim_step()

@@ -15,12 +15,14 @@
  * references: taken by the library and not given back
  * ops: not NULL when mappings have to be undone
  * moves: mappings get another address, as by a bounce buffer
+ * coherent: nothing is cleaned for it
  */
 struct device {
 	const char *name;
 	int node;
 	const void *ops;
 	bool moves;
+	bool coherent;
 	atomic_t references;
 };
 

@@ -57,7 +57,7 @@ static inline bool dma_need_unmap(struct device *dev)
 
 static inline bool dev_is_dma_coherent(struct device *dev)
 {
-	return false;
+	return dev->coherent;
 }
 
 /* For code that cleans lines by itself: as far as the walker's point of view */
