@@ -5,6 +5,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -300,6 +301,70 @@ TEST_F(edge, block_over_subtree)
 	EXPECT_EQ(1, iopt_tables(self->fd));
 	EXPECT_TABLES(4, 0);
 	EXPECT_EQ(PA + 12345, iopt_lookup(self->fd, 8 * SZ_1G + 12345));
+}
+
+/* What is mapped stays as it is, and nothing is flushed or comes into limbo */
+static const char *check_refused(int fd, __u64 block, __u64 leaf, __u64 at)
+{
+	const __u64 base = 16 * SZ_1G;
+	struct iopt_counters before, after;
+	struct iopt_scan scan = { .last = ~0ull };
+	__u64 mapped = ~0ull;
+	long live;
+	int ret;
+
+	if (iopt_map(fd, base + at, PA, leaf, 1, RW, NULL))
+		return "there is something already";
+	live = iopt_stat("live");
+	iopt_counters(fd, &before);
+	ret = iopt_map(fd, base, 2 * PA, block, 1, RW, &mapped);
+	iopt_counters(fd, &after);
+	iopt_scan(fd, &scan);
+	if (ret != -EEXIST || mapped)
+		return complain("map: %d, 0x%llx mapped", ret, mapped);
+	if (iopt_lookup(fd, base + at) != PA || scan.leaves != 1 ||
+	    iopt_stat("live") != live)
+		return complain("%llu leaves, lookup 0x%llx, %ld tables more",
+				scan.leaves, iopt_lookup(fd, base + at),
+				iopt_stat("live") - live);
+	if (after.flush_walk != before.flush_walk)
+		return "there was a flush";
+	if (iopt_unmap(fd, base + at, leaf, 1) != leaf)
+		return "what was there cannot be unmapped";
+	/* With nothing in there the block takes the place. */
+	ret = iopt_map(fd, base, 2 * PA, block, 1, RW, NULL);
+	if (ret || iopt_lookup(fd, base + at) != 2 * PA + at)
+		return complain("map over tables with nothing in them: %d", ret);
+	return iopt_unmap(fd, base, block, 1) == block ? NULL :
+							 "the block stays";
+}
+
+/* The first leaf in the table, one in the middle, and the last */
+TEST_F(edge, block_over_leaves)
+{
+	static const struct {
+		__u64 block;
+		__u64 leaf;
+	} pairs[] = { { SZ_2M, SZ_4K }, { SZ_1G, SZ_4K }, { SZ_1G, SZ_2M } };
+	unsigned int i, j;
+
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	for (i = 0; i < ARRAY_SIZE(pairs); i++) {
+		__u64 last = pairs[i].block - pairs[i].leaf;
+		const __u64 places[] = { 0, last / 2 & ~(pairs[i].leaf - 1), last };
+
+		for (j = 0; j < ARRAY_SIZE(places); j++) {
+			const char *bad = check_refused(self->fd, pairs[i].block,
+							pairs[i].leaf, places[j]);
+
+			EXPECT_EQ(NULL, bad)
+				TH_LOG("0x%llx over 0x%llx at 0x%llx: %s",
+				       pairs[i].block, pairs[i].leaf, places[j],
+				       bad);
+			iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+		}
+	}
 }
 
 TEST_F(edge, block_over_table_without_callback)

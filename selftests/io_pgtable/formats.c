@@ -315,7 +315,7 @@ static const char *check_outside(struct table *t, __u64 size)
 	return NULL;
 }
 
-/* A table gives way to a block; part of a block is unmapped as the kernel does */
+/* A table gives way to a block when all is unmapped; part of a block is unmapped as the kernel does */
 static const char *check_tables_and_blocks(struct table *t, __u64 page,
 					   __u64 block)
 {
@@ -324,6 +324,9 @@ static const char *check_tables_and_blocks(struct table *t, __u64 page,
 
 	CHECK(iopt_unmap(t->fd, iova, block, 1) == block);
 	CHECK(!iopt_map(t->fd, iova, page, page, entries, RW, NULL));
+	CHECK(iopt_map(t->fd, iova, block, block, 1, RW, NULL) == -EEXIST);
+	CHECK(iopt_lookup(t->fd, seven) == page + 7 * page);
+	CHECK(iopt_unmap(t->fd, iova, page, entries) == block);
 	CHECK(!iopt_map(t->fd, iova, block, block, 1, RW, NULL));
 	CHECK(iopt_lookup(t->fd, seven) == block + 7 * page);
 	if (!kernel_splits_blocks())

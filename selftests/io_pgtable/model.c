@@ -213,14 +213,6 @@ bool model_is_empty(const struct model *model, __u64 iova, __u64 size)
 	return free_leaves(model, iova, size, 1);
 }
 
-/* There is something, all of it in smaller leaves, and so a table */
-static bool has_smaller(const struct model *model, __u64 iova, __u64 size)
-{
-	size_t i = run_at(model, iova);
-
-	return !model_is_empty(model, iova, size) && model->runs[i].leaf < size;
-}
-
 __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 		__u64 count, __u32 prot)
 {
@@ -230,12 +222,6 @@ __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 		__u64 at = iova + done * size;
 		__u64 nr = free_leaves(model, at, size, count - done);
 
-		/* A table gives way to a block, with all that is in it */
-		if (!nr && has_smaller(model, at, size)) {
-			model_clear(model, at, at + size);
-			model->replaced++;
-			nr = 1;
-		}
 		if (!nr)
 			break;
 		run_add(model, (struct run) {

@@ -29,7 +29,6 @@ struct model {
 	unsigned int entries;	/* of a table: a leaf splits into so many */
 	__u64 page;		/* bytes of the smallest leaf */
 	__u64 top;		/* bytes that an entry of the root stands for */
-	__u64 replaced;		/* blocks put where a table with leaves was */
 };
 
 /* 4 KiB, and a root of one table at most, unless model_shape() says otherwise */
@@ -39,7 +38,10 @@ void model_init(struct model *model, unsigned int ias);
 void model_shape(struct model *model, __u64 page, bool concatenated);
 void model_destroy(struct model *model);
 
-/* Return: the bytes that are mapped; fewer than asked for have met something */
+/*
+ * Return: the bytes that are mapped; fewer than asked for have met something, be it
+ * larger or smaller
+ */
 __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 		__u64 count, __u32 prot);
 

@@ -205,55 +205,11 @@ static struct flight flight_of(const struct call *call, bool maps)
 	};
 }
 
-/*
- * A map that failed over a table may have cut that off already: the table is gone
- * as a whole, or is as it was.
- */
-static void settle_failed_map(struct domain *d, const struct call *call, u64 mapped)
-{
-	u64 at = call->iova + mapped, end = at + call->size;
-	bool smaller = false;
-	size_t i;
-
-	for (i = 0; i < d->model.nr; i++) {
-		const struct run *run = &d->model.runs[i];
-
-		if (run->end <= at || run->start >= end || run->leaf >= call->size)
-			continue;
-		smaller = true;
-		if (d->ops->iova_to_phys(d->ops, d->base + max_t(u64, run->start, at)))
-			return;
-	}
-	if (smaller && mapped < call->size * call->count)
-		model_clear(&d->model, at, end);
-}
-
-/*
- * What is to come of a map, as far as nothing fails. Where nobody can be asked for a
- * flush, tables do not give way to blocks.
- */
-static u64 expect_map(struct domain *d, const struct call *call, u64 count)
-{
-	u64 size = call->size, done = 0;
-	struct model *model = &d->model;
-
-	if (d->cfg.tlb)
-		return model_map(model, call->iova, call->paddr, size, count,
-				 call->prot);
-	for (; count; count--, done += size) {
-		if (!model_is_empty(model, call->iova + done, size))
-			break;
-		model_map(model, call->iova + done, call->paddr + done, size, 1,
-			  call->prot);
-	}
-	return done;
-}
-
+/* What is to come of a map, as far as nothing fails, and that of a failed one */
 static void judge_map(struct domain *d, const struct call *call, int ret, u64 mapped,
-		      unsigned long flushed, bool refused)
+		      bool refused)
 {
-	u64 replaced = d->model.replaced, wanted;
-	u64 count = call->count;
+	u64 count = call->count, wanted;
 
 	if (mapped % call->size || mapped > call->size * count)
 		shim_panic("map has mapped 0x%llx of 0x%llx", mapped,
@@ -266,20 +222,16 @@ static void judge_map(struct domain *d, const struct call *call, int ret, u64 ma
 	/* An empty table that is still there is in the way of a block, too. */
 	if (ret == -EEXIST && !d->cfg.tlb && call->size > page_of(d))
 		count = mapped / call->size;
-	wanted = expect_map(d, call, count);
+	wanted = model_map(&d->model, call->iova, call->paddr, call->size, count,
+			   call->prot);
 	if (mapped != wanted)
 		shim_panic("map 0x%llx size 0x%llx count %llu: %d, 0x%llx; expected 0x%llx",
 			   call->iova, call->size, call->count, ret, mapped, wanted);
-	if (ret == -ENOMEM || ret == -EIO) {
-		settle_failed_map(d, call, mapped);
-		domain_unflushed(d, call->iova, call->iova + call->size * call->count);
+	if (ret == -ENOMEM || ret == -EIO)
 		return;
-	}
 	if (ret != (wanted == call->size * call->count ? 0 : -EEXIST))
 		shim_panic("map 0x%llx size 0x%llx count %llu: %d, and 0x%llx mapped",
 			   call->iova, call->size, call->count, ret, mapped);
-	if (d->model.replaced != replaced && d->flushes == flushed)
-		shim_panic("map 0x%llx over tables without a flush", call->iova);
 }
 
 /* The ends of what has been mapped, as a device sees them now */
@@ -295,7 +247,7 @@ static void walk_ends(struct domain *d, u64 iova, u64 bytes)
 int do_map(struct domain *d, const struct call *call)
 {
 	struct flight flight = flight_of(call, true);
-	unsigned long failed = shim_fail.failed + d->failed, flushed = d->flushes;
+	unsigned long failed = shim_fail.failed + d->failed;
 	size_t mapped = 0;
 	long steps;
 	int ret;
@@ -310,7 +262,7 @@ int do_map(struct domain *d, const struct call *call)
 	leave(steps);
 	flight_end(d, &flight);
 	/* Without callbacks nothing makes a failed flush good but the caller's own. */
-	judge_map(d, call, ret, mapped, flushed,
+	judge_map(d, call, ret, mapped,
 		  failed != shim_fail.failed + d->failed ||
 		  (ret == -EIO && !d->cfg.tlb));
 	walk_ends(d, call->iova, mapped);

@@ -23,6 +23,9 @@
  * E2 Its slot is stamped and cleaned, its table is in limbo, and the slot's
  *    reservation in the table above is given back, all under the lock that those
  *    who unmap a whole table hold, too. So a table is cut off once.
+ * B1 A mapper of a block, where a table is, cuts off tables without reservations, by
+ *    E1 and E2, until it finds its slot empty or a table that is held: a leaf is in
+ *    there, or is about to be.
  * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands over.
  * R1 The reclaimer frees a table a grace period after that, so that those who
  *    have walked to it before E2 may still look at its state and its entries.
@@ -62,10 +65,15 @@ static bool iopt_kill(struct page *page)
 
 /*
  * Cut the table off that @walk, ending one level above it, leads to, and those
- * above it that have nothing else. Called with the detach lock held: E1 and E2.
+ * above it that have nothing else, up to the one that an entry of a table of level
+ * @top leads to. Called with the detach lock held: E1 and E2.
+ *
+ * Return: true when that one has been cut off, too. The entry that led to it still
+ * holds the table where @walk ends now: that reservation is the caller's to
+ * give back.
  */
-static void iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
-			   unsigned long at)
+static bool iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
+			   unsigned long at, int top)
 {
 	const struct lpae_geometry *geo = &iopt->tree.geo;
 	struct iopt_cut cut;
@@ -76,21 +84,86 @@ static void iopt_cut_empty(struct iopt *iopt, struct iopt_walk *walk,
 			iopt_table_page(iopt_table_of(geo, walk->entry));
 
 		if (!iopt_kill(page))
-			return;
+			return false;
 
 		iopt_detach(iopt, walk, 1, &cut);
 		iopt_sync_entry(&iopt->tree, walk->slot);
 		iopt_walk_add_below(iopt, walk, walk->level, -1);
 		iopt_limbo_add(iopt, &cut.tables, 1);
-		iopt_page_release(above, 1);
+		if (walk->level == top)
+			return true;
 
-		if (walk->level == geo->start)
-			return;
+		iopt_page_release(above, 1);
 		walk->level--;
 		walk->slot = &walk->table[walk->level]
 					 [lpae_index(geo, at, walk->level)];
 		walk->entry = READ_ONCE(*walk->slot);
 	}
+	return false;
+}
+
+/*
+ * Have @walk, which ends at an entry that leads to a table, end at one that leads to
+ * a table without entries, there or below. Called with the detach lock held, so
+ * that none of the tables goes. Return: false where there is a leaf on the way, or
+ * one that a mapper is about to write, for which it holds the table.
+ */
+static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
+			    unsigned long *at)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+
+	while (lpae_is_table(walk->entry, walk->level)) {
+		u64 *table = iopt_table_of(geo, walk->entry);
+		int level = walk->level + 1;
+		unsigned int index = 0;
+
+		if (!(iopt_page_word(iopt_table_page(table)) & IOPT_PAGE_ENTRIES))
+			return true;
+		while (index < BIT(geo->bits) - 1 &&
+		       !lpae_is_valid(READ_ONCE(table[index])))
+			index++;
+		*at += (unsigned long)index << lpae_shift(geo, level);
+		walk->table[level] = table;
+		walk->level = level;
+		walk->slot = &table[index];
+		walk->entry = READ_ONCE(*walk->slot);
+	}
+	return false;
+}
+
+/*
+ * iopt_make_way() - a block is to go where a table is
+ * @level: of the table that the block's entry is in
+ *
+ * The block may only take the place of tables that map nothing. One such table is
+ * cut off, and those above it that have nothing else: the walks that follow find
+ * the next, or a leaf. Its slot is stamped, so that the walk which finds that
+ * empty waits for the flush (Arm ARM D8.17.1, break before make).
+ *
+ * The caller is in the RCU read-side section of its walk. Return: -EAGAIN to walk
+ * again, or -EEXIST when something is mapped there, of which nothing has changed.
+ */
+int iopt_make_way(struct iopt *iopt, unsigned long at, int level)
+{
+	unsigned long flags, first = at;
+	struct iopt_walk walk;
+	bool cut = false;
+	int ret = -EAGAIN;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_descend(iopt, at, level, &walk);
+	if (walk.level == level && lpae_is_table(walk.entry, level)) {
+		if (iopt_find_empty(iopt, &walk, &first))
+			cut = iopt_cut_empty(iopt, &walk, first, level);
+		else
+			ret = -EEXIST;
+	}
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+
+	if (cut)
+		iopt_walk_release(iopt, &walk, at, 1);
+	return ret;
 }
 
 static void iopt_evict(struct iopt *iopt, unsigned long key)
@@ -108,7 +181,8 @@ static void iopt_evict(struct iopt *iopt, unsigned long key)
 		/* Whatever is there now, it is not in the list any more. */
 		atomic_long_andnot(IOPT_PAGE_KEPT,
 				   iopt_page_state(iopt_table_page(table)));
-		iopt_cut_empty(iopt, &walk, key);
+		if (iopt_cut_empty(iopt, &walk, key, iopt->tree.geo.start))
+			iopt_page_release(iopt->tree.root, 1);
 	}
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
 }

@@ -236,35 +236,16 @@ static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
 }
 
 /*
- * A block is to go where a table is: cut the table off. The slot is stamped, so
- * that the next walk, which finds it empty, waits for the flush (Arm ARM
- * D8.17.1, break before make). Return: -EAGAIN for that walk, or -EEXIST where
- * nobody could be asked for a flush.
+ * A block is to go where a table is: only if that maps nothing. Return: -EAGAIN to
+ * walk again, or -EEXIST, also where the driver could not be asked for the flush.
  */
-static int iopt_map_replace(struct iopt_map *map, const struct iopt_walk *walk)
+static int iopt_map_replace(struct iopt_map *map)
 {
-	struct iopt *iopt = map->iopt;
-	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	struct iopt_cut cut compat_uninitialized;
-	unsigned long flags;
-	unsigned int nr;
+	const struct iommu_flush_ops *tlb = map->iopt->iop.cfg.tlb;
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
-
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	nr = iopt_detach(iopt, walk, 1, &cut);
-	if (nr) {
-		iopt_walk_add_below(iopt, walk, walk->level, -(long)cut.count);
-		iopt_sync_entry(&iopt->tree, walk->slot);
-		iopt_limbo_add(iopt, &cut.tables, cut.count);
-	}
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
-
-	/* The entry that led there held the table above in place. */
-	if (nr)
-		iopt_walk_release(iopt, walk, map->at, 1);
-	return -EAGAIN;
+	return iopt_make_way(map->iopt, map->at, map->level);
 }
 
 /*
@@ -324,7 +305,7 @@ static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
 	plan->stamped = 0;
 	if (walk->level == map->level) {
 		if (lpae_is_table(walk->entry, walk->level))
-			return iopt_map_replace(map, walk);
+			return iopt_map_replace(map);
 		plan->nr = iopt_map_room(map, walk->slot, &plan->stamped);
 	} else if (lpae_is_valid(walk->entry)) {
 		return -EEXIST;

@@ -253,6 +253,7 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 		     size_t size);
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen);
 bool iopt_flush_stale(struct iopt *iopt);
+int iopt_make_way(struct iopt *iopt, unsigned long at, int level);
 void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,
 		     int level);
 
