@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of tables, case by case: when its stores leave the CPU.
+ * The memory of tables, case by case: when its stores leave the CPU, and what
+ * becomes of pages that the IOMMU does not reach.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/kernel.h>
 #include <linux/sizes.h>
 
-#include "options.h"
+#include "pgtable.h"
 #include "shim.h"
 #include "world.h"
 
@@ -43,6 +44,9 @@ static void end(void)
 {
 	world_end();
 	d = NULL;
+	shim_reach = 0;
+	shim_reach_moves = false;
+	shim_reach_is_told = false;
 }
 
 /* --- barriers ---------------------------------------------------------------------- */
@@ -78,6 +82,99 @@ static void stores_leave_before_the_end(const struct shape *shape)
 	domain_unflushed(d, 0, table.size);
 }
 
+/* --- pages that the IOMMU does not reach -------------------------------------------- */
+
+/* Of the last chunk of a page table */
+#define SPARES		15
+
+/* Enough tables for chunks to be asked for, and not too many leaves to look at */
+#define SPREAD		40
+
+/*
+ * A page in each of so many tables, fewer where a table has several pages. Return: what
+ * the last map said.
+ */
+static int map_spread(unsigned int nr)
+{
+	u64 span = domain_leaf_size(d, 1);
+	struct call call = call_at(0, 0, 1);
+	int ret = 0;
+
+	nr = max(nr >> iopt_from_ops(d->ops)->tree.table_order, 1u);
+	for (; nr && !ret && call.iova < domain_space(d); nr--) {
+		ret = do_map(d, &call);
+		/* With one level there is the root alone. */
+		call.iova += span ? span : domain_space(d);
+	}
+	return ret;
+}
+
+/* What the page allocator has not got back is a table, or a spare of a chunk. */
+static void expect_few_spares(void)
+{
+	const struct iopt_tree *tree = &iopt_from_ops(d->ops)->tree;
+	long tables = shim_stat("live");
+	long pages = ((tables - 1) << tree->table_order) + (1l << tree->root_order);
+
+	if (shim_pages > pages + SPARES)
+		shim_panic("%ld pages for %ld tables", shim_pages, tables);
+}
+
+/*
+ * Only the lowest zone is within reach, as the DMA API finds out, or as the DMA mask
+ * tells: then it need not be asked for a page beyond. The root is one such table.
+ */
+static void another_page_is_tried(const struct shape *shape)
+{
+	unsigned int how;
+
+	if (shape->flags & SHAPE_COHERENT)
+		return;
+	for (how = 0; how < 3; how++) {
+		end();
+		shim_reach = shim_low_end();
+		shim_reach_moves = how == 0;
+		shim_reach_is_told = how == 2;
+		begin(shape);
+		if (!d)
+			shim_panic("no page table: %s", shim_message);
+		if (map_spread(SPREAD))
+			shim_panic("a table within reach is not found");
+		world_look();
+		expect_few_spares();
+	}
+}
+
+/* Nothing is within reach: a map fails, after a few tries, and keeps none of them. */
+static void tries_come_to_an_end(const struct shape *shape)
+{
+	struct call call = call_at(domain_space(d) / 2, 0, 1);
+	unsigned long calls;
+	size_t mapped = 0;
+	long pages;
+	int ret;
+
+	if (shape->flags & SHAPE_COHERENT || !domain_leaf_size(d, 1))
+		return;
+	map_spread(1);
+	shim_reach = 1;
+	shim_fail.calls = 0;
+	pages = shim_pages;
+	ret = d->ops->map_pages(d->ops, d->base + call.iova, call.paddr, call.size, 1,
+				call.prot, call.gfp, &mapped);
+	calls = shim_fail.calls;
+	if (ret != -ENOMEM || mapped)
+		shim_panic("a map without a table within reach: %d", ret);
+	if (calls > 8)
+		shim_panic("%lu allocations and mappings for a table that cannot be had",
+			   calls);
+	if (shim_pages != pages)
+		shim_panic("%ld pages are kept that are of no use", shim_pages - pages);
+	/* What is within reach again is found. */
+	shim_reach = 0;
+	do_map(d, &call);
+}
+
 /* --- all of it ---------------------------------------------------------------------- */
 
 static const struct {
@@ -85,6 +182,8 @@ static const struct {
 	void (*run)(const struct shape *shape);
 } cases[] = {
 	{ "stores leave before the end", stores_leave_before_the_end },
+	{ "another page is tried", another_page_is_tried },
+	{ "tries come to an end", tries_come_to_an_end },
 };
 
 int main(int argc, char **argv)

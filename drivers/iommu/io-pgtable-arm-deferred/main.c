@@ -27,6 +27,7 @@ static void iopt_init_tree(struct iopt_tree *tree,
 	tree->unmaps = !tree->coherent && compat_dma_needs_unmap(tree->dev);
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
+	iopt_table_init_reach(tree);
 	spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->limbo);
 	tree->limbo_gen = 1;
@@ -35,16 +36,21 @@ static void iopt_init_tree(struct iopt_tree *tree,
 
 static bool iopt_alloc_root(struct iopt *iopt)
 {
-	u64 *root = iopt_table_alloc_root(&iopt->tree, GFP_KERNEL | __GFP_ZERO);
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
+	u64 *root;
+	int ret;
 
-	if (!root)
-		return false;
-	if (iopt_table_publishable(&iopt->tree, root)) {
-		iopt_table_free_unpublished(&iopt->tree, root);
-		return false;
-	}
-	iopt->root = root;
-	return true;
+	do {
+		root = iopt_table_alloc_root(&iopt->tree, gfp);
+		if (!root)
+			return false;
+		ret = iopt_table_publishable(&iopt->tree, root);
+		if (!ret) {
+			iopt->root = root;
+			return true;
+		}
+	} while (iopt_table_reject(&iopt->tree, root, ret, &gfp));
+	return false;
 }
 
 static void iopt_init_ops(struct io_pgtable_ops *ops)

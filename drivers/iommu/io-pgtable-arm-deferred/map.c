@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 
 #include <compat/io-pgtable.h>
+#include "pages.h"
 #include "pgtable.h"
 #include "reclaim.h"
 
@@ -161,20 +162,12 @@ static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
 	return iopt_table_alloc(tree, level, gfp);
 }
 
-/* The table of @level on the way to the run, with the one below in it */
-static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
-			   unsigned int nr)
+/* What the table of @level on the way to the run has in it */
+static void iopt_build_fill(struct iopt_map *map, u64 *table, int level,
+			    u64 *child, unsigned int nr)
 {
 	struct iopt *iopt = map->iopt;
-	const struct lpae_geometry *geo = &iopt->tree.geo;
-	unsigned int index = lpae_index(geo, map->at, level);
-	u64 *table;
-
-	/* A table that is filled from end to end needs no zeroes before. */
-	table = iopt_map_alloc(map, level,
-			       map->gfp | (nr < BIT(geo->bits) ? __GFP_ZERO : 0));
-	if (!table)
-		return NULL;
+	unsigned int index = lpae_index(&iopt->tree.geo, map->at, level);
 
 	if (child)
 		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
@@ -182,12 +175,30 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 		iopt_map_fill(map, &table[index], nr);
 	iopt_page_init(iopt_table_page(table), level, child ? 1 : nr,
 		       map->level - level);
+}
 
-	if (iopt_table_publishable(&iopt->tree, table)) {
-		iopt_table_free_unpublished(&iopt->tree, table);
-		return NULL;
-	}
-	return table;
+/* The table of @level on the way to the run, with the one below in it */
+static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
+			   unsigned int nr)
+{
+	struct iopt_tree *tree = &map->iopt->tree;
+	gfp_t gfp = map->gfp;
+	u64 *table;
+	int ret;
+
+	/* A table that is filled from end to end needs no zeroes before. */
+	if (nr < BIT(tree->geo.bits))
+		gfp |= __GFP_ZERO;
+	do {
+		table = iopt_map_alloc(map, level, gfp);
+		if (!table)
+			return NULL;
+		iopt_build_fill(map, table, level, child, nr);
+		ret = iopt_table_publishable(tree, table);
+		if (!ret)
+			return table;
+	} while (iopt_table_reject(tree, table, ret, &gfp));
+	return NULL;
 }
 
 static int iopt_build_all(struct iopt_map *map, const struct iopt_walk *walk,
@@ -430,7 +441,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	map.attrs = iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
 		    lpae_leaf_type(map.level);
 	map.pgsize = pgsize;
-	map.gfp = gfp;
+	map.gfp = gfp & ~IOPT_GFP_DROPPED;
 	map.left = pgcount;
 	map.done = 0;
 	map.made = false;

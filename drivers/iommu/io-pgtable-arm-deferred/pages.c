@@ -25,6 +25,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/bitfield.h>
+#include <linux/dma-mapping.h>
 #include <linux/llist.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
@@ -63,14 +64,6 @@
 #define IOPT_SPARE_CLOSED	BIT(6)	/* the tree takes none any more */
 
 /*
- * Bits of a caller's gfp that make no sense for a page that the kernel writes
- * to through its linear map and that the IOMMU's own DMA mask, not the
- * caller's, has to reach.
- */
-#define IOPT_GFP_DROPPED	(__GFP_DMA | __GFP_DMA32 | __GFP_HIGHMEM | \
-				 __GFP_COMP)
-
-/*
  * All but one page of a chunk are not needed yet: nothing is reclaimed or
  * compacted for them, nobody woken to do so, and no reserve touched. If there
  * is no chunk a single page is asked for, as the caller said.
@@ -92,13 +85,17 @@ static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
  *
  * The page allocator promises nothing about the word of a page that it hands out:
  * that of the first page is cleared here, for it says whose the page is.
+ *
+ * @gfp says which zone the page is to come from if others have been tried.
  */
 struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 			    gfp_t gfp)
 {
-	struct page *page = alloc_pages_node(dev_to_node(tree->dev),
-					     gfp & ~IOPT_GFP_DROPPED, order);
+	struct page *page;
 
+	if (!(gfp & IOPT_GFP_ZONES))
+		gfp |= READ_ONCE(tree->zone);
+	page = alloc_pages_node(dev_to_node(tree->dev), gfp, order);
 	if (page) {
 		set_page_private(page, 0);
 		compat_account_tables(page, BIT(order));
@@ -171,6 +168,44 @@ static struct page *iopt_spare_take(struct iopt_tree *tree)
 	return virt_to_page((void *)(spare & PAGE_MASK));
 }
 
+/* Each page of it, so that it is not found out when one of them becomes a table */
+static bool iopt_chunk_is_reachable(struct iopt_tree *tree, struct page *first)
+{
+	const size_t size = PAGE_SIZE << IOPT_CHUNK_ORDER;
+	phys_addr_t pa = page_to_phys(first);
+	dma_addr_t dma;
+
+	if (pa + size - 1 > tree->reach)
+		return false;
+	if (tree->coherent)
+		return true;
+	dma = dma_map_single_attrs(tree->dev, page_address(first), size,
+				   DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	if (dma_mapping_error(tree->dev, dma))
+		return false;
+	dma_unmap_single_attrs(tree->dev, dma, size, DMA_TO_DEVICE,
+			       DMA_ATTR_SKIP_CPU_SYNC);
+	return dma == pa;
+}
+
+/* Neighbours that the IOMMU can reach, or NULL */
+static struct page *iopt_chunk_alloc(struct iopt_tree *tree, gfp_t gfp)
+{
+	struct page *first;
+
+	first = iopt_pages_get(tree, IOPT_CHUNK_ORDER,
+			       (gfp & ~IOPT_GFP_CHUNK_DROPPED) | IOPT_GFP_CHUNK);
+	if (!first)
+		return NULL;
+	set_page_private(first, IOPT_PAGE_CHUNK |
+			 (IOPT_CHUNK_PAGES - 1) * IOPT_PAGE_LEFT_ONE);
+	if (iopt_chunk_is_reachable(tree, first))
+		return first;
+
+	iopt_pages_give(tree, &first, 1);
+	return NULL;
+}
+
 /* The first page of a chunk; its others become the spares of the tree. */
 static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp)
 {
@@ -183,17 +218,14 @@ static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp)
 	    iopt_page_below(tree->root) < IOPT_CHUNK_TREE)
 		return NULL;
 
-	first = iopt_pages_get(tree, IOPT_CHUNK_ORDER,
-			       (gfp & ~IOPT_GFP_CHUNK_DROPPED) | IOPT_GFP_CHUNK);
+	first = iopt_chunk_alloc(tree, gfp);
 	if (!first) {
 		WRITE_ONCE(tree->pause, IOPT_CHUNK_PAUSE);
 		return NULL;
 	}
 
-	for (i = 0; i < IOPT_CHUNK_PAGES; i++)
+	for (i = 1; i < IOPT_CHUNK_PAGES; i++)
 		set_page_private(first + i, IOPT_PAGE_CHUNK);
-	set_page_private(first, IOPT_PAGE_CHUNK |
-			 (IOPT_CHUNK_PAGES - 1) * IOPT_PAGE_LEFT_ONE);
 	spare = (unsigned long)page_address(first + 1) | (IOPT_CHUNK_PAGES - 1);
 	/* The release orders the zeroes and the words before the taking. */
 	if (atomic_long_try_cmpxchg_release(&tree->spare, &none, spare))
@@ -232,9 +264,15 @@ static struct page *iopt_returned_take(struct iopt_tree *tree)
 	return virt_to_page(node);
 }
 
-/* iopt_pages_alloc() - memory for a table that is not the root */
+/*
+ * iopt_pages_alloc() - memory for a table that is not the root
+ *
+ * With a zone in @gfp it is another page than those at hand.
+ */
 struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 {
+	if (unlikely(gfp & IOPT_GFP_ZONES))
+		return iopt_pages_get(tree, tree->table_order, gfp);
 	return iopt_returned_take(tree) ?: iopt_spare_take(tree) ?:
 	       iopt_chunk_get(tree, gfp) ?: iopt_single_get(tree, gfp);
 }
@@ -248,6 +286,21 @@ struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 void iopt_pages_return(struct iopt_tree *tree, struct page *page)
 {
 	llist_add(page_address(page), &tree->returned);
+}
+
+/*
+ * iopt_pages_reject() - the IOMMU does not reach a table that no other caller has seen
+ *
+ * It goes back to the page allocator, so that no map meets it again. One of a
+ * chunk does not: that has been found to be within reach as a whole, and something
+ * else has failed.
+ */
+void iopt_pages_reject(struct iopt_tree *tree, struct page *page)
+{
+	if (iopt_page_word(page) & IOPT_PAGE_CHUNK)
+		iopt_pages_return(tree, page);
+	else
+		iopt_pages_give(tree, &page, 1);
 }
 
 static unsigned int iopt_chunk_left(struct page *first)

@@ -17,9 +17,18 @@ struct page;
 /* Pages that the library has from the page allocator, spares included */
 extern atomic_long_t iopt_pages;
 
+/*
+ * Bits of a caller's gfp that make no sense for a page that the kernel writes
+ * to through its linear map and that the IOMMU's own DMA mask, not the
+ * caller's, has to reach.
+ */
+#define IOPT_GFP_ZONES		(__GFP_DMA | __GFP_DMA32)
+#define IOPT_GFP_DROPPED	(IOPT_GFP_ZONES | __GFP_HIGHMEM | __GFP_COMP)
+
 struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 			    gfp_t gfp);
 struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp);
+void iopt_pages_reject(struct iopt_tree *tree, struct page *page);
 void iopt_pages_return(struct iopt_tree *tree, struct page *page);
 void iopt_pages_close(struct iopt_tree *tree);
 

@@ -6,6 +6,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <linux/limits.h>
+
 #include "pages.h"
 #include "reclaim.h"
 #include "table.h"
@@ -38,57 +40,110 @@ u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
 	return iopt_table_begin(tree->root, tree->geo.start);
 }
 
+/* What is below @reach as a whole, as far as the kernel has a zone for it */
+static gfp_t iopt_zone_within(phys_addr_t reach)
+{
+	if (reach < DMA_BIT_MASK(32))
+		return __GFP_DMA;
+	return reach == DMA_BIT_MASK(32) ? __GFP_DMA32 : 0;
+}
+
+/* The next lower zone, 0 when there is none */
+static gfp_t iopt_zone_below(gfp_t zone)
+{
+	if (zone & __GFP_DMA)
+		return 0;
+	return zone & __GFP_DMA32 ? __GFP_DMA : __GFP_DMA32;
+}
+
+/*
+ * iopt_table_init_reach() - where tables may be
+ *
+ * The DMA mask of an IOMMU that snoops is not asked: its tables are not mapped for
+ * DMA, and drivers leave the mask at 32 bits.
+ */
+void iopt_table_init_reach(struct iopt_tree *tree)
+{
+	u64 reach = min_not_zero(dma_get_mask(tree->dev),
+				 tree->dev->bus_dma_limit);
+
+	if (tree->coherent)
+		reach = U64_MAX;
+	/* What is above 48 bits only the largest granule has room for. */
+	if (tree->geo.page_shift < LPAE_SHIFT_64K)
+		reach = min(reach, DMA_BIT_MASK(LPAE_BITS));
+	tree->reach = reach;
+	tree->zone = iopt_zone_within(reach);
+}
+
 /*
  * iopt_table_publishable() - clean a filled table so that a walker may find it
  *
  * dma_map_single() does the cleaning: all of the page, once. The walker is
  * given physical addresses, so a mapping that is not one-to-one (a bounce
- * buffer, say) is an error.
+ * buffer, say) is none.
  *
- * Return: 0, or -ENOMEM when the IOMMU cannot reach the page.
+ * Return: 0, -EFAULT when the page is not where the IOMMU could find it, or
+ * -ENOMEM when it was not mapped for another reason, maybe for the moment.
  */
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 {
 	size_t size = iopt_table_bytes(tree,
 				       iopt_page_level(iopt_table_page(table)));
 	phys_addr_t pa = virt_to_phys(table);
-	dma_addr_t dma;
+	dma_addr_t dma = pa;
 
-	/* Memory above 48 bits is out of reach of all granules but the largest. */
-	if (unlikely(pa >> LPAE_BITS && tree->geo.page_shift < LPAE_SHIFT_64K)) {
-		dev_err_once(tree->dev,
-			     "tables with this granule must be below 48 bits: check the IOMMU's DMA mask\n");
-		return -ENOMEM;
-	}
-
+	if (unlikely(pa + size - 1 > tree->reach))
+		return -EFAULT;
 	if (!tree->coherent) {
 		dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
 		if (dma_mapping_error(tree->dev, dma))
 			return -ENOMEM;
 	}
-	if (tree->coherent || dma == pa) {
-		/*
-		 * The entries in it before the entry that leads to it: where the
-		 * IOMMU is coherent, mapping has cleaned nothing.
-		 */
-		dma_wmb();
-		return 0;
+	if (unlikely(dma != pa)) {
+		dma_unmap_single(tree->dev, dma, size, DMA_TO_DEVICE);
+		return -EFAULT;
 	}
-
-	dma_unmap_single(tree->dev, dma, size, DMA_TO_DEVICE);
-	dev_err_once(tree->dev,
-		     "tables must be reached at their physical address: check the IOMMU's dma-ranges and DMA mask\n");
-	return -ENOMEM;
+	/*
+	 * The entries in it before the entry that leads to it: where the IOMMU is
+	 * coherent, mapping has cleaned nothing.
+	 */
+	dma_wmb();
+	return 0;
 }
 
-/* A table that no walker has ever seen, and that is not mapped for DMA */
-void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
+/*
+ * iopt_table_reject() - a table could not be made publishable
+ * @why: what iopt_table_publishable() said
+ * @gfp: how the table was allocated; on return how to allocate another
+ *
+ * There are two more zones at most, and each is tried once. Return: false when
+ * there is none left.
+ */
+bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp)
 {
 	struct page *page = iopt_table_page(table);
+	gfp_t zone = *gfp & IOPT_GFP_ZONES ?: READ_ONCE(tree->zone);
 
 	reclaim_note_live(-1);
-	if (page == tree->root)
-		iopt_pages_free(tree, &page, 1);
-	else
-		iopt_pages_return(tree, page);
+	iopt_pages_reject(tree, page);
+
+	zone = iopt_zone_below(zone);
+	if (!zone) {
+		dev_err_once(tree->dev,
+			     "tables must be reached at their physical address: check the IOMMU's dma-ranges and DMA mask\n");
+		return false;
+	}
+	/* Those that come after need not find that out. */
+	if (why == -EFAULT)
+		WRITE_ONCE(tree->zone, zone);
+	*gfp = (*gfp & ~IOPT_GFP_ZONES) | zone;
+	return true;
+}
+
+/* A table that no walker has ever seen, and that is not mapped for DMA; no root */
+void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
+{
+	reclaim_note_live(-1);
+	iopt_pages_return(tree, iopt_table_page(table));
 }

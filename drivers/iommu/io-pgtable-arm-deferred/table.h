@@ -152,7 +152,9 @@ static inline unsigned int iopt_table_order(const struct iopt_tree *tree,
 
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);
 u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
+void iopt_table_init_reach(struct iopt_tree *tree);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
+bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp);
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
 
 /* Undo iopt_table_publishable(). The walker has written nothing to look at. */

@@ -63,11 +63,13 @@ enum iopt_tree_state {
  * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
  * @root_order: log2 of the pages of the root
  * @table_order: log2 of the pages of each other table
+ * @reach: the last address at which the walker finds a table
  * @root: page of the root, the first of them
  * @closed: the root has been handed over; the last table takes the tree along
  * @spare: pages that are no tables yet, see pages.c
  * @returned: pages that were to be tables, and were not needed
  * @pause: how many tables to make before a chunk is asked for again
+ * @zone: what to ask the page allocator for, so that tables are within @reach
  * @flushed_gen: limbos up to this one have been flushed
  * @detach_lock: held to cut tables off a live tree; guards @flushed_gen and the
  *		 next three. Not raw: the DMA API, which cleans their slots under
@@ -110,12 +112,14 @@ struct iopt_tree {
 	bool unmaps;
 	u8 root_order;
 	u8 table_order;
+	phys_addr_t reach;
 	struct page *root;
 	bool closed;
 
 	atomic_long_t spare ____cacheline_aligned_in_smp;
 	struct llist_head returned;
 	unsigned int pause;
+	gfp_t zone;
 	unsigned long flushed_gen;
 
 	/* Guards what is above and the next three */

@@ -190,6 +190,22 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 	return nr;
 }
 
+/* What @block maps, in a table of @level, but for the entries [skip, skip + nr) */
+static void iopt_split_fill(struct iopt *iopt, u64 *table, u64 block, int level,
+			    unsigned int skip, unsigned int nr)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	size_t size = lpae_leaf_size(geo, level);
+	u64 attrs = (lpae_attributes(block) & ~LPAE_TYPE) | lpae_leaf_type(level);
+	phys_addr_t pa = lpae_address(geo, block);
+	unsigned int after = skip + nr;
+
+	lpae_fill(geo, table, skip, attrs, pa, size);
+	lpae_fill(geo, &table[after], BIT(geo->bits) - after, attrs,
+		  pa + after * size, size);
+	iopt_page_init(iopt_table_page(table), level, BIT(geo->bits) - nr, 0);
+}
+
 /*
  * Put a table in the place of @block that maps the same, but for the entries
  * [skip, skip + nr). Old and new agree wherever both are valid, so the block may
@@ -200,27 +216,20 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 			     unsigned int skip, unsigned int nr)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
-	size_t size = lpae_leaf_size(geo, level);
-	u64 *table = iopt_table_alloc(&iopt->tree, level,
-				      GFP_ATOMIC | __GFP_ZERO);
-	u64 attrs = (lpae_attributes(block) & ~LPAE_TYPE) | lpae_leaf_type(level);
-	phys_addr_t pa = lpae_address(geo, block);
-	unsigned int after = skip + nr;
+	gfp_t gfp = GFP_ATOMIC | __GFP_ZERO;
+	u64 *table;
+	int ret;
 
-	if (!table)
-		return NULL;
-
-	lpae_fill(geo, table, skip, attrs, pa, size);
-	lpae_fill(geo, &table[after], BIT(geo->bits) - after, attrs,
-		  pa + after * size, size);
-	iopt_page_init(iopt_table_page(table), level, BIT(geo->bits) - nr, 0);
-
-	if (iopt_table_publishable(&iopt->tree, table)) {
-		iopt_table_free_unpublished(&iopt->tree, table);
-		return NULL;
-	}
-	return table;
+	do {
+		table = iopt_table_alloc(&iopt->tree, level, gfp);
+		if (!table)
+			return NULL;
+		iopt_split_fill(iopt, table, block, level, skip, nr);
+		ret = iopt_table_publishable(&iopt->tree, table);
+		if (!ret)
+			return table;
+	} while (iopt_table_reject(&iopt->tree, table, ret, &gfp));
+	return NULL;
 }
 
 /* All of the block in leaves that are smaller: nothing of it stays. */

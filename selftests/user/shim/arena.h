@@ -14,6 +14,9 @@
 #define ARENA_SIZE		((size_t)ARENA_FRAMES << PAGE_SHIFT)
 #define ARENA_ORDERS		11
 
+/* Those of the lowest zone, which are taken only where it is asked for */
+#define ARENA_LOW		1024
+
 /*
  * struct frame - what the shim knows of a page; struct page is the library's
  * @head: it is the first of its block

@@ -156,6 +156,22 @@ static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool ma
 /* Where a mapping goes that is not one-to-one: to no memory at all */
 #define MOVED		BIT_ULL(40)
 
+bool shim_reach_moves, shim_reach_is_told;
+
+u64 dma_get_mask(struct device *dev)
+{
+	return shim_reach && shim_reach_is_told ? shim_reach - 1 : DMA_BIT_MASK(64);
+}
+
+static bool is_beyond_reach(phys_addr_t pa, size_t size)
+{
+	if (!shim_reach || pa + size <= shim_reach)
+		return false;
+	if (shim_reach_is_told)
+		shim_panic("0x%llx is mapped for DMA, beyond the mask", pa);
+	return true;
+}
+
 dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 				enum dma_data_direction dir, unsigned long attrs)
 {
@@ -166,6 +182,8 @@ dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 		return DMA_MAPPING_ERROR;
 	if (!shim_is_allocated(pa, size))
 		shim_panic("0x%llx is mapped for DMA and not allocated", pa);
+	if (is_beyond_reach(pa, size))
+		return shim_reach_moves ? pa ^ MOVED : DMA_MAPPING_ERROR;
 	if (dev->moves)
 		return pa ^ MOVED;
 	mark_mapped(dev, pa, size, true);
@@ -179,7 +197,7 @@ dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 void dma_unmap_single_attrs(struct device *dev, dma_addr_t dma, size_t size,
 			    enum dma_data_direction dir, unsigned long attrs)
 {
-	if (dev->moves)
+	if (dev->moves || (shim_reach && dma & MOVED))
 		return;
 	if (!shim_is_allocated(dma, size))
 		shim_panic("0x%llx is unmapped for DMA and not allocated", dma);

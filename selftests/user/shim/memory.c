@@ -32,19 +32,26 @@ static struct page pages[ARENA_FRAMES];
 phys_addr_t shim_phys_base = 0x48000000;
 
 static pthread_mutex_t memory_mutex = PTHREAD_MUTEX_INITIALIZER;
-static unsigned int next_frame = 1;
 
-/* Freed blocks of an order, in the order in which they were freed */
+/* The lowest, which DMA and DMA32 are both, and all others */
+enum zone { LOW, NORMAL, ZONES };
+
+/* Freed blocks of a zone and an order, in the order in which they were freed */
 static struct fifo {
 	unsigned int frame[ARENA_FRAMES];
 	unsigned int first;
 	unsigned int nr;
-} fifos[ARENA_ORDERS];
+} fifos[ZONES][ARENA_ORDERS];
+
+/* Where a zone has frames that were never taken, and where it ends */
+static unsigned int next_frame[ZONES] = { 1, ARENA_LOW + 1 };
+static const unsigned int end_frame[ZONES] = { ARENA_LOW, ARENA_FRAMES };
 
 long shim_pages, shim_objects;
 unsigned int shim_group;
 void (*shim_on_free)(phys_addr_t pa, size_t size);
 struct shim_fail shim_fail = { .after = LONG_MAX };
+phys_addr_t shim_reach;
 
 static long charged[SHIM_GROUPS];
 static long node_stats[SHIM_NODES][SHIM_NODE_STATS];
@@ -106,9 +113,14 @@ static void check_gfp(gfp_t gfp, const char *what)
 
 /* --- pages ------------------------------------------------------------------- */
 
-static bool fifo_take(unsigned int order, unsigned int *frame)
+static enum zone zone_of(unsigned int frame)
 {
-	struct fifo *fifo = &fifos[order];
+	return frame < ARENA_LOW ? LOW : NORMAL;
+}
+
+static bool fifo_take(enum zone zone, unsigned int order, unsigned int *frame)
+{
+	struct fifo *fifo = &fifos[zone][order];
 
 	if (!fifo->nr)
 		return false;
@@ -120,17 +132,17 @@ static bool fifo_take(unsigned int order, unsigned int *frame)
 
 static void fifo_put(unsigned int order, unsigned int frame)
 {
-	struct fifo *fifo = &fifos[order];
+	struct fifo *fifo = &fifos[zone_of(frame)][order];
 
 	fifo->frame[(fifo->first + fifo->nr++) % ARENA_FRAMES] = frame;
 }
 
 /* The first part of a larger block; the others are blocks of their own now. */
-static bool fifo_split(unsigned int order, unsigned int *frame)
+static bool fifo_split(enum zone zone, unsigned int order, unsigned int *frame)
 {
 	unsigned int larger = order + 1, i;
 
-	while (larger < ARENA_ORDERS && !fifo_take(larger, frame))
+	while (larger < ARENA_ORDERS && !fifo_take(zone, larger, frame))
 		larger++;
 	if (larger >= ARENA_ORDERS)
 		return false;
@@ -140,16 +152,16 @@ static bool fifo_split(unsigned int order, unsigned int *frame)
 }
 
 /* Beyond each block is a page that is nobody's. */
-static bool find_frame(unsigned int order, unsigned int *frame)
+static bool find_frame(enum zone zone, unsigned int order, unsigned int *frame)
 {
-	unsigned int nr = 1u << order, at = ALIGN(next_frame, nr);
+	unsigned int nr = 1u << order, at = ALIGN(next_frame[zone], nr);
 
-	if (fifos[order].nr <= QUARANTINE && at + nr < ARENA_FRAMES) {
+	if (fifos[zone][order].nr <= QUARANTINE && at + nr < end_frame[zone]) {
 		*frame = at;
-		next_frame = at + nr + 1;
+		next_frame[zone] = at + nr + 1;
 		return true;
 	}
-	return fifo_take(order, frame) || fifo_split(order, frame);
+	return fifo_take(zone, order, frame) || fifo_split(zone, order, frame);
 }
 
 static void fill_block(unsigned int frame, unsigned int order, gfp_t gfp)
@@ -186,9 +198,11 @@ static void init_frames(unsigned int frame, unsigned int order, int nid, gfp_t g
 
 struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 {
+	enum zone zone = gfp & (__GFP_DMA | __GFP_DMA32) ? LOW : NORMAL;
 	unsigned int frame;
 
-	if (gfp & (__GFP_HIGHMEM | __GFP_DMA | __GFP_DMA32))
+	if (gfp & __GFP_HIGHMEM || (zone == LOW && !shim_reach && !shim_fail.every &&
+				    shim_fail.after == LONG_MAX && !shim_fail.failed))
 		shim_panic("a page from a zone that is not for tables: gfp 0x%x", gfp);
 	if (order >= ARENA_ORDERS)
 		shim_panic("a block of order %u", order);
@@ -199,7 +213,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 		return NULL;
 
 	quiet_lock(&memory_mutex);
-	if (!find_frame(order, &frame)) {
+	if (!find_frame(zone, order, &frame)) {
 		/* Free pages do not grow together again; one there has to be. */
 		if (!order)
 			shim_panic("the arena is full: %ld pages", shim_pages);
@@ -334,6 +348,11 @@ void *page_address(const struct page *page)
 int page_to_nid(const struct page *page)
 {
 	return frames[page - pages].node;
+}
+
+phys_addr_t shim_low_end(void)
+{
+	return shim_phys_base + PFN_PHYS(ARENA_LOW);
 }
 
 unsigned long totalram_pages(void)

@@ -76,6 +76,17 @@ extern phys_addr_t shim_phys_base;
 
 void shim_memory_init(void);
 
+/*
+ * Addresses from here on no IOMMU reaches, 0 for none such. Mapping a page there for
+ * DMA fails, or gives another address. Does the DMA mask tell?
+ */
+extern phys_addr_t shim_reach;
+extern bool shim_reach_moves;
+extern bool shim_reach_is_told;
+
+/* Where the lowest zone ends, which is taken only where it is asked for */
+phys_addr_t shim_low_end(void);
+
 /* Table pages and objects that are allocated */
 extern long shim_pages;
 extern long shim_objects;

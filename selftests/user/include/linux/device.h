@@ -23,6 +23,7 @@ struct device {
 	const void *ops;
 	bool moves;
 	bool coherent;
+	u64 bus_dma_limit;
 	atomic_t references;
 };
 

@@ -29,6 +29,8 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t dma, size_t size,
 void dma_sync_single_for_cpu(struct device *dev, dma_addr_t dma, size_t size,
 			     enum dma_data_direction dir);
 
+u64 dma_get_mask(struct device *dev);
+
 #define dma_map_single(dev, address, size, dir)				\
 	dma_map_single_attrs(dev, address, size, dir, 0)
 #define dma_unmap_single(dev, dma, size, dir)				\

@@ -35,6 +35,13 @@
 #define max(a, b)		SHIM_PICK(typeof((a) + (b)), a, >, b)
 #define min_t(type, a, b)	SHIM_PICK(type, a, <, b)
 #define max_t(type, a, b)	SHIM_PICK(type, a, >, b)
+#define min_not_zero(a, b)						\
+({									\
+	typeof(a) shim_x_ = (a);					\
+	typeof(b) shim_y_ = (b);					\
+									\
+	!shim_x_ ? shim_y_ : !shim_y_ ? shim_x_ : min(shim_x_, shim_y_);	\
+})
 #define min3(a, b, c)		min(min(a, b), c)
 #define max3(a, b, c)		max(max(a, b), c)
 #define clamp(x, low, high)	min(max(x, low), high)
