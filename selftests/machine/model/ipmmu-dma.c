@@ -15,6 +15,7 @@
 #include "sysemu/dma.h"
 
 #include "ipmmu-qemu.h"
+#include "ipmmu-patrol.h"
 
 #define DMA_BAR_SIZE		0x20000
 #define DMA_CHUNK		0x1000
@@ -37,6 +38,7 @@ struct engine {
 	uint64_t result;
 	uint32_t high;			/* upper half of a write in two */
 	bool busy;
+	struct patrol patrol;
 };
 
 typedef struct dma {
@@ -139,6 +141,10 @@ static void command(struct engine *engine, uint64_t value)
 
 static uint64_t read_register(const struct engine *engine, hwaddr offset)
 {
+	uint64_t value;
+
+	if (patrol_read(&engine->patrol, offset, &value))
+		return value;
 	switch (offset) {
 	case DMA_ID:
 		return DMA_ID_VALUE;
@@ -183,6 +189,9 @@ static void write_register(struct engine *engine, hwaddr offset, uint64_t value)
 	case DMA_PORT:
 		if (value < engine->ports)
 			engine->port = value;
+		break;
+	default:
+		patrol_write(&engine->patrol, offset, value);
 		break;
 	}
 }
@@ -267,6 +276,7 @@ static void dma_realize(PCIDevice *pci, Error **errp)
 	engine->ports = 1;
 	engine->space[0] = pci_device_iommu_address_space(pci);
 	engine->pci = pci_get_address_space(pci);
+	patrol_init(&engine->patrol, engine->space[0]);
 	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &engine->container);
 	pci->config[PCI_INTERRUPT_PIN] = 0;
 	msi_init(pci, 0, 1, true, false, errp);
@@ -274,6 +284,7 @@ static void dma_realize(PCIDevice *pci, Error **errp)
 
 static void dma_exit(PCIDevice *pci)
 {
+	patrol_exit(&DMA(pci)->engine.patrol);
 	msi_uninit(pci);
 }
 
@@ -331,6 +342,7 @@ static void master_realize(DeviceState *qdev, Error **errp)
 						 utlb)->space;
 	}
 	engine->ports = what->count;
+	patrol_init(&engine->patrol, engine->space[0]);
 }
 
 static void master_reset(DeviceState *device)

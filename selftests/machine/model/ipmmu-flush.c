@@ -136,6 +136,8 @@ void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context)
 
 	ipmmu_flush_settle(mmu);
 	ipmmu_count(mmu, WITNESS_FLUSHES);
+	mmu->context[context].loaded = mmu->context[context].written;
+	mmu->context[context].written = false;
 	mmu->context[context].modified = false;
 	forgive(mmu, context, 0);
 	request(mmu, &mmu->context[context].flush);
@@ -210,12 +212,16 @@ void ipmmu_flush_settle(struct ipmmu *mmu)
 	}
 }
 
-/* The driver takes the root's flush for done: whoever is still owed one was left out */
-void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context)
+/*
+ * The driver takes the root's flush for done: a cache that is still owed one was left
+ * out. A context that was loaded before this flush is judged when the cache uses what it
+ * should have dropped: a driver that takes over, or resumes, comes to caches later.
+ */
+void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context, bool used)
 {
 	unsigned int cache;
 
-	if (mmu->context[context].flush.pending)
+	if (mmu->context[context].flush.pending || (mmu->context[context].loaded && !used))
 		return;
 	for (cache = 0; cache < mmu->caches; cache++) {
 		struct ipmmu_cache_context *part = &mmu->cache[cache].context[context];
@@ -243,7 +249,7 @@ void ipmmu_verdict(struct ipmmu *mmu)
 
 	ipmmu_flush_settle(mmu);
 	for (i = 0; i < IPMMU_CONTEXTS; i++) {
-		ipmmu_flush_owed(mmu, i);
+		ipmmu_flush_owed(mmu, i, true);
 		ipmmu_suspect_report(mmu, i);
 	}
 }

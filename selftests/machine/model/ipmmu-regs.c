@@ -176,7 +176,7 @@ static void context_control_root(const struct access *access)
 	uint32_t new = access->value & IMCTR_ROOT & ~IMCTR_FLUSH;
 
 	check_reserved(access, IMCTR_ROOT, access->index);
-	ipmmu_flush_owed(mmu, access->index);
+	ipmmu_flush_owed(mmu, access->index, false);
 	context->ctr = new;
 	if (new & IMCTR_MMUEN && (!(old & IMCTR_MMUEN) || old != new))
 		check_enabled(access, context);
@@ -245,8 +245,10 @@ static void context_write_root(const struct access *access, unsigned int reg)
 		complain(access, WITNESS_ERROR_BAD_OFFSET, access->index);
 	} else {
 		check_reserved(access, valid, access->index);
-		if (reg != IMELAR && reg != IMEUAR && *storage != (access->value & valid))
-			context->modified = true;
+		if (reg != IMELAR && reg != IMEUAR) {
+			context->written = true;
+			context->modified |= *storage != (access->value & valid);
+		}
 		*storage = access->value & valid;
 	}
 }
@@ -268,7 +270,7 @@ static uint32_t context_control_read(const struct access *access)
 	uint32_t ctr;
 
 	if (access->unit == 0) {
-		ipmmu_flush_owed(mmu, access->index);
+		ipmmu_flush_owed(mmu, access->index, false);
 		flush = &mmu->context[access->index].flush;
 		ctr = mmu->context[access->index].ctr;
 	} else {

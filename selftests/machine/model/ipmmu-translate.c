@@ -234,6 +234,7 @@ static bool find_or_load(struct access *access, struct ipmmu_walk *walk)
 	if (!hits)
 		return load(access, walk);
 	ipmmu_count(access->mmu, WITNESS_IOTLB_HITS);
+	ipmmu_flush_owed(access->mmu, access->context, true);
 	check_stale(access, entry);
 	*walk = entry->walk;
 	return true;
@@ -265,11 +266,6 @@ static bool context_ready(struct access *access)
 	struct ipmmu *mmu = access->mmu;
 	struct ipmmu_context *context = &mmu->context[access->context];
 
-	if (!(context->ctr & IMCTR_MMUEN) ||
-	    !(mmu->cache[access->cache].context[access->context].ctr & IMCTR_MMUEN)) {
-		refuse(access, WITNESS_WALK_TRANSLATION, 0);
-		return false;
-	}
 	if (!ipmmu_context_format(context, &access->format) ||
 	    mmu->control[0].sauxctlr & IMSAUXCTLR_S2PTE) {
 		refuse(access, WITNESS_WALK_FORMAT, 0);
@@ -295,7 +291,15 @@ static void permit(struct access *access, const struct ipmmu_walk *walk, bool wr
 		refuse(access, WITNESS_WALK_PERMISSION, walk->level);
 }
 
-/* A micro-TLB that is off lets everything through: bypass, not block */
+static bool context_on(const struct access *access)
+{
+	const struct ipmmu *mmu = access->mmu;
+
+	return mmu->context[access->context].ctr &
+	       mmu->cache[access->cache].context[access->context].ctr & IMCTR_MMUEN;
+}
+
+/* What is off lets everything through, micro-TLB or context: bypass, not block */
 static void bypass(struct ipmmu *mmu, uint64_t iova, struct ipmmu_translation *translation)
 {
 	ipmmu_count(mmu, WITNESS_BYPASSES);
@@ -324,14 +328,19 @@ void ipmmu_translate(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, u
 		bypass(mmu, iova, translation);
 		return;
 	}
+	if (access.context >= mmu->geometry->contexts) {
+		ipmmu_count(mmu, WITNESS_TRANSLATIONS);
+		ipmmu_count(mmu, WITNESS_FAULTS);
+		return;
+	}
+	if (!context_on(&access)) {
+		bypass(mmu, iova, translation);
+		return;
+	}
 	ipmmu_count(mmu, WITNESS_TRANSLATIONS);
 	access.tag.unit = 1 + cache;
 	access.tag.utlb = utlb;
 	access.tag.context = access.context;
-	if (access.context >= mmu->geometry->contexts) {
-		ipmmu_count(mmu, WITNESS_FAULTS);
-		return;
-	}
 	if (iova >> IPMMU_ADDRESS_BITS) {
 		refuse(&access, WITNESS_WALK_TRANSLATION, 0);
 		return;

@@ -22,6 +22,7 @@ typedef struct witness {
 	uint64_t control;
 	struct ipmmu_walk walk;
 	uint64_t walk_address;
+	uint64_t poke;
 	uint32_t high;			/* upper half of a write in two */
 } Witness;
 
@@ -83,7 +84,7 @@ static uint64_t counter_value(const Witness *witness)
 	return witness->mmu->log->counter[witness->counter];
 }
 
-static uint64_t read_register(const Witness *witness, hwaddr offset)
+static uint64_t read_register(Witness *witness, hwaddr offset)
 {
 	switch (offset) {
 	case WITNESS_ID:
@@ -106,6 +107,10 @@ static uint64_t read_register(const Witness *witness, hwaddr offset)
 		return witness->mmu->flush_delay;
 	case WITNESS_INJECT:
 		return witness->mmu->inject;
+	case WITNESS_POKE_WHERE:
+		return witness->poke;
+	case WITNESS_POKE_VALUE:
+		return ipmmu_peek(witness->mmu, witness->poke);
 	case WITNESS_WALK_TTBR:
 		return witness->format.ttbr[0];
 	case WITNESS_WALK_CONTROL:
@@ -147,6 +152,15 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 		break;
 	case WITNESS_FREED:
 		ipmmu_memory_freed(witness->mmu, value);
+		break;
+	case WITNESS_POKE_WHERE:
+		witness->poke = value;
+		break;
+	case WITNESS_POKE_VALUE:
+		ipmmu_poke(witness->mmu, witness->poke, value);
+		break;
+	case WITNESS_POWER:
+		ipmmu_power(witness->mmu, value);
 		break;
 	case WITNESS_WALK_TTBR:
 		witness->format.ttbr[0] = value;

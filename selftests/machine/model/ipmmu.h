@@ -190,6 +190,8 @@ struct ipmmu_context {
 	bool elar_read;			/* since the fault */
 	bool euar_read;
 	bool modified;			/* registers changed, no flush asked for since */
+	bool written;			/* the same, if only with what they had */
+	bool loaded;			/* they were, when the last flush was asked for */
 	struct ipmmu_flush flush;
 	struct ipmmu_suspect suspect;
 };
@@ -267,6 +269,11 @@ struct ipmmu_translation {
 void ipmmu_translate(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, uint64_t iova,
 		     bool write, struct ipmmu_translation *translation);
 
+/* Registers behind the driver's back: see witness.h */
+void ipmmu_poke(struct ipmmu *mmu, uint64_t where, uint32_t value);
+uint32_t ipmmu_peek(struct ipmmu *mmu, uint64_t where);
+void ipmmu_power(struct ipmmu *mmu, uint64_t how);
+
 /* What the guest's kernel does to memory, as far as somebody tells */
 void ipmmu_memory_cleaned(struct ipmmu *mmu, uint64_t address, unsigned int words);
 void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address);
@@ -291,7 +298,7 @@ void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context);
 void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int context);
 void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb);
 void ipmmu_flush_settle(struct ipmmu *mmu);
-void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context);
+void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context, bool used);
 void ipmmu_suspect_report(struct ipmmu *mmu, unsigned int context);
 
 /* Ends what is still open to doubt; call before the log is read */

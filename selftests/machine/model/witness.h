@@ -44,6 +44,16 @@
 
 #define WITNESS_FREED			0x090	/* wo: address of a page that the guest has freed */
 
+/*
+ * Any register, as an owner before the driver, or a bystander, has it: nothing is
+ * counted and nothing is an error
+ */
+#define WITNESS_POKE_WHERE		0x098	/* rw: IPMMU << 32 | offset */
+#define WITNESS_POKE_VALUE		0x0a0	/* rw: what is there, 32 bits */
+
+/* Registers as they may be after a time without power; a seed in bits 63:8 */
+#define WITNESS_POWER			0x0a8	/* wo: enum witness_power */
+
 /* A walk of any table by the model's walker, caches left out */
 #define WITNESS_WALK_TTBR		0x0c0	/* rw: physical address of the root */
 #define WITNESS_WALK_CONTROL		0x0c8	/* rw: bit 0 VA64, bits 13:8 TSZ */
@@ -57,6 +67,11 @@
 #define WITNESS_PROT_NONSECURE		(1 << 2)	/* NS of the leaf, NSTable all the way */
 #define WITNESS_PROT_NOEXEC		(1 << 3)
 #define WITNESS_PROT_ATTR_SHIFT		8		/* AttrIndx, 3 bits */
+
+enum witness_power {
+	WITNESS_POWER_LOST = 1,		/* as after a reset */
+	WITNESS_POWER_GARBAGE,		/* anything, and what is cached stays */
+};
 
 enum witness_walk {
 	WITNESS_WALK_OK,
@@ -115,6 +130,24 @@ enum witness_counter {
 #define DMA_MSI				0x038	/* wo: send MSI vector 0 */
 #define DMA_PORT			0x040	/* rw: through which of its micro-TLBs */
 #define DMA_PORTS			0x048	/* ro: how many it has */
+/*
+ * DMA by itself, on and on, whatever the processors do: one access a page, over
+ * DMA_PATROL_PAGES pages from DMA_PATROL_IOVA on, DMA_PATROL_BURST of them each
+ * DMA_PATROL_NS. It takes no notice of bus mastering. Where each access leads to is
+ * held against the pages that the device was given: writes go through to those,
+ * all else is only counted.
+ */
+#define DMA_PATROL_IOVA			0x080	/* rw */
+#define DMA_PATROL_PAGES		0x088	/* rw */
+#define DMA_PATROL_NS			0x090	/* rw: 0 ends it */
+#define DMA_PATROL_BURST		8
+#define DMA_GIVE			0x098	/* wo: physical address of a page; ~0: all memory */
+#define DMA_TAKE			0x0a0	/* wo: the same, back */
+#define DMA_PASSED			0x0a8	/* ro: accesses to pages that were given */
+#define DMA_REFUSED			0x0b0	/* ro: accesses that the IPMMU refused */
+#define DMA_STRAYED			0x0b8	/* ro: accesses to other pages */
+#define DMA_STRAYED_IOVA		0x0c0	/* ro: the first of those */
+#define DMA_STRAYED_TO			0x0c8	/* ro: where it led to */
 #define DMA_BUFFER			0x10000
 #define DMA_BUFFER_SIZE			0x10000
 
