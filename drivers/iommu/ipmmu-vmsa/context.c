@@ -7,8 +7,8 @@
  *
  * A context is given back in this order, and not before each step is done:
  * no micro-TLB points at it; it is off, and flushed, in root and caches; its
- * number is free. If the flush does not complete, it keeps number and tables
- * and is tried again whenever a context is taken or a domain freed.
+ * number is free. If the flush does not complete, it keeps number and tables,
+ * and is tried again whenever a context is taken or a domain freed, and by time.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -18,8 +18,19 @@
 #include "ipmmu.h"
 #include "trace.h"
 
-static struct ipmmu_context *context_find(struct ipmmu_root *root,
-					  enum ipmmu_state state)
+/* A quarantined context is flushed anew after this long, and then less often. */
+#define RETRY_FIRST_MS	500
+#define RETRY_LAST_MS	60000
+
+/**
+ * ipmmu_context_find() - a context in a state
+ * @root: the root
+ * @state: the state
+ *
+ * Return: the first there is, or NULL.
+ */
+struct ipmmu_context *ipmmu_context_find(struct ipmmu_root *root,
+					 enum ipmmu_state state)
 {
 	unsigned int id;
 
@@ -29,9 +40,15 @@ static struct ipmmu_context *context_find(struct ipmmu_root *root,
 	return NULL;
 }
 
-/* Under the root's lock: what the next flush makes of a context, and where */
-static void context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			u32 imctr, unsigned long caches)
+/**
+ * ipmmu_context_set() - what the next flush makes of a context, and where
+ * @root: the root, with its lock held
+ * @ctx: the context
+ * @imctr: its control bits in the root
+ * @caches: where else it is on
+ */
+void ipmmu_context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
+		       u32 imctr, unsigned long caches)
 {
 	ctx->imctr = imctr;
 	ctx->caches = caches;
@@ -40,65 +57,73 @@ static void context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
 
 /* Load a free context and let the next flush turn it on. */
 static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			 enum ipmmu_state state, struct ipmmu_domain *domain,
-			 const struct io_pgtable_cfg *cfg)
+			 struct ipmmu_domain *domain)
 {
 	unsigned long flags;
 
-	ctx->cfg = cfg;
-	ipmmu_hw_program(root, ctx);
-
 	raw_spin_lock_irqsave(&root->lock, flags);
-	ctx->state = state;
-	context_set(root, ctx, ipmmu_encode_imctr(root->va64), ctx->caches);
+	ctx->cfg = &domain->cfg;
+	ipmmu_hw_program(root, ctx);
+	ctx->state = IPMMU_BUSY;
+	ipmmu_context_set(root, ctx, ipmmu_encode_imctr(root->va64), ctx->caches);
 	ctx->domain = domain;
+	ctx->broken = false;
+	ctx->muted = false;
+	ctx->faults = 0;
 	/*
-	 * From here on whoever flushes the domain flushes the context. A table
-	 * that was detached before is not to be found from the root any more, and
-	 * the context comes on later still.
+	 * From here on a flush of the domain flushes the context. A table that was
+	 * detached before is not to be found from the root any more, and the
+	 * context comes on later still.
 	 */
-	if (domain)
-		domain->context = ctx;
+	domain->context = ctx;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
-/*
- * Turn off a context that no micro-TLB points at. Returns tables that waited for
- * this and that the caller must free.
- */
-static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
-					  struct ipmmu_context *ctx)
+/* Under the root's lock: a flush has seen to it that nothing is held any more. */
+static void context_freed(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
-	bool taken = ctx->state != IPMMU_BLOCKING;
-	struct io_pgtable_ops *parked = NULL;
+	if (ctx->domain)
+		ctx->domain->context = NULL;
+	ctx->domain = NULL;
+	ipmmu_context_set(root, ctx, 0, 0);
+	ctx->state = IPMMU_FREE;
+}
+
+/*
+ * Turn off a context that no micro-TLB points at, and free it if the flush
+ * completes. Tables that are parked there are not freed under the mutex: with
+ * those, or with a flush that is late, it goes into quarantine, which ends in
+ * ipmmu_contexts_retry().
+ */
+static void context_off(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
 	unsigned long flags, caches;
 	int ret;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	caches = ctx->caches;
-	context_set(root, ctx, 0, caches);
+	ipmmu_context_set(root, ctx, 0, caches);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	ret = ipmmu_hw_flush(root, &ctx);
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx->cfg = NULL;
-	if (ret) {
+	if (ret || ctx->parked)
 		ctx->state = IPMMU_QUARANTINED;
-	} else {
-		parked = ctx->parked;
-		ctx->parked = NULL;
-		if (ctx->domain)
-			ctx->domain->context = NULL;
-		ctx->domain = NULL;
-		context_set(root, ctx, 0, 0);
-		ctx->state = IPMMU_FREE;
-	}
+	else
+		context_freed(root, ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	if (taken && !ret)
+	if (ctx->state == IPMMU_FREE)
 		trace_context_given_back(root->mmu->dev, ctx->id, caches);
-	return parked;
+}
+
+/* The work goes on for as long as there is anything in quarantine. */
+static void retry_later(struct ipmmu_root *root, unsigned int ms)
+{
+	root->retry_ms = ms;
+	mod_delayed_work(system_freezable_wq, &root->retry, msecs_to_jiffies(ms));
 }
 
 /**
@@ -107,7 +132,7 @@ static struct io_pgtable_ops *context_off(struct ipmmu_root *root,
  */
 bool ipmmu_context_available(const struct ipmmu_root *root)
 {
-	return context_find((struct ipmmu_root *)root, IPMMU_FREE);
+	return ipmmu_context_find((struct ipmmu_root *)root, IPMMU_FREE);
 }
 
 /**
@@ -129,11 +154,11 @@ int ipmmu_context_take(struct ipmmu_domain *domain)
 	if (ctx && ctx->state == IPMMU_BUSY)
 		return 0;
 	if (!ctx)
-		ctx = context_find(root, IPMMU_FREE);
+		ctx = ipmmu_context_find(root, IPMMU_FREE);
 	if (!ctx)
 		return -EBUSY;
 
-	context_load(root, ctx, IPMMU_BUSY, domain, &domain->cfg);
+	context_load(root, ctx, domain);
 	return 0;
 }
 
@@ -154,12 +179,12 @@ int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu)
 
 	lockdep_assert_held(&root->mutex);
 
-	/* Nobody points there yet: it has not been turned on since it was loaded. */
+	/* No micro-TLB yet: it has not been turned on since it was loaded. */
 	if (ctx->utlbs && (ctx->caches & BIT(mmu->index)))
 		return 0;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	context_set(root, ctx, ctx->imctr, ctx->caches | BIT(mmu->index));
+	ipmmu_context_set(root, ctx, ctx->imctr, ctx->caches | BIT(mmu->index));
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	if (ctx->state == IPMMU_BUSY && !ctx->utlbs)
@@ -180,34 +205,80 @@ void ipmmu_contexts_reap(struct ipmmu_root *root)
 
 	for (id = 0; id < root->count; id++) {
 		ctx = &root->contexts[id];
-		if (ctx->state == IPMMU_BUSY && !ctx->utlbs)
-			context_off(root, ctx);
+		if (ctx->state != IPMMU_BUSY || ctx->utlbs)
+			continue;
+		context_off(root, ctx);
+		if (ctx->state == IPMMU_QUARANTINED)
+			retry_later(root, RETRY_FIRST_MS);
 	}
+}
+
+/*
+ * Flush a context that is in quarantine. Return: the tables that were parked
+ * there, for the caller to free once the mutex is released, or NULL.
+ */
+static struct io_pgtable_ops *context_release(struct ipmmu_root *root,
+					      struct ipmmu_context *ctx)
+{
+	unsigned long flags, caches = ctx->caches;
+	struct io_pgtable_ops *parked;
+
+	if (ipmmu_hw_flush(root, &ctx))
+		return NULL;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	parked = ctx->parked;
+	ctx->parked = NULL;
+	context_freed(root, ctx);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+
+	trace_context_given_back(root->mmu->dev, ctx->id, caches);
+	return parked;
 }
 
 /**
  * ipmmu_contexts_retry() - flush again what is in quarantine
  * @root: the root, whose mutex is not held
+ *
+ * Return: true if nothing is left there.
  */
-void ipmmu_contexts_retry(struct ipmmu_root *root)
+bool ipmmu_contexts_retry(struct ipmmu_root *root)
 {
 	struct io_pgtable_ops *parked[IPMMU_CONTEXTS_MAX];
-	struct ipmmu_context *ctx;
 	unsigned int id, count = 0;
+	bool clean = true;
 
-	if (!context_find(root, IPMMU_QUARANTINED))
-		return;
+	if (!ipmmu_context_find(root, IPMMU_QUARANTINED))
+		return true;
 
 	mutex_lock(&root->mutex);
-	for (id = 0; id < root->count; id++) {
-		ctx = &root->contexts[id];
-		if (ctx->state == IPMMU_QUARANTINED)
-			parked[count++] = context_off(root, ctx);
+	for (id = 0; root->mmu && id < root->count; id++) {
+		if (root->contexts[id].state != IPMMU_QUARANTINED)
+			continue;
+		parked[count++] = context_release(root, &root->contexts[id]);
+		clean &= root->contexts[id].state == IPMMU_FREE;
 	}
 	mutex_unlock(&root->mutex);
 
 	while (count)
 		io_pgtable_deferred_free_flushed(parked[--count]);
+	return clean;
+}
+
+/**
+ * ipmmu_contexts_retry_work() - the same, by time
+ * @work: of a root
+ *
+ * A domain that is gone asks for nothing any more, and if no master is attached
+ * meanwhile, nothing else would look at its context again.
+ */
+void ipmmu_contexts_retry_work(struct work_struct *work)
+{
+	struct ipmmu_root *root = container_of(to_delayed_work(work),
+					       struct ipmmu_root, retry);
+
+	if (!ipmmu_contexts_retry(root))
+		retry_later(root, min(root->retry_ms * 2, RETRY_LAST_MS));
 }
 
 /**
@@ -236,221 +307,25 @@ bool ipmmu_context_park(struct ipmmu_domain *domain)
 	return ctx;
 }
 
-static void root_release(struct kref *kref)
-{
-	struct ipmmu_root *root = container_of(kref, struct ipmmu_root, kref);
-
-	mutex_destroy(&root->mutex);
-	kfree(root);
-}
-
-void ipmmu_root_get(struct ipmmu_root *root)
-{
-	kref_get(&root->kref);
-}
-
-void ipmmu_root_put(struct ipmmu_root *root)
-{
-	kref_put(&root->kref, root_release);
-}
-
 /**
- * ipmmu_root_create() - make the shared state of a main IPMMU
- * @mmu: the main IPMMU
- * @va64: tables are VMSAv8-64
+ * ipmmu_context_stop() - turn off a context for good
+ * @root: the root, which has no masters any more; its mutex is held
+ * @ctx: a context that serves a domain or is in quarantine
  *
- * Return: the state, with one reference, or NULL without memory.
+ * Return: tables for the caller to free, or NULL.
  */
-struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
+struct io_pgtable_ops *ipmmu_context_stop(struct ipmmu_root *root,
+					  struct ipmmu_context *ctx)
 {
-	struct ipmmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
-	unsigned int id;
+	struct io_pgtable_ops *parked = NULL;
 
-	if (!root)
-		return NULL;
-
-	kref_init(&root->kref);
-	raw_spin_lock_init(&root->lock);
-	mutex_init(&root->mutex);
-	INIT_LIST_HEAD(&root->clients);
-	root->mmu = mmu;
-	root->va64 = va64;
-	root->count = mmu->soc->contexts;
-	for (id = 0; id < root->count; id++) {
-		root->contexts[id].id = id;
-		root->contexts[id].offset = ipmmu_context_offset(mmu->soc, id);
-		ipmmu_hw_route(root, &root->contexts[id]);
-	}
-	/* Number 0 belongs to somebody else on every SoC that has several. */
-	root->contexts[0].state = IPMMU_RESERVED;
-	return root;
-}
-
-/**
- * ipmmu_root_start() - bring a root into a known state
- * @root: the root, which nothing uses yet
- *
- * Return: 0, or an error with the reason in the log.
- */
-int ipmmu_root_start(struct ipmmu_root *root)
-{
-	struct device *dev = root->mmu->dev;
-	struct ipmmu_context *ctx = context_find(root, IPMMU_FREE);
-	int ret;
-
-	ipmmu_hw_control(root->mmu);
-	ret = ipmmu_hw_reset_contexts(root->mmu);
-	if (ret)
-		return dev_err_probe(dev, ret,
-				     "a context that was left on cannot be flushed, reset the SoC\n");
-
-	root->empty = ipmmu_tables_alloc(root, &root->empty_cfg, NULL);
-	if (!root->empty)
-		return dev_err_probe(dev, -ENOMEM,
-				     "no tables for the blocking context\n");
-
-	context_load(root, ctx, IPMMU_BLOCKING, NULL, &root->empty_cfg);
-	root->blocking = ctx;
-	ret = ipmmu_hw_flush(root, &ctx);
-	if (ret)
-		return dev_err_probe(dev, ret, "context %u does not come on, reset the SoC\n",
-				     ctx->id);
-	return 0;
-}
-
-/* A context that ends in quarantine takes its tables with it. */
-static void context_stop(struct ipmmu_root *root, struct ipmmu_context *ctx)
-{
-	if (ctx->state == IPMMU_FREE || ctx->state == IPMMU_RESERVED)
-		return;
-	if (ctx->state == IPMMU_BLOCKING)
-		ctx->parked = root->empty;
-	io_pgtable_deferred_free_flushed(context_off(root, ctx));
+	if (ctx->state == IPMMU_BUSY)
+		context_off(root, ctx);
+	if (ctx->state == IPMMU_QUARANTINED)
+		parked = context_release(root, ctx);
 	if (ctx->state == IPMMU_QUARANTINED)
 		dev_err(root->mmu->dev,
 			"context %u: never flushed, its tables stay allocated until a reboot\n",
 			ctx->id);
-}
-
-/* Under the root's lock: the root or the caches have changed. */
-static void contexts_route(struct ipmmu_root *root)
-{
-	unsigned int id;
-
-	for (id = 0; id < root->count; id++)
-		ipmmu_hw_route(root, &root->contexts[id]);
-}
-
-/**
- * ipmmu_root_stop() - turn everything off
- * @root: the root, which has no caches any more
- *
- * A domain that outlives its root finds no hardware to flush from here on.
- */
-void ipmmu_root_stop(struct ipmmu_root *root)
-{
-	unsigned long flags;
-	unsigned int id;
-
-	mutex_lock(&root->mutex);
-	for (id = 0; id < root->count; id++)
-		context_stop(root, &root->contexts[id]);
-	/* Never given to a context: it did not come that far. */
-	if (!root->blocking)
-		io_pgtable_deferred_free_flushed(root->empty);
-	raw_spin_lock_irqsave(&root->lock, flags);
-	root->mmu = NULL;
-	contexts_route(root);
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-	mutex_unlock(&root->mutex);
-}
-
-/**
- * ipmmu_root_set_online() - change which caches may be touched
- * @root: the root
- * @online: their bits
- */
-void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
-{
-	unsigned long flags;
-
-	raw_spin_lock_irqsave(&root->lock, flags);
-	root->online = online;
-	contexts_route(root);
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-}
-
-/**
- * ipmmu_cache_join() - add a cache to its root
- * @mmu: the cache
- *
- * The blocking context comes on in it at once: blocking a master cannot fail
- * later.
- *
- * Return: 0, or an error with the reason in the log.
- */
-int ipmmu_cache_join(struct ipmmu *mmu)
-{
-	struct ipmmu_root *root = mmu->root;
-	int ret = -ENOSPC;
-
-	mutex_lock(&root->mutex);
-	mmu->index = ffz(root->online);
-	if (mmu->index < IPMMU_CACHES_MAX) {
-		ipmmu_hw_control(mmu);
-		ipmmu_hw_reset_utlbs(mmu);
-		ipmmu_hw_reset_contexts(mmu);
-
-		root->caches[mmu->index] = mmu;
-		ipmmu_root_set_online(root, root->online | BIT(mmu->index));
-		ret = ipmmu_context_serve(root->blocking, mmu);
-	}
-	mutex_unlock(&root->mutex);
-
-	if (ret == -ENOSPC)
-		return dev_err_probe(mmu->dev, ret, "more than %u cache IPMMUs\n",
-				     IPMMU_CACHES_MAX);
-	if (ret) {
-		ipmmu_cache_leave(mmu);
-		return dev_err_probe(mmu->dev, ret,
-				     "the blocking context does not come on, reset the SoC\n");
-	}
-	return 0;
-}
-
-/* The context is off in the cache; a flush by the root says when that is through. */
-static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
-{
-	struct ipmmu_root *root = mmu->root;
-	unsigned long flags;
-
-	if (!(ctx->caches & BIT(mmu->index)))
-		return;
-
-	raw_spin_lock_irqsave(&root->lock, flags);
-	context_set(root, ctx, ctx->imctr, ctx->caches & ~BIT(mmu->index));
-	raw_spin_unlock_irqrestore(&root->lock, flags);
-	ipmmu_hw_flush(root, &ctx);
-}
-
-/**
- * ipmmu_cache_leave() - take a cache from its root
- * @mmu: the cache, whose masters have been released
- */
-void ipmmu_cache_leave(struct ipmmu *mmu)
-{
-	struct ipmmu_root *root = mmu->root;
-	unsigned int id;
-
-	mutex_lock(&root->mutex);
-	ipmmu_utlb_off(mmu);
-	ipmmu_contexts_reap(root);
-	ipmmu_hw_reset_contexts(mmu);
-
-	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
-	root->caches[mmu->index] = NULL;
-
-	for (id = 0; id < root->count; id++)
-		context_leave_cache(&root->contexts[id], mmu);
-	mutex_unlock(&root->mutex);
+	return parked;
 }

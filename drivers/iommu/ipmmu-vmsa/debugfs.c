@@ -13,6 +13,7 @@
 static const char * const state_names[] = {
 	[IPMMU_FREE] = "free",
 	[IPMMU_RESERVED] = "reserved",
+	[IPMMU_FOUND] = "found",
 	[IPMMU_BLOCKING] = "blocking",
 	[IPMMU_BUSY] = "busy",
 	[IPMMU_QUARANTINED] = "quarantined",
@@ -68,7 +69,7 @@ static void *utlbs_find(const struct ipmmu_root *root, loff_t *pos)
 		if (!mmu)
 			continue;
 		utlb = &mmu->utlbs[utlb_number(*pos)];
-		if (utlb->clients || utlb->context)
+		if (utlb->clients || utlb->context || utlb->foreign)
 			return pos;
 	}
 	return NULL;
@@ -117,6 +118,8 @@ static int utlbs_show(struct seq_file *file, void *entry)
 		   number);
 	if (ctx)
 		seq_printf(file, "context %u masters", ctx->id);
+	else if (mmu->utlbs[number].foreign)
+		seq_puts(file, "foreign masters");
 	else
 		seq_puts(file, "off masters");
 	if (!mmu->utlbs[number].clients)

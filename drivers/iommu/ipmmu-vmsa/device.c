@@ -20,33 +20,55 @@
 #define MSI_IOVA_LENGTH		0x100000
 
 /*
- * One specifier of a master. One that is refused must not come in later with
- * what was accepted before, so the error is kept where client_probe() finds it.
+ * What was accepted of a master before one of its specifiers was refused, and that
+ * one itself, is blocked: the core goes on without an IOMMU. The error is kept
+ * where client_probe() finds it, so that the master does not come in later.
  */
+static void client_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb, int error)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+	struct ipmmu *first = ipmmu_from_node(to_of_node(fwspec->iommu_fwnode));
+
+	if (first)
+		ipmmu_utlb_refuse(first, fwspec->ids, fwspec->num_ids);
+	ipmmu_utlb_refuse(mmu, &utlb, 1);
+	dev_iommu_priv_set(dev, ERR_PTR(error));
+}
+
+/* One specifier of a master */
+static int client_add(struct device *dev, struct ipmmu *mmu,
+		      const struct device_node *node, u32 utlb)
+{
+	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
+	int ret;
+
+	if (fwspec->iommu_fwnode != of_fwnode_handle(node)) {
+		dev_err(dev, "is behind %pfw and %pOF: a master may have one IPMMU, fix iommus in the device tree; its DMA is blocked\n",
+			fwspec->iommu_fwnode, node);
+		return -EINVAL;
+	}
+	ret = ipmmu_utlb_check(mmu, dev, utlb);
+	return ret ?: iommu_fwspec_add_ids(dev, &utlb, 1);
+}
+
 static int client_xlate(struct device *dev,
 			COMPAT_XLATE_CONST struct of_phandle_args *spec)
 {
-	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct ipmmu *mmu = ipmmu_from_node(spec->np);
 	u32 utlb = spec->args[0];
 	int ret;
 
-	if (!mmu)
+	/* Until all caches have been seen, contexts may be few: see root.c */
+	if (!mmu || !ipmmu_root_taken_over(mmu->root))
 		return -EPROBE_DEFER;
-	if (!ipmmu_allowed(mmu, dev))
+	if (!ipmmu_allowed(mmu, dev)) {
+		ipmmu_utlb_deny(mmu, utlb);
 		return -ENODEV;
-
-	if (fwspec->iommu_fwnode != of_fwnode_handle(spec->np)) {
-		dev_err(dev, "is behind %pfw and %pOF: a master may have one IPMMU, mend iommus in the device tree\n",
-			fwspec->iommu_fwnode, spec->np);
-		ret = -EINVAL;
-	} else {
-		ret = ipmmu_utlb_check(mmu, dev, utlb);
 	}
-	if (!ret)
-		ret = iommu_fwspec_add_ids(dev, &utlb, 1);
+
+	ret = client_add(dev, mmu, spec->np, utlb);
 	if (ret)
-		dev_iommu_priv_set(dev, ERR_PTR(ret));
+		client_refuse(dev, mmu, utlb, ret);
 	return ret;
 }
 
@@ -65,12 +87,31 @@ static void client_fill(struct ipmmu_client *client,
 	}
 }
 
+static struct ipmmu_client *client_create(struct device *dev, struct ipmmu *mmu,
+					  const struct iommu_fwspec *fwspec)
+{
+	struct ipmmu_client *client;
+
+	client = kzalloc(struct_size(client, utlb, fwspec->num_ids), GFP_KERNEL);
+	if (!client)
+		return NULL;
+	client->dev = dev;
+	client->mmu = mmu;
+	client_fill(client, fwspec);
+	return client;
+}
+
+/*
+ * From here on the master is blocked until the core attaches it to a domain. The
+ * link has masters suspended and shut down before their IPMMU, and resumed after
+ * it; DMA in between would be blocked, too.
+ */
 static struct iommu_device *client_probe(struct device *dev)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct ipmmu_client *client;
 	struct ipmmu *mmu;
-	int ret;
+	int ret = -ENOMEM;
 
 	/* Some kernels show each device of the bus. */
 	if (!fwspec || !fwspec->num_ids || IS_ERR(dev_iommu_priv_get(dev)))
@@ -79,20 +120,19 @@ static struct iommu_device *client_probe(struct device *dev)
 	if (!mmu)
 		return ERR_PTR(-ENODEV);
 
-	client = kzalloc(struct_size(client, utlb, fwspec->num_ids), GFP_KERNEL);
-	if (!client)
-		return ERR_PTR(-ENOMEM);
-	client->dev = dev;
-	client->mmu = mmu;
-	client_fill(client, fwspec);
-
-	mutex_lock(&mmu->root->mutex);
-	ret = ipmmu_utlb_claim(client);
-	mutex_unlock(&mmu->root->mutex);
+	client = client_create(dev, mmu, fwspec);
+	if (client) {
+		mutex_lock(&mmu->root->mutex);
+		ret = ipmmu_utlb_claim(client);
+		mutex_unlock(&mmu->root->mutex);
+	}
 	if (ret) {
+		ipmmu_utlb_refuse(mmu, fwspec->ids, fwspec->num_ids);
 		kfree(client);
 		return ERR_PTR(ret);
 	}
+	if (!device_link_add(dev, mmu->dev, DL_FLAG_STATELESS))
+		dev_warn(dev, "may be suspended and shut down after its IPMMU\n");
 	dev_iommu_priv_set(dev, client);
 	return &mmu->iommu;
 }
@@ -117,6 +157,7 @@ static void client_release(struct device *dev)
 	ipmmu_contexts_reap(root);
 	mutex_unlock(&root->mutex);
 	ipmmu_fault_quiesce(root);
+	device_link_remove(dev, client->mmu->dev);
 	kfree(client);
 }
 
@@ -127,7 +168,7 @@ static struct iommu_group *client_group(struct device *dev)
 	struct iommu_group *group;
 
 	mutex_lock(&root->mutex);
-	group = ipmmu_utlb_group(client);
+	group = ipmmu_group_find(client);
 	mutex_unlock(&root->mutex);
 	return group;
 }

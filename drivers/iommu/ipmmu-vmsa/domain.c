@@ -44,11 +44,9 @@ static __always_inline void domain_flush(struct ipmmu_domain *domain)
 		io_pgtable_deferred_flush_failed(domain->ops);
 }
 
-/* The tables of a blocking context never change: there is nobody to flush for. */
 static void tables_flush_all(void *cookie)
 {
-	if (cookie)
-		domain_flush(cookie);
+	domain_flush(cookie);
 }
 
 static void tables_flush_walk(unsigned long iova, size_t size, size_t granule,
@@ -62,20 +60,15 @@ static const struct iommu_flush_ops tables_flush_ops = {
 	.tlb_flush_walk = tables_flush_walk,
 };
 
-/**
- * ipmmu_tables_alloc() - make empty tables that a root can walk
- * @root: the root
- * @cfg: filled in
- * @domain: for which domain, NULL for none
- *
- * Secure-access faults come from every descriptor that lacks NS or NSTable,
- * hence the quirk. The walker is not coherent.
+/*
+ * Empty tables that a root can walk. Secure-access faults come from every
+ * descriptor that lacks NS or NSTable, hence the quirk. The walker is not
+ * coherent.
  */
-struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_root *root,
-					  struct io_pgtable_cfg *cfg,
-					  struct ipmmu_domain *domain)
+static struct io_pgtable_ops *tables_alloc(struct ipmmu_domain *domain,
+					   const struct ipmmu_root *root)
 {
-	*cfg = (struct io_pgtable_cfg) {
+	domain->cfg = (struct io_pgtable_cfg) {
 		.quirks = IO_PGTABLE_QUIRK_ARM_NS,
 		.pgsize_bitmap = IPMMU_PGSIZES,
 		.ias = ipmmu_root_ias(root),
@@ -86,7 +79,7 @@ struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_root *root,
 	};
 	return io_pgtable_deferred_alloc(root->va64 ? ARM_64_LPAE_S1 :
 						      ARM_32_LPAE_S1,
-					 cfg, domain);
+					 &domain->cfg, domain);
 }
 
 /* Bind a domain to a root, unless it is bound already. */
@@ -97,7 +90,7 @@ static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
 	if (domain->root)
 		return domain->root == root ? 0 : -EINVAL;
 
-	ops = ipmmu_tables_alloc(root, &domain->cfg, domain);
+	ops = tables_alloc(domain, root);
 	if (!ops)
 		return -ENOMEM;
 
@@ -149,6 +142,25 @@ static struct io_pgtable_ops unbound_tables = {
 	.iova_to_phys = unbound_iova_to_phys,
 };
 
+/* Could the master have a context, if only in exchange for the one it has? */
+static bool context_in_reach(const struct ipmmu_client *client)
+{
+	struct ipmmu_root *root = client->mmu->root;
+	bool ret;
+
+	ipmmu_contexts_retry(root);
+	mutex_lock(&root->mutex);
+	ret = ipmmu_context_available(root) || ipmmu_group_sole(client);
+	mutex_unlock(&root->mutex);
+	return ret;
+}
+
+static void say_no_context(const struct ipmmu_client *client)
+{
+	dev_err(client->dev, "%s has no context left: its DMA is blocked unless it has a domain already; release another master's domain, or boot with grouping=auto, or with iommu.passthrough=1\n",
+		dev_name(client->mmu->root->mmu->dev));
+}
+
 /**
  * ipmmu_domain_alloc() - make a paging domain
  * @dev: a master it is for, or NULL if not known yet
@@ -162,10 +174,8 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 	struct ipmmu_domain *domain;
 	int ret = 0;
 
-	if (client && !ipmmu_context_available(client->mmu->root) &&
-	    !ipmmu_utlb_sole(client)) {
-		dev_err(dev, "%s has no context left: release another master's domain first, or boot with iommu.passthrough=1\n",
-			dev_name(client->mmu->root->mmu->dev));
+	if (client && !context_in_reach(client)) {
+		say_no_context(client);
 		return ERR_PTR(-EBUSY);
 	}
 
@@ -248,20 +258,30 @@ static int attach_to(struct ipmmu_client *client, struct ipmmu_domain *domain)
 }
 
 /*
- * No context is free, but the master holds the only use of one: give that back
- * first. The master is blocked meanwhile.
+ * No context is free, but the master's group is the only user of one: give that
+ * back first. The group is blocked meanwhile; the core moves the others of it
+ * next.
  */
 static int attach_instead(struct ipmmu_client *client,
 			  struct ipmmu_domain *domain)
 {
+	struct ipmmu_root *root = client->mmu->root;
 	struct ipmmu_domain *old = client->domain;
+	struct ipmmu_client *other;
 	int ret;
 
-	ipmmu_utlb_point(client, client->mmu->root->blocking, NULL);
-	ipmmu_contexts_reap(client->mmu->root);
+	list_for_each_entry(other, &root->clients, node)
+		if (other->group == client->group && other->domain == old)
+			ipmmu_utlb_point(other, root->blocking, old);
+	ipmmu_contexts_reap(root);
 	ret = attach_to(client, domain);
-	if (ret && attach_to(client, old))
-		dev_err(client->dev, "its DMA is blocked, its former domain cannot be restored\n");
+	if (!ret)
+		return 0;
+
+	list_for_each_entry(other, &root->clients, node)
+		if (other->group == client->group && other->domain == old &&
+		    attach_to(other, old))
+			dev_err(other->dev, "its DMA is blocked, its former domain cannot be restored\n");
 	return ret;
 }
 
@@ -275,7 +295,7 @@ static int attach_locked(struct ipmmu_client *client, struct ipmmu_domain *domai
 
 	ret = attach_to(client, domain);
 	if (ret == -EBUSY && client->domain && client->domain != domain &&
-	    ipmmu_utlb_sole(client))
+	    ipmmu_group_sole(client))
 		ret = attach_instead(client, domain);
 	ipmmu_contexts_reap(root);
 	return ret;
@@ -297,8 +317,7 @@ static int COMPAT_ATTACH(paging_attach)
 	mutex_unlock(&root->mutex);
 
 	if (ret == -EBUSY)
-		dev_err(dev, "%s has no context left: release another master's domain first, or boot with iommu.passthrough=1\n",
-			dev_name(root->mmu->dev));
+		say_no_context(client);
 	else if (ret && ret != -EINVAL)
 		dev_err(dev, "cannot be attached to a domain (%d)\n", ret);
 	return ret;
@@ -332,11 +351,11 @@ static int COMPAT_ATTACH(blocked_attach)
 	return 0;
 }
 
-/* A group without a default domain has direct DMA when it has no other. */
+/* A group without a default domain reaches nothing when it has no other. */
 static void __maybe_unused paging_detach(struct iommu_domain *io,
 					 struct device *dev)
 {
-	attach_fixed(dev, false);
+	attach_fixed(dev, true);
 }
 
 static int paging_map(struct iommu_domain *io, unsigned long iova,

@@ -47,18 +47,29 @@ unsigned int ipmmu_imsctlr_offset(const struct ipmmu_soc *soc)
 	return soc->control_base + IMSCTLR;
 }
 
+unsigned int ipmmu_imsauxctlr_offset(const struct ipmmu_soc *soc)
+{
+	return soc->control_base + IMSAUXCTLR;
+}
+
 /* How much must be mapped for every register that is ever touched. */
 unsigned int ipmmu_registers_size(const struct ipmmu_soc *soc)
 {
 	return max3(ipmmu_context_offset(soc, soc->contexts - 1) + IMEUAR,
 		    ipmmu_imuasid_offset(soc, soc->utlbs - 1),
-		    ipmmu_imsctlr_offset(soc)) + sizeof(u32);
+		    ipmmu_imsauxctlr_offset(soc)) + sizeof(u32);
 }
 
 /* A context that is on. A cache IPMMU gets the bits of IMCTR_CACHE_MASK only. */
 u32 ipmmu_encode_imctr(bool va64)
 {
-	return (va64 ? IMCTR_VA64 : 0) | IMCTR_INTEN | IMCTR_MMUEN;
+	return ipmmu_encode_imctr_silent(va64) | IMCTR_INTEN;
+}
+
+/* The same, and a fault there interrupts no CPU. */
+u32 ipmmu_encode_imctr_silent(bool va64)
+{
+	return (va64 ? IMCTR_VA64 : 0) | IMCTR_MMUEN;
 }
 
 /*
@@ -93,6 +104,12 @@ u32 ipmmu_encode_imuctr(const struct ipmmu_soc *soc, unsigned int context)
 {
 	return ((context * (soc->ttsel_mask & -soc->ttsel_mask)) &
 		soc->ttsel_mask) | IMUCTR_FLUSH | IMUCTR_MMUEN;
+}
+
+/* The context that a micro-TLB's control register selects */
+unsigned int ipmmu_decode_ttsel(const struct ipmmu_soc *soc, u32 imuctr)
+{
+	return (imuctr & soc->ttsel_mask) / (soc->ttsel_mask & -soc->ttsel_mask);
 }
 
 u32 ipmmu_encode_imsctlr(u32 old, bool discache)

@@ -6,10 +6,21 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/interrupt.h>
+#include <linux/jiffies.h>
 
 #include "encode.h"
 #include "ipmmu.h"
+#include "regs.h"
 #include "trace.h"
+
+/*
+ * A context that has had this many faults within a second interrupts no CPU for
+ * the next. It is told of again after it was quiet for so long.
+ */
+#define FAULTS_MAX	200
+#define FAULTS_WINDOW	HZ
+#define MUTE_TIME	HZ
+#define QUIET_TIME	(10 * HZ)
 
 /**
  * struct fault - what is known of a fault once the lock is dropped
@@ -19,8 +30,9 @@
  * @domain: its domain, NULL for the blocking context
  * @client: a master that may have caused it, NULL if none is left
  * @others: how many more may have
+ * @mute: one too many: the context is not to interrupt for a while
  *
- * @domain and @client stay valid until the handler returns: whoever frees them
+ * @domain and @client stay valid until the handler returns: what frees them
  * waits for that in ipmmu_fault_quiesce().
  */
 struct fault {
@@ -30,6 +42,7 @@ struct fault {
 	struct ipmmu_domain *domain;
 	struct ipmmu_client *client;
 	unsigned int others;
+	bool mute;
 };
 
 /* Under the root's lock. */
@@ -48,6 +61,26 @@ static void fault_find_client(struct ipmmu_root *root, struct ipmmu_context *ctx
 	}
 }
 
+/* Under the root's lock: count a fault. Is it one too many? */
+static bool fault_count(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	if (ctx == root->blocking)
+		WRITE_ONCE(root->blocked_faults, root->blocked_faults + 1);
+	if (!ctx->faults || time_after(jiffies, ctx->window + FAULTS_WINDOW)) {
+		ctx->window = jiffies;
+		ctx->faults = 0;
+	}
+	return ++ctx->faults >= FAULTS_MAX;
+}
+
+/* Under the root's lock; the next flush makes it so. */
+static void fault_mute(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	ctx->muted = true;
+	ipmmu_context_set(root, ctx, ipmmu_encode_imctr_silent(root->va64),
+			  ctx->caches);
+}
+
 static bool fault_take(struct ipmmu_root *root, struct ipmmu_context *ctx,
 		       struct fault *fault)
 {
@@ -56,11 +89,14 @@ static bool fault_take(struct ipmmu_root *root, struct ipmmu_context *ctx,
 	*fault = (struct fault) { .context = ctx->id };
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	if (root->mmu && ctx->imctr)
+	if (root->reachable && ctx->imctr && !ctx->muted)
 		fault->status = ipmmu_hw_take_fault(root, ctx, &fault->address);
 	if (fault->status) {
 		fault->domain = ctx->domain;
 		fault_find_client(root, ctx, fault);
+		fault->mute = fault_count(root, ctx);
+		if (fault->mute)
+			fault_mute(root, ctx);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
@@ -98,6 +134,40 @@ static void fault_report(struct device *mmu, const struct fault *fault)
 	fault_print(mmu, fault);
 }
 
+/*
+ * Said once for as long as it goes on: the context is not muted for the first
+ * time if it has been listened to again only a while ago.
+ */
+static void fault_say_muted(const struct ipmmu_root *root,
+			    const struct ipmmu_context *ctx,
+			    const struct fault *fault)
+{
+	if (ctx->unmuted && time_before(jiffies, ctx->unmuted + QUIET_TIME))
+		return;
+	dev_err(root->mmu->dev, "context %u: %u faults within a second, by %s for one: looked at once a second from now on until they end. What they were for was refused\n",
+		ctx->id, FAULTS_MAX,
+		fault->client ? dev_name(fault->client->dev) : "a master that left");
+}
+
+/*
+ * What the hardware has to be told after a fault. A flush is no part of it: an
+ * entry that was invalid is not held by any TLB, and flushing the whole context
+ * for each access that a master gets wrong slows down all others. The BSP does
+ * it, so it can be had.
+ */
+static void fault_answer(struct ipmmu_root *root, struct ipmmu_context *ctx,
+			 const struct fault *fault)
+{
+	bool flush = fault->status & IMSTR_TF && ipmmu_flush_on_fault();
+
+	if (fault->mute || flush)
+		ipmmu_hw_flush(root, &ctx);
+	if (!fault->mute)
+		return;
+	fault_say_muted(root, ctx, fault);
+	queue_delayed_work(system_freezable_wq, &root->unmute, MUTE_TIME);
+}
+
 static irqreturn_t fault_interrupt(int irq, void *data)
 {
 	struct ipmmu_root *root = data;
@@ -109,9 +179,64 @@ static irqreturn_t fault_interrupt(int irq, void *data)
 		if (!fault_take(root, &root->contexts[id], &fault))
 			continue;
 		fault_report(root->mmu->dev, &fault);
+		fault_answer(root, &root->contexts[id], &fault);
 		ret = IRQ_HANDLED;
 	}
 	return ret;
+}
+
+/* Under the root's lock. Return: true if the context needs a flush. */
+static bool context_unmute(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	u64 address;
+
+	if (!ctx->muted)
+		return false;
+	ctx->muted = false;
+	ctx->unmuted = jiffies;
+	ctx->faults = 0;
+	/* Off, or taken for another domain, meanwhile: nothing of this holds. */
+	if (!ctx->imctr)
+		return false;
+	if (root->reachable)
+		ipmmu_hw_take_fault(root, ctx, &address);
+	ipmmu_context_set(root, ctx, ipmmu_encode_imctr(root->va64), ctx->caches);
+	return true;
+}
+
+/**
+ * ipmmu_fault_unmute() - listen again to contexts that had too many faults
+ * @root: the root, whose mutex is held
+ */
+void ipmmu_fault_unmute(struct ipmmu_root *root)
+{
+	struct ipmmu_context *ctx;
+	unsigned long flags;
+	unsigned int id;
+	bool flush;
+
+	for (id = 0; root->mmu && id < root->count; id++) {
+		ctx = &root->contexts[id];
+		raw_spin_lock_irqsave(&root->lock, flags);
+		flush = context_unmute(root, ctx);
+		raw_spin_unlock_irqrestore(&root->lock, flags);
+		if (flush)
+			ipmmu_hw_flush(root, &ctx);
+	}
+}
+
+/**
+ * ipmmu_fault_unmute_work() - the same, a while after
+ * @work: of a root
+ */
+void ipmmu_fault_unmute_work(struct work_struct *work)
+{
+	struct ipmmu_root *root = container_of(to_delayed_work(work),
+					       struct ipmmu_root, unmute);
+
+	mutex_lock(&root->mutex);
+	ipmmu_fault_unmute(root);
+	mutex_unlock(&root->mutex);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
+#include <linux/rcupdate.h>
 
 #include "encode.h"
 #include "ipmmu.h"
@@ -43,6 +44,18 @@ static void context_write(const struct ipmmu *mmu, const struct ipmmu_context *c
 	ipmmu_write(mmu, ctx->offset + reg, value);
 }
 
+/* Our tables are stage 1; the walker would take them for stage 2. */
+static void control_stage1(struct ipmmu *mmu)
+{
+	unsigned int offset = ipmmu_imsauxctlr_offset(mmu->soc);
+	u32 value = ipmmu_read(mmu, offset);
+
+	if (!(value & IMSAUXCTLR_S2PTE))
+		return;
+	dev_notice(mmu->dev, "was set to stage 2 tables, as hypervisors do: now stage 1, for context 0 as well\n");
+	ipmmu_write(mmu, offset, value & ~IMSAUXCTLR_S2PTE);
+}
+
 /**
  * ipmmu_hw_control() - set what holds for a whole IPMMU
  * @mmu: the IPMMU
@@ -56,15 +69,28 @@ void ipmmu_hw_control(struct ipmmu *mmu)
 
 	ipmmu_write(mmu, offset,
 		    ipmmu_encode_imsctlr(ipmmu_read(mmu, offset), mmu->discache));
+	if (mmu->root->mmu == mmu)
+		control_stage1(mmu);
 }
 
 /**
- * ipmmu_hw_kept() - did the registers survive a suspend?
- * @mmu: an IPMMU that has the blocking context on
+ * ipmmu_hw_is_on() - is a context on in an IPMMU?
+ * @mmu: root or cache
+ * @ctx: the context
  */
-bool ipmmu_hw_kept(const struct ipmmu *mmu)
+bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
-	return context_read(mmu, mmu->root->blocking, IMCTR) & IMCTR_MMUEN;
+	return context_read(mmu, ctx, IMCTR) & IMCTR_MMUEN;
+}
+
+/**
+ * ipmmu_hw_cache_off() - turn a context off in a cache
+ * @mmu: the cache
+ * @ctx: the context; the caller flushes it in the root after this
+ */
+void ipmmu_hw_cache_off(struct ipmmu *mmu, const struct ipmmu_context *ctx)
+{
+	context_write(mmu, ctx, IMCTR, IMCTR_FLUSH);
 }
 
 static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
@@ -79,62 +105,13 @@ static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 	return 0;
 }
 
-/**
- * ipmmu_hw_reset_contexts() - turn off whatever an earlier owner left on
- * @mmu: a root or a cache that nothing uses yet, or any more
- *
- * Return: 0, or -ETIMEDOUT if a flush of the root did not complete.
- */
-int ipmmu_hw_reset_contexts(struct ipmmu *mmu)
-{
-	bool is_root = mmu->root->mmu == mmu;
-	const struct ipmmu_context *ctx;
-	unsigned int id;
-	int ret = 0;
-
-	for (id = 0; id < mmu->root->count; id++) {
-		ctx = &mmu->root->contexts[id];
-		if (!(context_read(mmu, ctx, IMCTR) & IMCTR_MMUEN))
-			continue;
-		context_write(mmu, ctx, IMCTR, IMCTR_FLUSH);
-		mb(); /* as in flush_write() */
-		if (is_root && wait_idle(mmu, ctx))
-			ret = -ETIMEDOUT;
-	}
-	return ret;
-}
-
-/**
- * ipmmu_hw_reset_utlbs() - turn off micro-TLBs that an earlier owner left on
- * @mmu: a cache
- *
- * They point at contexts that are off by now.
- */
-void ipmmu_hw_reset_utlbs(struct ipmmu *mmu)
-{
-	unsigned int utlb, offset;
-
-	for (utlb = 0; utlb < mmu->soc->utlbs; utlb++) {
-		offset = ipmmu_imuctr_offset(mmu->soc, utlb);
-		if (ipmmu_read(mmu, offset) & IMUCTR_MMUEN)
-			ipmmu_write(mmu, offset, 0);
-	}
-}
-
-/**
- * ipmmu_hw_program() - load the registers of a context that is off
- * @root: the root
- * @ctx: the context
- *
- * Both table bases lead to the same root table with VA64: which half an address
- * falls into makes no difference. The context comes on with the next flush,
- * which the hardware wants after any change here anyhow.
- */
-void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static void context_format(struct ipmmu_root *root,
+			   const struct ipmmu_context *ctx,
+			   const struct io_pgtable_cfg *cfg)
 {
 	const struct ipmmu *mmu = root->mmu;
-	u64 ttbr = ctx->cfg->arm_lpae_s1_cfg.ttbr;
-	u64 mair = ctx->cfg->arm_lpae_s1_cfg.mair;
+	u64 ttbr = cfg->arm_lpae_s1_cfg.ttbr;
+	u64 mair = cfg->arm_lpae_s1_cfg.mair;
 	u64 address;
 
 	context_write(mmu, ctx, IMTTLBR0, ipmmu_encode_imttlbr(ttbr));
@@ -143,11 +120,47 @@ void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
 		context_write(mmu, ctx, IMTTLBR1, ipmmu_encode_imttlbr(ttbr));
 		context_write(mmu, ctx, IMTTUBR1, ipmmu_encode_imttubr(ttbr));
 	}
-	context_write(mmu, ctx, IMTTBCR,
-		      ipmmu_encode_imttbcr(root->va64, ctx->cfg->ias));
+	context_write(mmu, ctx, IMTTBCR, ipmmu_encode_imttbcr(root->va64, cfg->ias));
 	context_write(mmu, ctx, IMMAIR0, lower_32_bits(mair));
 	context_write(mmu, ctx, IMMAIR1, upper_32_bits(mair));
 	ipmmu_hw_take_fault(root, ctx, &address);
+}
+
+/**
+ * ipmmu_hw_program() - load the registers of a context that no micro-TLB uses
+ * @root: the root, with its lock held
+ * @ctx: the context
+ *
+ * Both table bases lead to the same root table with VA64: which half an address
+ * falls into makes no difference. The context comes on with the next flush,
+ * which the hardware wants after any change here anyhow. While the root cannot
+ * be reached nothing happens: a resume programs everything.
+ */
+void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	if (root->reachable)
+		context_format(root, ctx, ctx->cfg);
+}
+
+/**
+ * ipmmu_hw_silence() - have a context translate nothing, whatever points there
+ * @root: the root
+ * @ctx: a context in any state, on or off
+ *
+ * It is on after this, without having been off: off would let through what is
+ * to be blocked. The two halves of a table base are two writes, so that a walk in
+ * between may start at an address made of both; where that matters, the upper
+ * half, 32 address bits and up, is the same as a rule.
+ *
+ * Return: 0, or -ETIMEDOUT.
+ */
+int ipmmu_hw_silence(struct ipmmu_root *root, const struct ipmmu_context *ctx)
+{
+	context_format(root, ctx, &root->empty_cfg);
+	context_write(root->mmu, ctx, IMCTR,
+		      ipmmu_encode_imctr_silent(root->va64) | IMCTR_FLUSH);
+	mb(); /* as in flush_write() */
+	return wait_idle(root->mmu, ctx);
 }
 
 /**
@@ -162,22 +175,30 @@ void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
 	unsigned long caches = ctx->caches & root->online;
 	unsigned int i, count = 0;
+	void __iomem *control = NULL;
 
 	for_each_set_bit(i, &caches, IPMMU_CACHES_MAX)
 		ctx->control_caches[count++] = root->caches[i]->base +
 					       ctx->offset + IMCTR;
 	ctx->control_caches[count] = NULL;
-	/* A poll reads it without the lock. */
-	WRITE_ONCE(ctx->control,
-		   root->mmu ? root->mmu->base + ctx->offset + IMCTR : NULL);
+	if (root->mmu && root->reachable)
+		control = root->mmu->base + ctx->offset + IMCTR;
+	/* A poll reads it in an RCU section, without the lock. */
+	WRITE_ONCE(ctx->control, control);
 	ctx->flush = ctx->imctr | IMCTR_FLUSH;
 	ctx->flush_caches = (ctx->imctr & IMCTR_CACHE_MASK) | IMCTR_FLUSH;
 }
 
-/* Relaxed: whoever goes on because it is not has the barrier of flush_done(). */
+/*
+ * Relaxed: a caller that goes on because it is not has the barrier of
+ * flush_done(). A root that has become unreachable meanwhile was stopped or
+ * suspended: it has nothing to wait for.
+ */
 static __always_inline bool flush_pending(const struct ipmmu_context *ctx)
 {
-	return readl_relaxed(READ_ONCE(ctx->control)) & IMCTR_FLUSH;
+	void __iomem *control = READ_ONCE(ctx->control);
+
+	return likely(control) && readl_relaxed(control) & IMCTR_FLUSH;
 }
 
 /*
@@ -242,16 +263,22 @@ static noinline void flush_next(struct ipmmu_root *root,
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	if (ctx->started == seen)
+	if (ctx->started == seen && ctx->control)
 		flush_begin(ctx);
+	else if (!ctx->control)
+		ctx->started++;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
 static noinline int flush_late(struct ipmmu_root *root,
 			       struct ipmmu_context *ctx, unsigned long seen)
 {
+	const struct ipmmu *mmu = READ_ONCE(root->mmu);
+
 	WRITE_ONCE(ctx->late, seen);
-	dev_err_ratelimited(root->mmu->dev,
+	if (!mmu)
+		return -ENODEV;
+	dev_err_ratelimited(mmu->dev,
 			    "context %u: flush not done after %u us; unmapped tables are kept until one is. If this goes on, stop the masters behind this IPMMU and reboot\n",
 			    ctx->id, FLUSH_STEPS * FLUSH_STEP_US);
 	return -ETIMEDOUT;
@@ -295,39 +322,31 @@ static noinline int flush_wait(struct ipmmu_root *root,
 	}
 }
 
-/* Out of line: whoever does not trace pays for a branch that is patched away. */
+/* Out of line: a caller that is not traced pays for a branch that is patched away. */
 static noinline int flush_wait_traced(struct ipmmu_root *root,
 				      struct ipmmu_context *ctx,
 				      unsigned long ticket)
 {
-	struct device *dev = root->mmu->dev;
+	const struct ipmmu *mmu = READ_ONCE(root->mmu);
 	u64 begin = ktime_get_ns();
 	int ret = flush_wait(root, ctx, ticket);
 
-	trace_flush(dev, ctx->id, ktime_get_ns() - begin, !ret);
+	if (mmu)
+		trace_flush(mmu->dev, ctx->id, ktime_get_ns() - begin, !ret);
 	return ret;
 }
 
-/**
- * ipmmu_hw_flush() - flush a context and wait for it
- * @root: the root
- * @where: where the context stands; looked at under the root's lock
- *
- * The context gets its current control bits with the flush: that is how it is
- * turned on and off, too.
- *
- * Context: any. Polls for up to 100 us, twice that if another flush was running.
- * Return: 0 if a flush that started after this call is done, or if there is no
- *	   context; -ETIMEDOUT or -ENODEV if nobody can say that.
- */
-int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
+/* Under RCU: what @root has mapped stays so until the flush is over. */
+static __always_inline int flush_run(struct ipmmu_root *root,
+				     struct ipmmu_context *const *where)
 {
 	unsigned long flags, ticket = 0;
 	struct ipmmu_context *ctx;
-	bool joined = false;
+	bool joined = false, gone;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ctx = *where;
+	gone = ctx && !root->mmu;
 	if (likely(ctx && ctx->control)) {
 		joined = flush_runs(ctx);
 		ticket = unlikely(joined) ? flush_join(ctx) : flush_begin(ctx);
@@ -335,7 +354,7 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	if (unlikely(!ticket))
-		return ctx ? -ENODEV : 0;
+		return gone ? -ENODEV : 0;
 	if (trace_flush_enabled())
 		return flush_wait_traced(root, ctx, ticket);
 	if (likely(!joined) && likely(!flush_pending(ctx))) {
@@ -346,8 +365,37 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 }
 
 /**
+ * ipmmu_hw_flush() - flush a context and wait for it
+ * @root: the root
+ * @where: where the context stands; looked at under the root's lock
+ *
+ * The context gets its current control bits with the flush: that is how it is
+ * turned on and off, too.
+ *
+ * The polls go without the lock, and a root may be unmapped or suspended
+ * meanwhile: both clear ipmmu_context.control and wait for a grace period before
+ * they go on.
+ *
+ * While the root is suspended or shut down there is nothing to flush: no
+ * micro-TLB leads to the context before a resume has flushed it.
+ *
+ * Context: any. Polls for up to 100 us, twice that if another flush was running.
+ * Return: 0 if a flush that started after this call is done, or if there is no
+ *	   context; -ETIMEDOUT or -ENODEV if that cannot be known.
+ */
+int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
+{
+	int ret;
+
+	rcu_read_lock();
+	ret = flush_run(root, where);
+	rcu_read_unlock();
+	return ret;
+}
+
+/**
  * ipmmu_hw_utlb() - point a micro-TLB somewhere
- * @mmu: the cache it is in
+ * @mmu: the cache it is in, which may be touched
  * @utlb: its number
  * @ctx: a context that is on, or NULL to let everything through
  */
@@ -358,6 +406,21 @@ void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
 		ipmmu_write(mmu, ipmmu_imuasid_offset(mmu->soc, utlb), 0);
 	ipmmu_write(mmu, ipmmu_imuctr_offset(mmu->soc, utlb),
 		    ctx ? ipmmu_encode_imuctr(mmu->soc, ctx->id) : 0);
+}
+
+/**
+ * ipmmu_hw_utlb_leads() - where does a micro-TLB point, as the hardware has it?
+ * @mmu: the cache it is in
+ * @utlb: its number
+ *
+ * Return: the number of a context, or IPMMU_UTLB_OFF.
+ */
+int ipmmu_hw_utlb_leads(const struct ipmmu *mmu, unsigned int utlb)
+{
+	u32 value = ipmmu_read(mmu, ipmmu_imuctr_offset(mmu->soc, utlb));
+
+	return value & IMUCTR_MMUEN ? ipmmu_decode_ttsel(mmu->soc, value) :
+				      IPMMU_UTLB_OFF;
 }
 
 /**

@@ -4,7 +4,10 @@
  *
  * One root IPMMU walks the tables of a number of contexts. Masters hang on
  * micro-TLBs of cache IPMMUs; a micro-TLB points at a context or is off, which
- * lets everything through. Locks, outer first:
+ * lets everything through. One that has a master is off only while the domain of
+ * that master is identity: in any other case it points at a context, if only
+ * at the blocking one, and goes on doing so when the master leaves. Locks, outer
+ * first:
  *
  *	ipmmu_root.mutex   what takes long: contexts taken and given back, micro-TLBs
  *			   claimed and moved, tables made at first attach
@@ -24,6 +27,7 @@
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <compat/iommu.h>
 
 #include "soc.h"
@@ -33,6 +37,9 @@
 /* The largest SoC, R-Car H3, has 14 caches; each is a bit in a word. */
 #define IPMMU_CACHES_MAX	32
 
+/* What ipmmu_hw_utlb_leads() says of a micro-TLB that lets everything through */
+#define IPMMU_UTLB_OFF		(-1)
+
 #define IPMMU_PGSIZES		(SZ_4K | SZ_2M | SZ_1G)
 
 struct ipmmu_domain;
@@ -41,15 +48,20 @@ struct platform_device;
 /**
  * enum ipmmu_state - what a context is used for
  * @IPMMU_FREE: nothing; off and flushed
- * @IPMMU_RESERVED: not ours to use
+ * @IPMMU_RESERVED: another owner's; its registers and the micro-TLBs that point
+ *	there are left alone
+ * @IPMMU_FOUND: was on when the driver came; blocks, like @IPMMU_BLOCKING, what
+ *	still points there, and becomes free when nothing can
  * @IPMMU_BLOCKING: the one that translates nothing, always on
  * @IPMMU_BUSY: a domain
  * @IPMMU_QUARANTINED: nothing, but the flush that was to make it free did not
- *	complete: the hardware may still hold tables of the domain it served
+ *	complete, or has just completed and left tables that are parked here: the
+ *	hardware may still hold tables of the domain it served
  */
 enum ipmmu_state {
 	IPMMU_FREE,
 	IPMMU_RESERVED,
+	IPMMU_FOUND,
 	IPMMU_BLOCKING,
 	IPMMU_BUSY,
 	IPMMU_QUARANTINED,
@@ -57,7 +69,8 @@ enum ipmmu_state {
 
 /**
  * struct ipmmu_context - a context, the same number in root and caches
- * @control: IMCTR in the root, NULL once that is gone; see ipmmu_hw_route()
+ * @control: IMCTR in the root, NULL while that cannot be reached; read in an RCU
+ *	section by polls, see ipmmu_hw_route()
  * @flush: what is written there to flush
  * @flush_caches: what is written to the caches
  * @started: number of the last flush asked for, see flush_runs()
@@ -74,6 +87,11 @@ enum ipmmu_state {
  * @imctr: control bits of the root, FLUSH left out; 0 while off
  * @caches: the cache IPMMUs in which it is on
  * @utlbs: number of micro-TLBs that point here
+ * @broken: did not come back from a suspend; its micro-TLBs are blocked
+ * @muted: interrupts no CPU for a while, after too many faults; under the lock
+ * @faults: how many there were since @window
+ * @window: when their counting began, in jiffies
+ * @unmuted: when it was last listened to again
  *
  * What a flush looks at comes first.
  */
@@ -94,6 +112,11 @@ struct ipmmu_context {
 	u32 imctr;
 	unsigned long caches;
 	unsigned int utlbs;
+	bool broken;
+	bool muted;
+	unsigned int faults;
+	unsigned long window;
+	unsigned long unmuted;
 };
 
 /**
@@ -101,11 +124,15 @@ struct ipmmu_context {
  * @group: the group of the masters on it, with a reference
  * @clients: how many masters there are
  * @context: where it points, NULL if off
+ * @foreign: no master of this driver's, and was found pointing at context 0
+ * @found: no master either, and was found pointing elsewhere: blocked since
  */
 struct ipmmu_utlb {
 	struct iommu_group *group;
 	unsigned int clients;
 	struct ipmmu_context *context;
+	bool foreign;
+	bool found;
 };
 
 /**
@@ -140,12 +167,19 @@ struct ipmmu {
  * @mutex: see above
  * @caches: the cache IPMMUs
  * @online: those whose registers may be touched
+ * @suspended: how many of them are not, on account of a suspend
+ * @awaited: how many the device tree names that have not been seen yet
+ * @lost: one of those did not probe
+ * @reachable: the registers of the main IPMMU may be touched; under the lock
  * @clients: the masters; changed under mutex and lock, read under either
  * @count: number of contexts
  * @contexts: the contexts
  * @blocking: the one that is always empty
- * @empty: the tables of @blocking
- * @empty_cfg: and what they look like
+ * @empty_cfg: where its tables are: a page of zeros
+ * @retry: flushes what is in quarantine
+ * @retry_ms: time from one try to the next
+ * @unmute: listens again to contexts that had too many faults
+ * @blocked_faults: faults of the blocking context so far
  */
 struct ipmmu_root {
 	struct kref kref;
@@ -156,12 +190,19 @@ struct ipmmu_root {
 	struct mutex mutex;	/* contexts and micro-TLBs changing hands */
 	struct ipmmu *caches[IPMMU_CACHES_MAX];
 	unsigned long online;
+	unsigned int suspended;
+	unsigned int awaited;
+	bool lost;
+	bool reachable;
 	struct list_head clients;
 	unsigned int count;
 	struct ipmmu_context contexts[IPMMU_CONTEXTS_MAX];
 	struct ipmmu_context *blocking;
-	struct io_pgtable_ops *empty;
 	struct io_pgtable_cfg empty_cfg;
+	struct delayed_work retry;
+	unsigned int retry_ms;
+	struct delayed_work unmute;
+	unsigned long blocked_faults;
 };
 
 /**
@@ -170,7 +211,8 @@ struct ipmmu_root {
  * @dev: the master
  * @mmu: the cache IPMMU
  * @domain: the paging domain it is attached to, or NULL; under the lock
- * @attached: it was attached to something, even if to nothing but identity
+ * @group: its group, to which each of its micro-TLBs has a reference; NULL until
+ *	it has one
  * @count: number of micro-TLBs
  * @utlb: their numbers
  */
@@ -179,7 +221,7 @@ struct ipmmu_client {
 	struct device *dev;
 	struct ipmmu *mmu;
 	struct ipmmu_domain *domain;
-	bool attached;
+	struct iommu_group *group;
 	unsigned int count;
 	unsigned int utlb[];
 };
@@ -212,49 +254,75 @@ static inline unsigned int ipmmu_root_ias(const struct ipmmu_root *root)
 
 /* hw.c */
 void ipmmu_hw_control(struct ipmmu *mmu);
-bool ipmmu_hw_kept(const struct ipmmu *mmu);
-int ipmmu_hw_reset_contexts(struct ipmmu *mmu);
-void ipmmu_hw_reset_utlbs(struct ipmmu *mmu);
+bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx);
+void ipmmu_hw_cache_off(struct ipmmu *mmu, const struct ipmmu_context *ctx);
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx);
+int ipmmu_hw_silence(struct ipmmu_root *root, const struct ipmmu_context *ctx);
 void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx);
 int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where);
 void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
 		   const struct ipmmu_context *ctx);
+int ipmmu_hw_utlb_leads(const struct ipmmu *mmu, unsigned int utlb);
 u32 ipmmu_hw_take_fault(struct ipmmu_root *root, const struct ipmmu_context *ctx,
 			u64 *address);
 
-/* context.c */
+/* root.c */
 struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64);
 void ipmmu_root_get(struct ipmmu_root *root);
 void ipmmu_root_put(struct ipmmu_root *root);
 int ipmmu_root_start(struct ipmmu_root *root);
 void ipmmu_root_stop(struct ipmmu_root *root);
+void ipmmu_root_set_reachable(struct ipmmu_root *root, bool reachable);
 void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online);
+bool ipmmu_root_taken_over(struct ipmmu_root *root);
 int ipmmu_cache_join(struct ipmmu *mmu);
 void ipmmu_cache_leave(struct ipmmu *mmu);
+void ipmmu_cache_lost(struct ipmmu_root *root);
+void ipmmu_cache_contexts_off(struct ipmmu *mmu);
+
+/* context.c */
+struct ipmmu_context *ipmmu_context_find(struct ipmmu_root *root,
+					 enum ipmmu_state state);
+void ipmmu_context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
+		       u32 imctr, unsigned long caches);
 bool ipmmu_context_available(const struct ipmmu_root *root);
 int ipmmu_context_take(struct ipmmu_domain *domain);
 int ipmmu_context_serve(struct ipmmu_context *ctx, struct ipmmu *mmu);
+struct io_pgtable_ops *ipmmu_context_stop(struct ipmmu_root *root,
+					  struct ipmmu_context *ctx);
 void ipmmu_contexts_reap(struct ipmmu_root *root);
-void ipmmu_contexts_retry(struct ipmmu_root *root);
+bool ipmmu_contexts_retry(struct ipmmu_root *root);
+void ipmmu_contexts_retry_work(struct work_struct *work);
 bool ipmmu_context_park(struct ipmmu_domain *domain);
 
 /* utlb.c */
 int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb);
 int ipmmu_utlb_claim(struct ipmmu_client *client);
 void ipmmu_utlb_unclaim(struct ipmmu_client *client);
+void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count);
+void ipmmu_utlb_deny(struct ipmmu *mmu, unsigned int utlb);
 void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
 		      struct ipmmu_domain *domain);
 void ipmmu_utlb_abandon(struct ipmmu_client *client);
-void ipmmu_utlb_off(struct ipmmu *mmu);
+void ipmmu_utlb_take_over(struct ipmmu *mmu);
+void ipmmu_utlb_forget(struct ipmmu *mmu);
+void ipmmu_utlb_block(struct ipmmu *mmu);
+void ipmmu_utlb_restore(struct ipmmu *mmu);
+void ipmmu_utlb_open(struct ipmmu *mmu);
 struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client);
-bool ipmmu_utlb_sole(const struct ipmmu_client *client);
-struct iommu_group *ipmmu_utlb_group(struct ipmmu_client *client);
+
+/* group.c */
+enum ipmmu_grouping {
+	IPMMU_GROUPING_AUTO,
+	IPMMU_GROUPING_UTLB,
+	IPMMU_GROUPING_CACHE,
+	IPMMU_GROUPING_ROOT,
+};
+
+struct iommu_group *ipmmu_group_find(struct ipmmu_client *client);
+bool ipmmu_group_sole(const struct ipmmu_client *client);
 
 /* domain.c */
-struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_root *root,
-					  struct io_pgtable_cfg *cfg,
-					  struct ipmmu_domain *domain);
 struct iommu_domain *ipmmu_domain_alloc(struct device *dev);
 extern const struct iommu_domain_ops ipmmu_paging_ops;
 extern struct iommu_domain ipmmu_identity_domain;
@@ -266,9 +334,12 @@ extern const struct iommu_ops ipmmu_ops;
 /* fault.c */
 int ipmmu_fault_request(struct ipmmu_root *root, int irq);
 void ipmmu_fault_quiesce(struct ipmmu_root *root);
+void ipmmu_fault_unmute(struct ipmmu_root *root);
+void ipmmu_fault_unmute_work(struct work_struct *work);
 
 /* power.c */
 extern const struct dev_pm_ops ipmmu_pm_ops;
+void ipmmu_power_off(struct ipmmu *mmu);
 
 /* admit.c */
 bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev);
@@ -276,6 +347,8 @@ bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev);
 /* main.c */
 struct ipmmu *ipmmu_from_node(struct device_node *node);
 bool ipmmu_coherent(struct device *dev);
+bool ipmmu_flush_on_fault(void);
+enum ipmmu_grouping ipmmu_grouping(void);
 
 /* debugfs.c */
 void ipmmu_debugfs_init(void);

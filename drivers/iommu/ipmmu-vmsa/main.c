@@ -15,6 +15,7 @@
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
+#include <linux/string.h>
 #include <compat/of.h>
 
 #include "encode.h"
@@ -43,7 +44,32 @@ static bool assume_coherent;
 module_param(assume_coherent, bool, 0444);
 MODULE_PARM_DESC(assume_coherent, "Let VFIO have devices whose DMA is not coherent; user space must then not rely on caches (Y or N, default N)");
 
+static bool flush_on_fault;
+module_param(flush_on_fault, bool, 0644);
+MODULE_PARM_DESC(flush_on_fault, "Flush a context after each translation fault in it, as Renesas' BSP does (Y or N, default N)");
+
+static const char * const groupings[] = {
+	[IPMMU_GROUPING_AUTO] = "auto",
+	[IPMMU_GROUPING_UTLB] = "utlb",
+	[IPMMU_GROUPING_CACHE] = "cache",
+	[IPMMU_GROUPING_ROOT] = "root",
+};
+
+static char *grouping = "auto";
+module_param(grouping, charp, 0444);
+MODULE_PARM_DESC(grouping, "Which masters share a domain: those on one micro-TLB (utlb), cache IPMMU (cache) or main IPMMU (root), or on one micro-TLB as long as there are contexts (auto, the default)");
+
 static struct platform_driver ipmmu_deferred_driver;
+
+enum ipmmu_grouping ipmmu_grouping(void)
+{
+	return match_string(groupings, ARRAY_SIZE(groupings), grouping);
+}
+
+bool ipmmu_flush_on_fault(void)
+{
+	return READ_ONCE(flush_on_fault);
+}
 
 /**
  * ipmmu_from_node() - the IPMMU behind a device tree node
@@ -277,7 +303,31 @@ static int cache_probe(struct platform_device *pdev, struct ipmmu *mmu)
 	return ret;
 }
 
-static int ipmmu_probe(struct platform_device *pdev)
+/* A cache that will not come must not be waited for: see root.c */
+static void cache_gone(struct device *dev)
+{
+	struct device_node *node;
+	struct ipmmu *main;
+
+	node = of_parse_phandle(dev->of_node, "renesas,ipmmu-main", 0);
+	main = node ? ipmmu_from_node(node) : NULL;
+	of_node_put(node);
+	if (main)
+		ipmmu_cache_lost(main->root);
+}
+
+static int ipmmu_probe_on(struct platform_device *pdev, struct ipmmu *mmu)
+{
+	int ret;
+
+	ret = is_main(mmu->dev->of_node) ? root_probe(pdev, mmu) :
+					   cache_probe(pdev, mmu);
+	if (ret)
+		pm_runtime_put_sync(mmu->dev);
+	return ret;
+}
+
+static int ipmmu_probe_any(struct platform_device *pdev)
 {
 	struct ipmmu *mmu;
 	int ret;
@@ -297,11 +347,21 @@ static int ipmmu_probe(struct platform_device *pdev)
 		return dev_err_probe(mmu->dev, ret,
 				     "its power domain does not come on\n");
 
-	ret = is_main(mmu->dev->of_node) ? root_probe(pdev, mmu) :
-					   cache_probe(pdev, mmu);
-	if (ret)
-		pm_runtime_put_sync(mmu->dev);
+	return ipmmu_probe_on(pdev, mmu);
+}
+
+static int ipmmu_probe(struct platform_device *pdev)
+{
+	int ret = ipmmu_probe_any(pdev);
+
+	if (ret && ret != -EPROBE_DEFER && !is_main(pdev->dev.of_node))
+		cache_gone(&pdev->dev);
 	return ret;
+}
+
+static void ipmmu_shutdown(struct platform_device *pdev)
+{
+	ipmmu_power_off(platform_get_drvdata(pdev));
 }
 
 static void ipmmu_remove(struct platform_device *pdev)
@@ -329,9 +389,11 @@ static struct platform_driver ipmmu_deferred_driver = {
 		.name = IPMMU_DRIVER_NAME,
 		.of_match_table = ipmmu_of_ids,
 		.pm = pm_sleep_ptr(&ipmmu_pm_ops),
-		.suppress_bind_attrs = !COMPAT_UNLOADABLE,
+		/* To be unbound under live masters would be of no use to any. */
+		.suppress_bind_attrs = true,
 	},
 	.probe = ipmmu_probe,
+	.shutdown = ipmmu_shutdown,
 	.compat_remove = ipmmu_remove,
 };
 
@@ -375,6 +437,11 @@ static int check_parameters(void)
 	}
 	if (va_bits != 39 && va_bits != 32) {
 		pr_err("va_bits=%d is out of range: use 39 or 32\n", va_bits);
+		return -EINVAL;
+	}
+	if (match_string(groupings, ARRAY_SIZE(groupings), grouping) < 0) {
+		pr_err("grouping=%s is unknown: use auto, utlb, cache or root\n",
+		       grouping);
 		return -EINVAL;
 	}
 	if (driver_find("ipmmu-vmsa", &platform_bus_type)) {

@@ -1,99 +1,133 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Suspend and resume. The registers may or may not survive; all they held is
- * known from the contexts and micro-TLBs. The root comes back before its caches,
- * which a device link between them sees to.
+ * Suspend, resume and shutdown.
+ *
+ * Whether registers survive a suspend is not asked: they may be lost, kept, or, after
+ * a hibernation, be what the kernel that loaded the image had put there. So
+ * everything is programmed, in an order in which no master gets anywhere in
+ * between:
+ *
+ *	suspend		caches: micro-TLBs to the blocking context
+ *			root: no flush touches it any more
+ *	resume		root: every context translates nothing
+ *			caches: blocking context on, micro-TLBs to it, the rest off
+ *			the last cache: contexts get their tables, then
+ *			micro-TLBs their contexts
+ *
+ * Flushes in between have nothing to do: whatever they were to make the hardware
+ * forget, it is flushed before a micro-TLB leads there again. Device links have
+ * masters suspended first and resumed last, the root before its caches.
+ *
+ * At a shutdown, which may be a kexec, micro-TLBs are blocked first and flushed, so
+ * that no translated access is under way when contexts go; then all is left as it
+ * is after a reset, off, since the next kernel need not have this driver, and the
+ * tables are in memory that it will use. Drivers of masters have been shut down
+ * by then. One whose master goes on all the same is told of.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <linux/delay.h>
 #include <linux/pm.h>
 
 #include "ipmmu.h"
 
-static bool context_on(const struct ipmmu_context *ctx)
+/* How long masters are listened to between being blocked and being let go */
+#define LISTEN_US	2000
+
+static bool is_root(const struct ipmmu *mmu)
 {
-	return ctx->state == IPMMU_BUSY || ctx->state == IPMMU_BLOCKING;
+	return mmu->root->mmu == mmu;
 }
 
-/* Registers of a cache that is off must not be touched, by a flush or else. */
+static void cache_suspend(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+
+	mutex_lock(&root->mutex);
+	ipmmu_utlb_block(mmu);
+	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
+	root->suspended++;
+	mutex_unlock(&root->mutex);
+}
+
 static int ipmmu_suspend_noirq(struct device *dev)
 {
 	struct ipmmu *mmu = dev_get_drvdata(dev);
-	struct ipmmu_root *root = mmu->root;
 
-	if (root->mmu != mmu)
-		ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
+	if (is_root(mmu))
+		ipmmu_root_set_reachable(mmu->root, false);
+	else
+		cache_suspend(mmu);
 	return 0;
 }
 
-/* The caches are offline: each flush here is one of the root alone. */
+/* Micro-TLBs may lead anywhere: until the last cache is back, to nothing. */
 static int root_resume(struct ipmmu_root *root)
 {
-	struct ipmmu_context *ctx;
-	unsigned int id;
-	int ret;
-
-	if (ipmmu_hw_kept(root->mmu))
-		return 0;
-
-	ret = ipmmu_hw_reset_contexts(root->mmu);
-	for (id = 0; id < root->count; id++) {
-		ctx = &root->contexts[id];
-		if (!context_on(ctx))
-			continue;
-		ipmmu_hw_program(root, ctx);
-		ret = ipmmu_hw_flush(root, &ctx) ?: ret;
-	}
-	return ret;
-}
-
-/*
- * A flush turns a context on in a cache that lost it, and makes up for one that
- * passed by a cache while it was offline. If the registers were kept, the last
- * cache of a context to come back does that for all.
- */
-static int cache_flush(struct ipmmu *mmu, bool kept)
-{
-	struct ipmmu_root *root = mmu->root;
-	struct ipmmu_context *ctx;
 	unsigned int id;
 	int ret = 0;
 
-	for (id = 0; id < root->count; id++) {
-		ctx = &root->contexts[id];
-		if (!context_on(ctx) || !(ctx->caches & BIT(mmu->index)))
-			continue;
-		if (kept && (ctx->caches & ~root->online))
-			continue;
-		ret = ipmmu_hw_flush(root, &ctx) ?: ret;
-	}
+	for (id = 1; id < root->count; id++)
+		ret = ipmmu_hw_silence(root, &root->contexts[id]) ?: ret;
+	ipmmu_root_set_reachable(root, true);
+	ipmmu_hw_control(root->mmu);
+	return ret;
+}
+
+static int context_resume(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	unsigned long flags;
+
+	/* Its users did not come into sight even before the suspend. */
+	if (ctx->state == IPMMU_FOUND)
+		return 0;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	if (ctx->cfg)
+		ipmmu_hw_program(root, ctx);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	ctx->broken = ipmmu_hw_flush(root, &ctx);
+	return ctx->broken ? -ETIMEDOUT : 0;
+}
+
+/* All micro-TLBs are blocked: contexts first, then what leads there. */
+static int masters_resume(struct ipmmu_root *root)
+{
+	unsigned int i, id;
+	int ret = 0;
+
+	for (id = 1; id < root->count; id++)
+		ret = context_resume(root, &root->contexts[id]) ?: ret;
+	for (i = 0; i < IPMMU_CACHES_MAX; i++)
+		if (root->online & BIT(i))
+			ipmmu_utlb_restore(root->caches[i]);
 	return ret;
 }
 
 static int cache_resume(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
-	bool kept = ipmmu_hw_kept(mmu);
-	unsigned int i;
 	int ret;
 
+	mutex_lock(&root->mutex);
 	ipmmu_root_set_online(root, root->online | BIT(mmu->index));
-	ret = cache_flush(mmu, kept);
-	for (i = 0; !kept && i < mmu->soc->utlbs; i++)
-		if (mmu->utlbs[i].context)
-			ipmmu_hw_utlb(mmu, i, mmu->utlbs[i].context);
+	ipmmu_hw_control(mmu);
+	ret = ipmmu_hw_flush(root, &root->blocking);
+	ipmmu_utlb_block(mmu);
+	ipmmu_cache_contexts_off(mmu);
+	if (!--root->suspended)
+		ret = masters_resume(root) ?: ret;
+	mutex_unlock(&root->mutex);
 	return ret;
 }
 
 static int ipmmu_resume_noirq(struct device *dev)
 {
 	struct ipmmu *mmu = dev_get_drvdata(dev);
-	int ret;
+	int ret = is_root(mmu) ? root_resume(mmu->root) : cache_resume(mmu);
 
-	ipmmu_hw_control(mmu);
-	ret = mmu->root->mmu == mmu ? root_resume(mmu->root) : cache_resume(mmu);
 	if (ret)
-		dev_err(dev, "did not come back from suspend, DMA behind it will fault (%d)\n",
+		dev_err(dev, "did not come back from suspend, DMA behind it is blocked (%d)\n",
 			ret);
 	return ret;
 }
@@ -101,3 +135,71 @@ static int ipmmu_resume_noirq(struct device *dev)
 const struct dev_pm_ops ipmmu_pm_ops = {
 	NOIRQ_SYSTEM_SLEEP_PM_OPS(ipmmu_suspend_noirq, ipmmu_resume_noirq)
 };
+
+/* A fault while all are blocked is a master that does DMA with no driver. */
+static void listen(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	unsigned long before;
+
+	ipmmu_fault_unmute(root);
+	before = READ_ONCE(root->blocked_faults);
+	usleep_range(LISTEN_US, 2 * LISTEN_US);
+	if (READ_ONCE(root->blocked_faults) != before)
+		dev_warn(mmu->dev, "a master still does DMA at shutdown, to addresses that are not translated any more: its driver does not stop it\n");
+}
+
+static void cache_off(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	struct ipmmu_context *ctx;
+	unsigned int id;
+
+	mutex_lock(&root->mutex);
+	ipmmu_utlb_block(mmu);
+	ipmmu_hw_flush(root, &root->blocking);
+	listen(mmu);
+	ipmmu_utlb_open(mmu);
+	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
+	for (id = 1; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		if (!ipmmu_hw_is_on(mmu, ctx))
+			continue;
+		ipmmu_hw_cache_off(mmu, ctx);
+		ipmmu_hw_flush(root, &ctx);
+	}
+	mutex_unlock(&root->mutex);
+}
+
+static void root_off(struct ipmmu_root *root)
+{
+	struct ipmmu_context *ctx;
+	unsigned long flags;
+	unsigned int id;
+
+	mutex_lock(&root->mutex);
+	for (id = 1; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		raw_spin_lock_irqsave(&root->lock, flags);
+		ipmmu_context_set(root, ctx, 0, ctx->caches);
+		raw_spin_unlock_irqrestore(&root->lock, flags);
+		ipmmu_hw_flush(root, &ctx);
+	}
+	ipmmu_root_set_reachable(root, false);
+	mutex_unlock(&root->mutex);
+}
+
+/**
+ * ipmmu_power_off() - leave an IPMMU as a reset does
+ * @mmu: the IPMMU, a cache before its root
+ *
+ * Nothing of the driver touches the hardware after this, whatever masters are
+ * still attached to.
+ */
+void ipmmu_power_off(struct ipmmu *mmu)
+{
+	if (is_root(mmu))
+		root_off(mmu->root);
+	else
+		cache_off(mmu);
+}

@@ -64,4 +64,7 @@
 #define IMSCTLR_DISCACHE	GENMASK(31, 29)	/* do not cache */
 #define IMSCTLR_USE_SECGRP	BIT(28)	/* set, no non-secure DMA gets through */
 
+#define IMSAUXCTLR		0x504
+#define IMSAUXCTLR_S2PTE	BIT(3)	/* tables are of stage 2 */
+
 #endif /* IPMMU_REGS_H */

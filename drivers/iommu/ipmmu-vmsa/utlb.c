@@ -22,9 +22,47 @@ int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb)
 	if (utlb < mmu->soc->utlbs)
 		return 0;
 
-	dev_err(dev, "micro-TLB %u of %s is out of range, it has 0 to %u: mend iommus or iommu-map in the device tree\n",
+	dev_err(dev, "micro-TLB %u of %s is out of range, it has 0 to %u: fix iommus or iommu-map in the device tree\n",
 		utlb, dev_name(mmu->dev), mmu->soc->utlbs - 1);
 	return -EINVAL;
+}
+
+/* Under the root's lock. A cache that is offline learns of it when it resumes. */
+static void utlb_set(struct ipmmu *mmu, unsigned int n, struct ipmmu_context *ctx)
+{
+	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
+
+	if (utlb->context == ctx)
+		return;
+
+	if (mmu->root->online & BIT(mmu->index))
+		ipmmu_hw_utlb(mmu, n, ctx);
+	if (utlb->context)
+		utlb->context->utlbs--;
+	if (ctx)
+		ctx->utlbs++;
+	utlb->context = ctx;
+}
+
+/*
+ * Under the root's lock: a master comes to a micro-TLB. The first one finds it
+ * blocked, so that none is let through before the core has given it a domain, or
+ * when the core fails to.
+ */
+static void utlb_enter(struct ipmmu *mmu, unsigned int n)
+{
+	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
+
+	utlb->foreign = false;
+	utlb->found = false;
+	if (!utlb->clients++ && !utlb->context)
+		utlb_set(mmu, n, mmu->root->blocking);
+}
+
+/* Is there a master, or was there one? */
+static bool utlb_is_ours(const struct ipmmu_utlb *utlb)
+{
+	return utlb->clients || utlb->context;
 }
 
 /* Under the root's lock. */
@@ -38,7 +76,7 @@ static void utlb_drop(struct ipmmu_client *client, unsigned int count)
  * ipmmu_utlb_claim() - count a master in on its micro-TLBs
  * @client: the master; the root's mutex is held
  *
- * Return: 0, or -EINVAL with nothing changed.
+ * Return: 0, or -EINVAL with nothing changed but that they are blocked.
  */
 int ipmmu_utlb_claim(struct ipmmu_client *client)
 {
@@ -56,7 +94,7 @@ int ipmmu_utlb_claim(struct ipmmu_client *client)
 			ret = -EINVAL;
 			break;
 		}
-		client->mmu->utlbs[client->utlb[i]].clients++;
+		utlb_enter(client->mmu, client->utlb[i]);
 	}
 	if (!ret)
 		list_add_tail(&client->node, &root->clients);
@@ -96,20 +134,53 @@ void ipmmu_utlb_unclaim(struct ipmmu_client *client)
 	}
 }
 
-/* Under the root's lock. */
-static void utlb_set(struct ipmmu *mmu, unsigned int n, struct ipmmu_context *ctx)
+/**
+ * ipmmu_utlb_refuse() - block micro-TLBs of a master that cannot be served
+ * @mmu: the cache
+ * @utlb: the numbers, some of which it may not have
+ * @count: how many
+ *
+ * The core lets a driver have such a master all the same, without an IOMMU.
+ */
+void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count)
 {
-	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
+	struct ipmmu_root *root = mmu->root;
+	unsigned long flags;
+	unsigned int i;
 
-	if (utlb->context == ctx)
-		return;
+	mutex_lock(&root->mutex);
+	raw_spin_lock_irqsave(&root->lock, flags);
+	for (i = 0; i < count; i++) {
+		if (utlb[i] >= mmu->soc->utlbs || mmu->utlbs[utlb[i]].clients)
+			continue;
+		mmu->utlbs[utlb[i]].found = false;
+		utlb_set(mmu, utlb[i], root->blocking);
+	}
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	mutex_unlock(&root->mutex);
+}
 
-	ipmmu_hw_utlb(mmu, n, ctx);
-	if (utlb->context)
-		utlb->context->utlbs--;
-	if (ctx)
-		ctx->utlbs++;
-	utlb->context = ctx;
+/**
+ * ipmmu_utlb_deny() - let a master through that the driver must not translate
+ * @mmu: the cache
+ * @utlb: a number, which it may not have
+ *
+ * That is how such a master works on that SoC. Its micro-TLB is off unless an
+ * earlier owner of the IPMMU had left it on, and it was blocked therefore.
+ */
+void ipmmu_utlb_deny(struct ipmmu *mmu, unsigned int utlb)
+{
+	struct ipmmu_root *root = mmu->root;
+	unsigned long flags;
+
+	mutex_lock(&root->mutex);
+	raw_spin_lock_irqsave(&root->lock, flags);
+	if (utlb < mmu->soc->utlbs && mmu->utlbs[utlb].found) {
+		mmu->utlbs[utlb].found = false;
+		utlb_set(mmu, utlb, NULL);
+	}
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	mutex_unlock(&root->mutex);
 }
 
 /**
@@ -132,7 +203,6 @@ void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
 	for (i = 0; i < client->count; i++)
 		utlb_set(client->mmu, client->utlb[i], ctx);
 	client->domain = domain;
-	client->attached = true;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
@@ -140,7 +210,7 @@ void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
  * ipmmu_utlb_abandon() - block the micro-TLBs that only this master uses
  * @client: a master that is going away
  *
- * One that never was attached leaves no trace: its micro-TLBs are as they were.
+ * Whether it still does DMA the driver cannot know.
  */
 void ipmmu_utlb_abandon(struct ipmmu_client *client)
 {
@@ -150,24 +220,128 @@ void ipmmu_utlb_abandon(struct ipmmu_client *client)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	client->domain = NULL;
-	for (i = 0; client->attached && i < client->count; i++)
+	for (i = 0; i < client->count; i++)
 		if (client->mmu->utlbs[client->utlb[i]].clients == 1)
 			utlb_set(client->mmu, client->utlb[i], root->blocking);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
+/* Under the root's lock: what the driver has not set up itself */
+static void utlb_inspect(struct ipmmu *mmu, unsigned int n)
+{
+	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
+	int leads;
+
+	if (utlb_is_ours(utlb) || utlb->foreign)
+		return;
+	leads = ipmmu_hw_utlb_leads(mmu, n);
+	if (leads == IPMMU_UTLB_OFF)
+		return;
+	utlb->found = true;
+	utlb_set(mmu, n, mmu->root->blocking);
+}
+
 /**
- * ipmmu_utlb_off() - turn off all micro-TLBs of a cache
- * @mmu: the cache
+ * ipmmu_utlb_take_over() - block what an earlier owner of a cache has left on
+ * @mmu: the cache, which has the blocking context
+ *
+ * What points at context 0 is that one's owner's, until a master claims it.
  */
-void ipmmu_utlb_off(struct ipmmu *mmu)
+void ipmmu_utlb_take_over(struct ipmmu *mmu)
+{
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&mmu->root->lock, flags);
+	for (n = 0; n < mmu->soc->utlbs; n++) {
+		mmu->utlbs[n].foreign = !ipmmu_hw_utlb_leads(mmu, n);
+		utlb_inspect(mmu, n);
+	}
+	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
+}
+
+/**
+ * ipmmu_utlb_forget() - the driver's part of a cache ends
+ * @mmu: the cache, whose masters have been released
+ *
+ * The hardware stays as it is: the micro-TLBs of former masters are blocked.
+ */
+void ipmmu_utlb_forget(struct ipmmu *mmu)
+{
+	struct ipmmu_utlb *utlb;
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&mmu->root->lock, flags);
+	for (n = 0; n < mmu->soc->utlbs; n++) {
+		utlb = &mmu->utlbs[n];
+		if (!utlb->context)
+			continue;
+		utlb_set(mmu, n, mmu->root->blocking);
+		utlb->context->utlbs--;
+		utlb->context = NULL;
+	}
+	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
+}
+
+/**
+ * ipmmu_utlb_block() - block all masters of a cache, in the hardware alone
+ * @mmu: the cache, which has the blocking context and may be touched
+ *
+ * But those whose domain is identity, which are let through. Whatever the
+ * registers held before makes no difference.
+ */
+void ipmmu_utlb_block(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	for (n = 0; n < mmu->soc->utlbs; n++) {
+		if (utlb_is_ours(&mmu->utlbs[n]))
+			ipmmu_hw_utlb(mmu, n, mmu->utlbs[n].context ?
+				      root->blocking : NULL);
+		else
+			utlb_inspect(mmu, n);
+	}
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+}
+
+/**
+ * ipmmu_utlb_restore() - the end of ipmmu_utlb_block()
+ * @mmu: the cache, whose contexts are on again
+ *
+ * What points at a context that did not come on stays blocked.
+ */
+void ipmmu_utlb_restore(struct ipmmu *mmu)
+{
+	const struct ipmmu_context *ctx;
+	unsigned long flags;
+	unsigned int n;
+
+	raw_spin_lock_irqsave(&mmu->root->lock, flags);
+	for (n = 0; n < mmu->soc->utlbs; n++) {
+		ctx = mmu->utlbs[n].context;
+		if (ctx && !ctx->broken)
+			ipmmu_hw_utlb(mmu, n, ctx);
+	}
+	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
+}
+
+/**
+ * ipmmu_utlb_open() - turn off what this driver has ever turned on
+ * @mmu: the cache, for the last time
+ */
+void ipmmu_utlb_open(struct ipmmu *mmu)
 {
 	unsigned long flags;
 	unsigned int n;
 
 	raw_spin_lock_irqsave(&mmu->root->lock, flags);
 	for (n = 0; n < mmu->soc->utlbs; n++)
-		utlb_set(mmu, n, NULL);
+		if (utlb_is_ours(&mmu->utlbs[n]))
+			ipmmu_hw_utlb(mmu, n, NULL);
 	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
 }
 
@@ -178,63 +352,4 @@ void ipmmu_utlb_off(struct ipmmu *mmu)
 struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client)
 {
 	return client->mmu->utlbs[client->utlb[0]].context;
-}
-
-/**
- * ipmmu_utlb_sole() - would the master's context be free if it left?
- * @client: the master
- */
-bool ipmmu_utlb_sole(const struct ipmmu_client *client)
-{
-	struct ipmmu_context *ctx = ipmmu_utlb_context(client);
-
-	return ctx && ctx->state == IPMMU_BUSY && ctx->utlbs == client->count;
-}
-
-/* The group that any of the micro-TLBs has; an error if they have two. */
-static struct iommu_group *utlb_group_find(struct ipmmu_client *client)
-{
-	struct iommu_group *group, *found = NULL;
-	unsigned int i;
-
-	for (i = 0; i < client->count; i++) {
-		group = client->mmu->utlbs[client->utlb[i]].group;
-		if (group && found && group != found) {
-			dev_err(client->dev, "micro-TLB %u of %s is shared with a master of another group: mend iommus in the device tree\n",
-				client->utlb[i], dev_name(client->mmu->dev));
-			return ERR_PTR(-EINVAL);
-		}
-		found = group ?: found;
-	}
-	return found;
-}
-
-/**
- * ipmmu_utlb_group() - find or make the group of a master
- * @client: the master; the root's mutex is held
- *
- * Each micro-TLB keeps a reference of its own.
- *
- * Return: the group, with a reference for the caller, or an error.
- */
-struct iommu_group *ipmmu_utlb_group(struct ipmmu_client *client)
-{
-	struct iommu_group *group = utlb_group_find(client);
-	struct ipmmu_utlb *utlb;
-	unsigned int i;
-
-	lockdep_assert_held(&client->mmu->root->mutex);
-
-	if (IS_ERR(group))
-		return group;
-	group = group ? iommu_group_ref_get(group) : iommu_group_alloc();
-	if (IS_ERR(group))
-		return group;
-
-	for (i = 0; i < client->count; i++) {
-		utlb = &client->mmu->utlbs[client->utlb[i]];
-		if (!utlb->group)
-			utlb->group = iommu_group_ref_get(group);
-	}
-	return group;
 }

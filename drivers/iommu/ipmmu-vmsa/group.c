@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Groups: which masters get one domain, and so one context.
+ *
+ * Masters on one micro-TLB cannot be told apart by the hardware, so they are one
+ * group, and a master on several micro-TLBs makes one group of them all. What the
+ * bus cannot tell apart (PCI functions without access control, aliases) is one
+ * group, too. Beyond that it is a question of contexts. A group needs one at a
+ * time, whatever domain it is in, and which group a master is in is settled once
+ * and for all when it probes, before it is known how many will follow. So each
+ * micro-TLB gets a group to itself until there are as many groups as contexts,
+ * and masters that come after that join one that is there: none is ever without.
+ * Where the kernel translates nothing by itself (iommu.passthrough=1) there may be
+ * more groups than contexts, since only what is given to VFIO takes one.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/pci.h>
+
+#include "ipmmu.h"
+
+/* The group that any of the micro-TLBs has; an error if they have two. */
+static struct iommu_group *utlb_group(struct ipmmu_client *client)
+{
+	struct iommu_group *group, *found = NULL;
+	unsigned int i;
+
+	for (i = 0; i < client->count; i++) {
+		group = client->mmu->utlbs[client->utlb[i]].group;
+		if (group && found && group != found) {
+			dev_err(client->dev, "micro-TLB %u of %s is shared with a master of another group: fix iommus in the device tree; its DMA is blocked\n",
+				client->utlb[i], dev_name(client->mmu->dev));
+			return ERR_PTR(-EINVAL);
+		}
+		found = group ?: found;
+	}
+	return found;
+}
+
+/* Has any master of the root this group? */
+static bool group_is_used(const struct ipmmu_root *root,
+			  const struct iommu_group *group)
+{
+	const struct ipmmu_client *client;
+
+	list_for_each_entry(client, &root->clients, node)
+		if (client->group == group)
+			return true;
+	return false;
+}
+
+/* Is this the first master of its group in the list? */
+static bool is_first(const struct ipmmu_root *root,
+		     const struct ipmmu_client *client)
+{
+	const struct ipmmu_client *other;
+
+	list_for_each_entry(other, &root->clients, node)
+		if (other->group == client->group)
+			return other == client;
+	return false;
+}
+
+static unsigned int groups_used(const struct ipmmu_root *root)
+{
+	const struct ipmmu_client *client;
+	unsigned int count = 0;
+
+	list_for_each_entry(client, &root->clients, node)
+		count += client->group && is_first(root, client);
+	return count;
+}
+
+/* How many contexts domains may have, now or once a flush is done */
+static unsigned int contexts_usable(const struct ipmmu_root *root)
+{
+	unsigned int id, count = 0;
+
+	for (id = 0; id < root->count; id++) {
+		switch (root->contexts[id].state) {
+		case IPMMU_RESERVED:
+		case IPMMU_BLOCKING:
+			break;
+		case IPMMU_FOUND:
+			count += !root->lost;
+			break;
+		default:
+			count++;
+		}
+	}
+	return count;
+}
+
+/* Identity, or a domain of the DMA API; not what user space has or is about to. */
+static bool is_kernels(const struct ipmmu_client *client)
+{
+	if (client->domain)
+		return client->domain->io.type & __IOMMU_DOMAIN_DMA_API;
+	return !ipmmu_utlb_context(client);
+}
+
+/*
+ * A group to join, the youngest that there is, and rather one that the kernel
+ * drives: where user space has the others of a group, a driver cannot have this
+ * one.
+ */
+static struct ipmmu_client *partner(const struct ipmmu_root *root)
+{
+	struct ipmmu_client *client, *found = NULL;
+
+	list_for_each_entry_reverse(client, &root->clients, node) {
+		if (!client->group)
+			continue;
+		if (is_kernels(client))
+			return client;
+		found = found ?: client;
+	}
+	return found;
+}
+
+static struct ipmmu_client *partner_in_cache(const struct ipmmu *mmu)
+{
+	struct ipmmu_client *client;
+
+	list_for_each_entry(client, &mmu->root->clients, node)
+		if (client->mmu == mmu && client->group)
+			return client;
+	return NULL;
+}
+
+static struct ipmmu_client *partner_for_want(const struct ipmmu_client *client)
+{
+	const struct ipmmu_root *root = client->mmu->root;
+	unsigned int usable = contexts_usable(root);
+	struct ipmmu_client *other;
+
+	if (groups_used(root) < usable)
+		return NULL;
+	other = partner(root);
+	if (other)
+		dev_warn(client->dev, "shares group, context and all memory of either with %s: %s has %u contexts, and as many groups use them. To have it to itself, for VFIO, boot with iommu.passthrough=1 or with fewer masters\n",
+			 dev_name(other->dev), dev_name(root->mmu->dev), usable);
+	return other;
+}
+
+/* Whose group the parameter, or the want of contexts, makes this master share */
+static struct ipmmu_client *partner_choose(const struct ipmmu_client *client)
+{
+	struct ipmmu_client *other = NULL;
+
+	switch (ipmmu_grouping()) {
+	case IPMMU_GROUPING_UTLB:
+		return NULL;
+	case IPMMU_GROUPING_ROOT:
+		return partner(client->mmu->root);
+	case IPMMU_GROUPING_CACHE:
+		other = partner_in_cache(client->mmu);
+		break;
+	case IPMMU_GROUPING_AUTO:
+		if (iommu_default_passthrough())
+			return NULL;
+		break;
+	}
+	return other ?: partner_for_want(client);
+}
+
+/* What the bus says; a group of one that is new, or one with others in it */
+static struct iommu_group *bus_group(struct device *dev)
+{
+	return dev_is_pci(dev) ? pci_device_group(dev) : generic_device_group(dev);
+}
+
+/* Swaps one reference for another. */
+static struct iommu_group *join_group(struct iommu_group *bus,
+				      struct iommu_group *group)
+{
+	iommu_group_put(bus);
+	return iommu_group_ref_get(group);
+}
+
+/* Merges what micro-TLBs and bus say; what both are silent on is a choice. */
+static struct iommu_group *group_merge(struct ipmmu_client *client,
+				       struct iommu_group *own)
+{
+	struct iommu_group *bus = bus_group(client->dev);
+	struct ipmmu_client *other;
+
+	if (IS_ERR(bus) || bus == own)
+		return bus;
+	if (!group_is_used(client->mmu->root, bus)) {
+		if (own)
+			return join_group(bus, own);
+		other = partner_choose(client);
+		return other ? join_group(bus, other->group) : bus;
+	}
+	if (!own)
+		return bus;
+
+	iommu_group_put(bus);
+	dev_err(client->dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; its DMA is blocked\n");
+	return ERR_PTR(-EINVAL);
+}
+
+/**
+ * ipmmu_group_find() - find or make the group of a master
+ * @client: the master; the root's mutex is held
+ *
+ * Each micro-TLB keeps a reference of its own.
+ *
+ * Return: the group, with a reference for the caller, or an error.
+ */
+struct iommu_group *ipmmu_group_find(struct ipmmu_client *client)
+{
+	struct iommu_group *group = utlb_group(client);
+	struct ipmmu_utlb *utlb;
+	unsigned int i;
+
+	lockdep_assert_held(&client->mmu->root->mutex);
+
+	if (!IS_ERR(group))
+		group = group_merge(client, group);
+	if (IS_ERR(group))
+		return group;
+
+	client->group = group;
+	for (i = 0; i < client->count; i++) {
+		utlb = &client->mmu->utlbs[client->utlb[i]];
+		if (!utlb->group)
+			utlb->group = iommu_group_ref_get(group);
+	}
+	return group;
+}
+
+static unsigned int group_utlbs(const struct ipmmu *mmu,
+				const struct iommu_group *group,
+				const struct ipmmu_context *ctx)
+{
+	unsigned int n, count = 0;
+
+	for (n = 0; n < mmu->soc->utlbs; n++)
+		count += mmu->utlbs[n].group == group &&
+			 mmu->utlbs[n].context == ctx;
+	return count;
+}
+
+/**
+ * ipmmu_group_sole() - would a master's context be free if its group left?
+ * @client: the master; the root's mutex is held
+ */
+bool ipmmu_group_sole(const struct ipmmu_client *client)
+{
+	const struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_context *ctx = ipmmu_utlb_context(client);
+	unsigned int i, count = 0;
+
+	if (!ctx || ctx->state != IPMMU_BUSY)
+		return false;
+	for (i = 0; i < IPMMU_CACHES_MAX; i++)
+		if (root->caches[i])
+			count += group_utlbs(root->caches[i], client->group, ctx);
+	return count == ctx->utlbs;
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The life of a root and of its caches: taken over, stopped, and the blocking
+ * context, which is there for as long as anything is and stays when the driver
+ * goes.
+ *
+ * What the driver finds may have been left on by a boot loader, by a kernel
+ * that crashed, or by itself: context 0 apart, which belongs to another owner,
+ * every context that is on is made to translate nothing, in place, before
+ * anything else happens. Nothing that points at one is let through, and no other
+ * context is needed for that. The caches follow one by one, and turn their
+ * micro-TLBs to the blocking context. When the last cache that the device tree
+ * names has come, no micro-TLB points at a context found on, and those are free.
+ *
+ * The blocking context walks the kernel's page of zeros. That one is never freed
+ * and never written, so the context may stay on after the driver was unloaded, and
+ * micro-TLBs whose masters are gone go on pointing there.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/of.h>
+#include <linux/slab.h>
+
+#include "encode.h"
+#include "ipmmu.h"
+
+static void root_release(struct kref *kref)
+{
+	struct ipmmu_root *root = container_of(kref, struct ipmmu_root, kref);
+
+	mutex_destroy(&root->mutex);
+	kfree(root);
+}
+
+void ipmmu_root_get(struct ipmmu_root *root)
+{
+	kref_get(&root->kref);
+}
+
+void ipmmu_root_put(struct ipmmu_root *root)
+{
+	kref_put(&root->kref, root_release);
+}
+
+/**
+ * ipmmu_root_create() - make the shared state of a main IPMMU
+ * @mmu: the main IPMMU
+ * @va64: tables are VMSAv8-64
+ *
+ * Return: the state, with one reference, or NULL without memory.
+ */
+struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
+{
+	struct ipmmu_root *root = kzalloc(sizeof(*root), GFP_KERNEL);
+	unsigned int id;
+
+	if (!root)
+		return NULL;
+
+	kref_init(&root->kref);
+	raw_spin_lock_init(&root->lock);
+	mutex_init(&root->mutex);
+	INIT_LIST_HEAD(&root->clients);
+	INIT_DELAYED_WORK(&root->retry, ipmmu_contexts_retry_work);
+	INIT_DELAYED_WORK(&root->unmute, ipmmu_fault_unmute_work);
+	root->mmu = mmu;
+	root->va64 = va64;
+	root->reachable = true;
+	root->count = mmu->soc->contexts;
+	for (id = 0; id < root->count; id++) {
+		root->contexts[id].id = id;
+		root->contexts[id].offset = ipmmu_context_offset(mmu->soc, id);
+		ipmmu_hw_route(root, &root->contexts[id]);
+	}
+	/* Number 0 belongs to another owner on every SoC that has several. */
+	root->contexts[0].state = IPMMU_RESERVED;
+	return root;
+}
+
+/* Cleans the page of zeros for a walker that does not snoop. */
+static int empty_map(struct ipmmu_root *root)
+{
+	struct device *dev = root->mmu->dev;
+	struct page *page = ZERO_PAGE(0);
+	dma_addr_t address;
+
+	address = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	if (dma_mapping_error(dev, address))
+		return -ENOMEM;
+	dma_unmap_page(dev, address, PAGE_SIZE, DMA_TO_DEVICE);
+	if (address != page_to_phys(page))
+		return -EINVAL;
+
+	root->empty_cfg.ias = ipmmu_root_ias(root);
+	root->empty_cfg.arm_lpae_s1_cfg.ttbr = address;
+	return 0;
+}
+
+/* How many caches the device tree has for a root */
+static unsigned int caches_named(const struct device_node *root)
+{
+	struct device_node *node, *main;
+	unsigned int count = 0;
+
+	for_each_node_with_property(node, "renesas,ipmmu-main") {
+		main = of_parse_phandle(node, "renesas,ipmmu-main", 0);
+		if (main == root && of_device_is_available(node))
+			count++;
+		of_node_put(main);
+	}
+	return count;
+}
+
+/* Block, before anything else, whatever points at a context that is on. */
+static int contexts_silence(struct ipmmu_root *root)
+{
+	struct ipmmu_context *ctx;
+	unsigned int id, found = 0;
+	int ret = 0;
+
+	for (id = 1; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		if (!ipmmu_hw_is_on(root->mmu, ctx))
+			continue;
+		ret = ipmmu_hw_silence(root, ctx) ?: ret;
+		ctx->state = IPMMU_FOUND;
+		found++;
+	}
+	if (found)
+		dev_notice(root->mmu->dev, "%u contexts were on: what uses them is blocked until a driver has it\n",
+			   found);
+	return ret;
+}
+
+/* The blocking context: one that was off, if there is one. */
+static int blocking_start(struct ipmmu_root *root)
+{
+	struct ipmmu_context *ctx = ipmmu_context_find(root, IPMMU_FREE);
+	unsigned long flags;
+
+	if (!ctx)
+		ctx = ipmmu_context_find(root, IPMMU_FOUND);
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	ctx->cfg = &root->empty_cfg;
+	ipmmu_hw_program(root, ctx);
+	ctx->state = IPMMU_BLOCKING;
+	ipmmu_context_set(root, ctx, ipmmu_encode_imctr(root->va64), 0);
+	root->blocking = ctx;
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+
+	return ipmmu_hw_flush(root, &ctx);
+}
+
+/**
+ * ipmmu_root_start() - bring a root into a known state
+ * @root: the root, which nothing uses yet
+ *
+ * Return: 0, or an error with the reason in the log.
+ */
+int ipmmu_root_start(struct ipmmu_root *root)
+{
+	struct device *dev = root->mmu->dev;
+	int ret;
+
+	root->awaited = caches_named(dev->of_node);
+	ret = empty_map(root);
+	if (ret)
+		return dev_err_probe(dev, ret,
+				     "tables must be reached at their physical address: see dma-ranges and swiotlb\n");
+
+	ret = contexts_silence(root);
+	if (ret)
+		return dev_err_probe(dev, ret,
+				     "a context that was left on cannot be flushed, reset the SoC\n");
+
+	ipmmu_hw_control(root->mmu);
+	ret = blocking_start(root);
+	if (ret)
+		return dev_err_probe(dev, ret,
+				     "context %u does not come on, reset the SoC\n",
+				     root->blocking->id);
+	return 0;
+}
+
+/* Under the root's lock: the root or the caches have changed. */
+static void contexts_route(struct ipmmu_root *root)
+{
+	unsigned int id;
+
+	for (id = 0; id < root->count; id++)
+		ipmmu_hw_route(root, &root->contexts[id]);
+}
+
+/**
+ * ipmmu_root_stop() - turn everything off but the blocking context
+ * @root: the root, which has no caches any more
+ *
+ * The interrupt has been given back: faults of the blocking context disturb none.
+ * A domain that outlives its root finds no hardware to flush from here on. A flush
+ * that polls a register reads it in an RCU section: those that have seen it are
+ * waited for, since the caller's next step is to unmap it.
+ */
+void ipmmu_root_stop(struct ipmmu_root *root)
+{
+	struct io_pgtable_ops *parked[IPMMU_CONTEXTS_MAX];
+	unsigned int id, count = 0;
+	unsigned long flags;
+
+	mutex_lock(&root->mutex);
+	for (id = 0; id < root->count; id++)
+		parked[count++] = ipmmu_context_stop(root, &root->contexts[id]);
+	raw_spin_lock_irqsave(&root->lock, flags);
+	root->mmu = NULL;
+	root->reachable = false;
+	contexts_route(root);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	mutex_unlock(&root->mutex);
+
+	cancel_delayed_work_sync(&root->retry);
+	cancel_delayed_work_sync(&root->unmute);
+	synchronize_rcu();
+	while (count)
+		io_pgtable_deferred_free_flushed(parked[--count]);
+}
+
+/**
+ * ipmmu_root_set_reachable() - may the registers of the root be touched?
+ * @root: the root
+ * @reachable: no while it is suspended, and once it is shut down
+ *
+ * Returns when no access that was allowed before is under way any more.
+ */
+void ipmmu_root_set_reachable(struct ipmmu_root *root, bool reachable)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	root->reachable = reachable;
+	contexts_route(root);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	if (!reachable)
+		synchronize_rcu();
+}
+
+/**
+ * ipmmu_root_set_online() - change which caches may be touched
+ * @root: the root
+ * @online: their bits
+ */
+void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	root->online = online;
+	contexts_route(root);
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+}
+
+/**
+ * ipmmu_root_taken_over() - have all caches been seen?
+ * @root: the root
+ *
+ * Until then contexts that were found on are not to be had.
+ */
+bool ipmmu_root_taken_over(struct ipmmu_root *root)
+{
+	return !READ_ONCE(root->awaited) ||
+	       !ipmmu_context_find(root, IPMMU_FOUND);
+}
+
+/* No micro-TLB is left that could point at a context found on: free those. */
+static void found_release(struct ipmmu_root *root)
+{
+	struct ipmmu_context *ctx;
+	unsigned int id;
+
+	for (id = 0; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		if (ctx->state != IPMMU_FOUND)
+			continue;
+		if (ipmmu_hw_flush(root, &ctx))
+			continue;
+		WRITE_ONCE(ctx->state, IPMMU_FREE);
+	}
+}
+
+/* Under the mutex: one cache less to come, for good or for bad. */
+static void cache_seen(struct ipmmu_root *root, bool joined)
+{
+	root->lost |= !joined;
+	if (root->awaited)
+		WRITE_ONCE(root->awaited, root->awaited - 1);
+	if (root->awaited || !ipmmu_context_find(root, IPMMU_FOUND))
+		return;
+	if (!root->lost)
+		found_release(root);
+	else
+		dev_warn(root->mmu->dev, "contexts that were found on stay unused: a cache IPMMU that may use them did not probe\n");
+}
+
+/**
+ * ipmmu_cache_lost() - a cache does not probe, and will not try again
+ * @root: its root
+ */
+void ipmmu_cache_lost(struct ipmmu_root *root)
+{
+	mutex_lock(&root->mutex);
+	cache_seen(root, false);
+	mutex_unlock(&root->mutex);
+}
+
+/* What a cache holds of a context goes when the root's flush is done. */
+static void context_flush_root(struct ipmmu_root *root, struct ipmmu_context *ctx)
+{
+	/* Other caches may not have been blocked yet: it must not go off. */
+	if (ctx->state == IPMMU_FOUND || root->suspended)
+		ipmmu_hw_silence(root, ctx);
+	else
+		ipmmu_hw_flush(root, &ctx);
+}
+
+/**
+ * ipmmu_cache_contexts_off() - turn off contexts that nothing uses in a cache
+ * @mmu: the cache, all of whose micro-TLBs point at the blocking context, at
+ *	 context 0 or nowhere
+ */
+void ipmmu_cache_contexts_off(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	struct ipmmu_context *ctx;
+	unsigned int id;
+
+	for (id = 1; id < root->count; id++) {
+		ctx = &root->contexts[id];
+		if (ctx == root->blocking || !ipmmu_hw_is_on(mmu, ctx))
+			continue;
+		ipmmu_hw_cache_off(mmu, ctx);
+		context_flush_root(root, ctx);
+	}
+}
+
+static int cache_take_over(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	int ret;
+
+	ipmmu_hw_control(mmu);
+	root->caches[mmu->index] = mmu;
+	ipmmu_root_set_online(root, root->online | BIT(mmu->index));
+	ret = ipmmu_context_serve(root->blocking, mmu);
+	if (ret)
+		return ret;
+	ipmmu_utlb_take_over(mmu);
+	ipmmu_cache_contexts_off(mmu);
+	return 0;
+}
+
+/**
+ * ipmmu_cache_join() - add a cache to its root
+ * @mmu: the cache
+ *
+ * The blocking context comes on in it first: blocking a master cannot fail
+ * later.
+ *
+ * Return: 0, or an error with the reason in the log.
+ */
+int ipmmu_cache_join(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	int ret = -ENOSPC;
+
+	mutex_lock(&root->mutex);
+	mmu->index = ffz(root->online);
+	if (mmu->index < IPMMU_CACHES_MAX)
+		ret = cache_take_over(mmu);
+	if (!ret)
+		cache_seen(root, true);
+	mutex_unlock(&root->mutex);
+
+	if (ret == -ENOSPC)
+		return dev_err_probe(mmu->dev, ret, "more than %u cache IPMMUs\n",
+				     IPMMU_CACHES_MAX);
+	if (ret) {
+		ipmmu_cache_leave(mmu);
+		return dev_err_probe(mmu->dev, ret,
+				     "the blocking context does not come on, reset the SoC\n");
+	}
+	return 0;
+}
+
+/* The context is off in the cache; a flush by the root says when that is through. */
+static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	unsigned long flags;
+
+	if (!(ctx->caches & BIT(mmu->index)) || ctx == root->blocking)
+		return;
+
+	raw_spin_lock_irqsave(&root->lock, flags);
+	ipmmu_context_set(root, ctx, ctx->imctr, ctx->caches & ~BIT(mmu->index));
+	raw_spin_unlock_irqrestore(&root->lock, flags);
+	ipmmu_hw_cache_off(mmu, ctx);
+	ipmmu_hw_flush(root, &ctx);
+}
+
+/**
+ * ipmmu_cache_leave() - take a cache from its root
+ * @mmu: the cache, whose masters have been released
+ *
+ * Micro-TLBs stay as they are, blocked where masters were: what a master that
+ * is not driven any more still does must not get through.
+ */
+void ipmmu_cache_leave(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+	unsigned int id;
+
+	mutex_lock(&root->mutex);
+	ipmmu_utlb_forget(mmu);
+	ipmmu_contexts_reap(root);
+	for (id = 0; id < root->count; id++)
+		context_leave_cache(&root->contexts[id], mmu);
+
+	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
+	root->caches[mmu->index] = NULL;
+	mutex_unlock(&root->mutex);
+}
