@@ -40,11 +40,12 @@ refused_all()
 		ktap_check "va_bits_40" refused "$MODULE" va_bits=40
 		ktap_check "va_bits_0" refused "$MODULE" va_bits=0
 		ktap_check "va_bits_word" refused "$MODULE" va_bits=many
+		ktap_check "grouping_word" refused "$MODULE" grouping=some
 		unload_library
 		ktap_check "batch_0" refused io-pgtable-arm-deferred batch=0
 		ktap_check "batch_negative" refused io-pgtable-arm-deferred batch=-1
 	else
-		for name in va_bits_40 va_bits_0 va_bits_word batch_0 batch_negative; do
+		for name in va_bits_40 va_bits_0 va_bits_word grouping_word batch_0 batch_negative; do
 			ktap_skip "$name" "the driver is loaded already"
 		done
 	fi
@@ -100,6 +101,21 @@ bad_batch_kept()
 		[ "$(cat "$LIBRARY_SYS/parameters/batch")" = "$before" ]
 }
 
+# A device is not to lose its IPMMU while it works
+unbind_not_offered()
+{
+	folder=/sys/bus/platform/drivers/$MODULE
+	[ -d "$folder" ] && ! [ -e "$folder/unbind" ] && ! [ -e "$folder/bind" ]
+}
+
+# Devices that were behind the driver reach nothing when it is gone
+blocked_after_unload()
+{
+	echo 1 > /sys/bus/pci/rescan
+	./witness reaches 0x12345000
+	! ./witness reaches 0x12345000 | grep -v refused
+}
+
 # Older kernels keep a pointer into the module: it must not go
 unload_refused()
 {
@@ -145,11 +161,13 @@ unload()
 {
 	if at_least_6_12; then
 		ktap_check "unload" unload_works
+		ktap_check "blocked_after_unload" blocked_after_unload
 		ktap_check "load_again" loads_again
 		ktap_check "unload_again" unload_works
 		ktap_check "load_third_time" loads_again
 	else
 		ktap_check "unload_refused" unload_refused
+		ktap_skip "blocked_after_unload" "not supported before 6.12"
 		ktap_check "still_there" loads_again
 		ktap_skip "unload_again" "not supported before 6.12"
 		ktap_skip "load_third_time" "not supported before 6.12"
@@ -161,7 +179,7 @@ unload()
 modinfo "$MODULE" > /dev/null 2>&1 || [ -d "$MODULE_SYS" ] ||
 	ktap_skip_all "$MODULE is not installed"
 
-ktap_plan 16
+ktap_plan 19
 refused_all
 ktap_check "load" load_driver
 ktap_check "sysfs_links" sysfs_links
@@ -169,6 +187,7 @@ ktap_check "grouped_devices" grouped_devices
 ktap_check "groups_separate" groups_separate
 ktap_check "parameters" parameters_shown
 ktap_check "bad_batch_kept" bad_batch_kept
+ktap_check "unbind_not_offered" unbind_not_offered
 unload
 ktap_check "verdict" ./witness verdict
 ktap_end

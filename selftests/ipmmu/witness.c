@@ -5,6 +5,7 @@
  *	witness clear		forget everything
  *	witness NAME		one counter
  *	witness verdict		the list of programming errors; fails if there are any
+ *	witness reaches IOVA	where each DMA engine gets with that address
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -25,13 +26,32 @@ static const char * const counters[] = {
 	[WITNESS_STALE_HITS] = "stale_hits",
 };
 
+static int reaches(u64 iova)
+{
+	struct pci_function dma;
+	unsigned int i;
+	u64 to;
+
+	for (i = 0; !pci_find(&dma, WITNESS_VENDOR, DMA_DEVICE, i); i++) {
+		if (pci_open(&dma, DMA_BAR_SIZE))
+			return 1;
+		to = engine_translate(&dma, iova, DMA_TRANSLATE_READ);
+		if (to == ~0ull)
+			printf("%s refused\n", dma.name);
+		else
+			printf("%s %#llx\n", dma.name, to);
+		pci_close(&dma);
+	}
+	return i ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
 	struct pci_function witness;
 	unsigned int i;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: witness clear|verdict|COUNTER\n");
+	if (argc != 2 && !(argc == 3 && !strcmp(argv[1], "reaches"))) {
+		fprintf(stderr, "usage: witness clear|verdict|COUNTER|reaches IOVA\n");
 		return 2;
 	}
 	if (witness_open(&witness)) {
@@ -42,6 +62,8 @@ int main(int argc, char **argv)
 		witness_clear(&witness);
 		return 0;
 	}
+	if (argc == 3)
+		return reaches(strtoull(argv[2], NULL, 0));
 	if (!strcmp(argv[1], "verdict"))
 		return verdict(&witness) ? 1 : 0;
 	for (i = 0; i < ARRAY_SIZE(counters); i++) {
