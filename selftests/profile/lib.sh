@@ -54,7 +54,7 @@ build_for()
 	link_tree "$profile/../bench" "$folder/bench" kmod
 	for module in kmod bench/kmod; do
 		make_for_kernel "$1" M="$folder/$module" \
-			KCPPFLAGS="-I$TOP/include -I$TOP/selftests/machine/model" modules || return
+			KCPPFLAGS="-I$TOP/include -I$TOP/selftests/include -I$TOP/selftests/machine/model" modules || return
 	done
 }
 

@@ -19,8 +19,8 @@
 #include "trace.h"
 
 /* A quarantined context is flushed anew after this long, and then less often. */
-#define RETRY_FIRST_MS	500
-#define RETRY_LAST_MS	60000
+#define RETRY_FIRST_MS	500U
+#define RETRY_LAST_MS	60000U
 
 /**
  * ipmmu_context_find() - a context in a state

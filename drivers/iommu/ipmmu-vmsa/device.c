@@ -52,7 +52,7 @@ static int client_add(struct device *dev, struct ipmmu *mmu,
 }
 
 static int client_xlate(struct device *dev,
-			COMPAT_XLATE_CONST struct of_phandle_args *spec)
+			const struct of_phandle_args *spec)
 {
 	struct ipmmu *mmu = ipmmu_from_node(spec->np);
 	u32 utlb = spec->args[0];
@@ -195,30 +195,15 @@ static bool client_capable(struct device *dev, enum iommu_cap cap)
 	case IOMMU_CAP_NOEXEC:
 		return true;
 	default:
-		return compat_cap_deferred_flush(cap);
+		return cap == IOMMU_CAP_DEFERRED_FLUSH;
 	}
 }
 
-/* For kernels that ask by type; a flush queue is a type of its own there. */
-static __maybe_unused struct iommu_domain *domain_alloc_by_type(unsigned int type)
-{
-	struct iommu_domain *domain;
-
-	if (type == IOMMU_DOMAIN_IDENTITY)
-		return &ipmmu_identity_domain;
-	if (type == IOMMU_DOMAIN_BLOCKED)
-		return &ipmmu_blocked_domain;
-	if (!(type & __IOMMU_DOMAIN_PAGING))
-		return NULL;
-	domain = ipmmu_domain_alloc(NULL);
-	return IS_ERR(domain) ? NULL : domain;
-}
-
 const struct iommu_ops ipmmu_ops = {
-	COMPAT_DOMAIN_OPS(ipmmu_domain_alloc, domain_alloc_by_type,
-			  &ipmmu_identity_domain, &ipmmu_blocked_domain),
-	COMPAT_PGSIZES_OP(IPMMU_PGSIZES)
 	.capable = client_capable,
+	.domain_alloc_paging = ipmmu_domain_alloc,
+	.identity_domain = &ipmmu_identity_domain,
+	.blocked_domain = &ipmmu_blocked_domain,
 	.probe_device = client_probe,
 	.release_device = client_release,
 	.device_group = client_group,

@@ -183,7 +183,6 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 	if (!domain)
 		return ERR_PTR(-ENOMEM);
 
-	domain->io.ops = &ipmmu_paging_ops;
 	domain->io.pgsize_bitmap = IPMMU_PGSIZES;
 	domain->ops = &unbound_tables;
 	if (client) {
@@ -301,7 +300,8 @@ static int attach_locked(struct ipmmu_client *client, struct ipmmu_domain *domai
 	return ret;
 }
 
-static int COMPAT_ATTACH(paging_attach)
+static int paging_attach(struct iommu_domain *io, struct device *dev,
+			 struct iommu_domain *old)
 {
 	struct ipmmu_client *client = dev_iommu_priv_get(dev);
 	struct ipmmu_root *root;
@@ -339,23 +339,18 @@ static void attach_fixed(struct device *dev, bool block)
 	mutex_unlock(&root->mutex);
 }
 
-static int COMPAT_ATTACH(identity_attach)
+static int identity_attach(struct iommu_domain *io, struct device *dev,
+			   struct iommu_domain *old)
 {
 	attach_fixed(dev, false);
 	return 0;
 }
 
-static int COMPAT_ATTACH(blocked_attach)
+static int blocked_attach(struct iommu_domain *io, struct device *dev,
+			  struct iommu_domain *old)
 {
 	attach_fixed(dev, true);
 	return 0;
-}
-
-/* A group without a default domain reaches nothing when it has no other. */
-static void __maybe_unused paging_detach(struct iommu_domain *io,
-					 struct device *dev)
-{
-	attach_fixed(dev, true);
 }
 
 static int paging_map(struct iommu_domain *io, unsigned long iova,
@@ -406,7 +401,6 @@ static void fixed_free(struct iommu_domain *io)
 
 const struct iommu_domain_ops ipmmu_paging_ops = {
 	.attach_dev = paging_attach,
-	COMPAT_DETACH_OP(paging_detach)
 	.map_pages = paging_map,
 	.unmap_pages = paging_unmap,
 	.flush_iotlb_all = paging_flush_all,

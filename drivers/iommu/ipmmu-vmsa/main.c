@@ -17,9 +17,11 @@
 #include <linux/pm_runtime.h>
 #include <linux/string.h>
 #include <compat/of.h>
-
+#include <compat/pm.h>
 #include "encode.h"
 #include "ipmmu.h"
+/* Makes of ipmmu_ops what this kernel registers */
+#include <compat/ipmmu-ops.h>
 
 /* What a SoC is known for is a default; what the administrator writes, an order. */
 static int va_bits = 39;
@@ -245,21 +247,6 @@ static struct ipmmu_root *cache_find_root(struct ipmmu *mmu)
 	return main->root;
 }
 
-/*
- * On kernels that keep a pointer to the operations for ever, this module must
- * stay as long, even if the registration that put it there failed.
- */
-static void pin_module(void)
-{
-	static bool pinned;
-
-	if (pinned || !compat_core_keeps(&ipmmu_ops))
-		return;
-	pinned = true;
-	__module_get(THIS_MODULE);
-	pr_info("this kernel keeps pointers into an IOMMU driver for ever: unloading is not possible before Linux 6.12\n");
-}
-
 /* Masters come in with the registration: everything must be ready by then. */
 static int cache_register(struct ipmmu *mmu)
 {
@@ -271,14 +258,13 @@ static int cache_register(struct ipmmu *mmu)
 		return ret;
 
 	ret = iommu_device_register(&mmu->iommu, &ipmmu_ops, mmu->dev);
-	pin_module();
 	if (!ret)
 		return 0;
 
 	iommu_device_sysfs_remove(&mmu->iommu);
 	if (ret == -EBUSY)
 		return dev_err_probe(mmu->dev, ret,
-				     "another IOMMU driver has the bus, and this kernel allows one; if it is the in-tree IPMMU driver, boot with initcall_blacklist=ipmmu_driver_init\n");
+				     "another IOMMU driver has the bus, and this kernel allows one; if it is the in-tree IPMMU driver, boot with initcall_blacklist=ipmmu_init,ipmmu_driver_init\n");
 	return ret;
 }
 
@@ -394,7 +380,7 @@ static struct platform_driver ipmmu_deferred_driver = {
 	},
 	.probe = ipmmu_probe,
 	.shutdown = ipmmu_shutdown,
-	.compat_remove = ipmmu_remove,
+	.remove = ipmmu_remove,
 };
 
 static bool is_unknown(struct device_node *node)
@@ -445,7 +431,7 @@ static int check_parameters(void)
 		return -EINVAL;
 	}
 	if (driver_find("ipmmu-vmsa", &platform_bus_type)) {
-		pr_err("the in-tree IPMMU driver has the hardware: boot with initcall_blacklist=ipmmu_driver_init\n");
+		pr_err("the in-tree IPMMU driver has the hardware: boot with initcall_blacklist=ipmmu_init,ipmmu_driver_init\n");
 		return -EBUSY;
 	}
 	return 0;

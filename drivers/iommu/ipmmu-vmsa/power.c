@@ -27,8 +27,8 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/delay.h>
-#include <linux/pm.h>
 
+#include <compat/pm.h>
 #include "ipmmu.h"
 
 /* How long masters are listened to between being blocked and being let go */

@@ -33,4 +33,20 @@ static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
 #endif
 }
 
+/*
+ * Until 5.19 no group had an owner: drivers can bind all the time, and a group that is
+ * attached to nothing is in its default domain instead of a blocking one.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
+static inline int iommu_group_claim_dma_owner(struct iommu_group *group,
+					      void *owner)
+{
+	return 0;
+}
+
+static inline void iommu_group_release_dma_owner(struct iommu_group *group)
+{
+}
+#endif
+
 #endif /* COMPAT_IOMMU_API_H */
