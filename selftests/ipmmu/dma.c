@@ -503,6 +503,12 @@ TEST_F_TIMEOUT(dma, concurrent, 240)
 	}
 }
 
+/* Since 5.19 a group that is claimed and attached to nothing is blocked. */
+static bool claim_blocks(void)
+{
+	return !host_before(5, 19);
+}
+
 /* One domain, devices behind different cache IPMMUs: each has its own IOTLB */
 TEST_F(dma, two_caches)
 {
@@ -530,7 +536,8 @@ TEST_F(dma, two_caches)
 	ASSERT_EQ(0, domain_map(self->rig.fd, iova, page, HOST_PAGE, DOMAIN_RW));
 	ASSERT_EQ(0, domain_detach(self->rig.fd, &other));
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
-	EXPECT_EQ(~0ull, engine_translate(&other, iova, DMA_TRANSLATE_READ));
+	if (claim_blocks())
+		EXPECT_EQ(~0ull, engine_translate(&other, iova, DMA_TRANSLATE_READ));
 	EXPECT_EQ(0, domain_release(self->rig.fd, &other));
 	pci_close(&other);
 }
@@ -541,6 +548,8 @@ TEST_F(dma, blocking)
 	u64 page = rig_page(&self->rig, 3), iova = 64 * HOST_PAGE;
 	u64 bypasses;
 
+	if (!claim_blocks())
+		SKIP(return, "before 5.19 a device without a domain is in the kernel's own");
 	ASSERT_EQ(0, domain_map(self->rig.fd, iova, page, HOST_PAGE, DOMAIN_RW));
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 	ASSERT_EQ(0, domain_detach(self->rig.fd, &self->rig.dma));
@@ -626,7 +635,9 @@ TEST_F_TIMEOUT(dma, contexts_run_out, 60)
 	EXPECT_EQ(0, log_wait(log, "context", NULL, 1000));
 
 	/* The refused device reaches nothing, the others are not disturbed */
-	EXPECT_EQ(~0ull, engine_translate(&a[count].dma, HOST_1G, DMA_TRANSLATE_READ));
+	if (claim_blocks())
+		EXPECT_EQ(~0ull, engine_translate(&a[count].dma, HOST_1G,
+						  DMA_TRANSLATE_READ));
 	for (i = 0; i < count; i++)
 		EXPECT_EQ(rig_page(&self->rig, i),
 			  engine_translate(&a[i].dma, HOST_1G, DMA_TRANSLATE_READ));

@@ -16,7 +16,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
-#include <sys/utsname.h>
 
 #include "kselftest.h"
 
@@ -611,13 +610,7 @@ static int hammer(struct random *r, u64 ns, bool with_late, long long *frees)
 /* Before 6.14 a part of a block can be unmapped. */
 static bool kernel_splits(void)
 {
-	unsigned int major = 0, minor = 0;
-	struct utsname name;
-
-	uname(&name);
-	if (sscanf(name.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major < 6 || (major == 6 && minor < 14);
+	return host_before(6, 14);
 }
 
 static u64 option_number(const char *text)

@@ -62,6 +62,16 @@ ktap_end()
 	exit "$ktap_failed"
 }
 
+# kernel_before MAJOR MINOR: is it of a series before that one?
+kernel_before()
+{
+	release=$(uname -r)
+	major=${release%%.*}
+	minor=${release#*.}
+	minor=${minor%%[!0-9]*}
+	[ "$major" -lt "$1" ] || { [ "$major" = "$1" ] && [ "$minor" -lt "$2" ]; }
+}
+
 # wait_for SECONDS COMMAND...
 wait_for()
 {

@@ -310,6 +310,16 @@ static bool tables_back(long long before)
 	return before > 0 && now <= before + KEPT_TABLES;
 }
 
+/* Before 5.15 the queue was no type of domain, but one mode of all of the DMA API's. */
+static bool queue_of_all(void)
+{
+	char line[4096];
+
+	return host_before(5, 15) &&
+	       file_read("/proc/cmdline", line, sizeof(line)) > 0 &&
+	       strstr(line, "iommu.strict=0");
+}
+
 /* The engine's group needs a queue: by iommu.strict=0, or asked for here */
 static bool queue_wanted(void)
 {
@@ -318,12 +328,13 @@ static bool queue_wanted(void)
 	pci_path(&engine, "iommu_group/type", path, sizeof(path));
 	if (file_read(path, type, sizeof(type)) <= 0)
 		return false;
-	if (!strcmp(type, "DMA\n"))
+	if (!strcmp(type, "DMA\n") && !queue_of_all())
 		file_write(path, "DMA-FQ");
 	file_read(path, type, sizeof(type));
 	printf("# type of the domain: %s", type);
 	fflush(stdout);
-	return !strcmp(type, "DMA-FQ\n");
+	return !strcmp(type, "DMA-FQ\n") ||
+	       (!strcmp(type, "DMA\n") && queue_of_all());
 }
 
 static const char *buffers_open(struct worker *w, u32 first)

@@ -148,18 +148,9 @@ loads_again()
 	load_driver && grouped_devices && ./witness verdict
 }
 
-at_least_6_12()
-{
-	release=$(uname -r)
-	major=${release%%.*}
-	minor=${release#*.}
-	minor=${minor%%.*}
-	[ "$major" -gt 6 ] || { [ "$major" = 6 ] && [ "$minor" -ge 12 ]; }
-}
-
 unload()
 {
-	if at_least_6_12; then
+	if ! kernel_before 6 12; then
 		ktap_check "unload" unload_works
 		ktap_check "blocked_after_unload" blocked_after_unload
 		ktap_check "load_again" loads_again

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "types.h"
@@ -25,6 +26,18 @@
 #define HOST_PAGE		4096ull
 #define HOST_2M			0x200000ull
 #define HOST_1G			0x40000000ull
+
+/* Is the kernel of a series before this one? */
+static inline bool host_before(unsigned int major, unsigned int minor)
+{
+	unsigned int own_major, own_minor;
+	struct utsname name;
+
+	if (uname(&name) ||
+	    sscanf(name.release, "%u.%u", &own_major, &own_minor) != 2)
+		return false;
+	return own_major < major || (own_major == major && own_minor < minor);
+}
 
 /* Bytes read, or -1; the text always ends in a NUL */
 static inline int file_read(const char *path, char *text, size_t size)
