@@ -113,7 +113,7 @@ help:
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
-	@echo "  test-versions    all tests, on 5.10 (the library alone) and 7.3"
+	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  bench-smp        map and unmap on all CPUs of this machine, in a minute (BENCH_SMP_FLAGS)"
