@@ -27,8 +27,13 @@ uninstall:
 sign:
 	@$(for-kernel) tools/sign
 
+# What kbuild leaves beside the sources, and no more: its own "clean" would go into
+# build/, too, and take the modules of the kernels that were downloaded.
 clean:
-	+@[ ! -e "$(KDIR)/Makefile" ] || $(for-kernel) tools/kbuild clean
+	find drivers include \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
+		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
+		-o -name modules.order \) -delete
+	rm -rf Module.symvers modules.order .*.cmd .module-common.* .tmp_versions
 	rm -rf build/modules build/selftests build/log
 
 distclean: clean

@@ -198,6 +198,20 @@ test_install()
 	ktap_check tells_of_dkms told 'dkms status'
 }
 
+# What was built goes, what was downloaded stays.
+cleans()
+{
+	local left
+
+	mkdir -p "$work/tree/build/kernel/any"
+	touch "$work/tree/build/kernel/any/stock.ko" "$work/tree/build/kernel/any/part.o"
+	make_in "$work/tree" clean
+	left=$(cd "$work/tree" && find . -type f ! -name '*.orig')
+	echo "$left"
+	[ "$(grep -c '/build/kernel/any/' <<< "$left")" = 2 ] &&
+		[ "$(wc -l <<< "$left")" = 2 ]
+}
+
 make_key()
 {
 	openssl req -new -x509 -newkey rsa:2048 -nodes -days 1 -subj "/CN=ipmmu test/" \
@@ -223,6 +237,7 @@ test_signature()
 		ktap_skip sign "no openssl here"
 		ktap_skip signed "no openssl here"
 	fi
+	ktap_check clean cleans
 }
 
 for series in 6.12 6.1; do
@@ -240,7 +255,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree "$work/tree"
 
-ktap_plan 26
+ktap_plan 27
 test_paths
 test_headers
 test_clang
