@@ -66,6 +66,10 @@ fuzz:
 deb:
 	@tools/deb
 
+# What the README says about DKMS, with headers of two kernels
+test-dkms:
+	@selftests/package/dkms.sh
+
 # What make itself does and says, without the emulated host
 test-package:
 	@$(MACHINE)/setup 6.12
@@ -117,6 +121,7 @@ help:
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
+	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
@@ -128,6 +133,6 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: deb all modules modules_install install uninstall sign clean distclean \
+.PHONY: deb test-dkms all modules modules_install install uninstall sign clean distclean \
 	check check-protocol check-dt test test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help
