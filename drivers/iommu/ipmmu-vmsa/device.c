@@ -20,9 +20,42 @@
 #define MSI_IOVA_LENGTH		0x100000
 
 /*
- * What was accepted of a master before one of its specifiers was refused, and that
- * one itself, is blocked: the core goes on without an IOMMU. The error is kept
- * where client_probe() finds it, so that the master does not come in later.
+ * The core stops at the first specifier that is not taken. The micro-TLBs of those
+ * behind it are to have the same fate.
+ */
+static void client_others(struct device *dev,
+			  void (*fate)(struct ipmmu *mmu, u32 utlb))
+{
+	struct of_phandle_args spec;
+	struct ipmmu *mmu;
+	int i;
+
+	for (i = 0; !of_parse_phandle_with_args(dev->of_node, "iommus",
+						"#iommu-cells", i, &spec); i++) {
+		mmu = ipmmu_from_node(spec.np);
+		of_node_put(spec.np);
+		if (mmu)
+			fate(mmu, spec.args[0]);
+	}
+}
+
+/* As a master that the driver must not translate works on that SoC */
+static void client_deny(struct device *dev, struct ipmmu *mmu, u32 utlb)
+{
+	ipmmu_utlb_deny(mmu, utlb);
+	client_others(dev, ipmmu_utlb_deny);
+}
+
+static void utlb_refuse(struct ipmmu *mmu, u32 utlb)
+{
+	ipmmu_utlb_refuse(mmu, &utlb, 1);
+}
+
+/*
+ * What was accepted of a master before one of its specifiers was refused, that one
+ * itself, and those behind it are blocked: the core goes on without an IOMMU. The
+ * error is kept where client_probe() finds it, so that the master does not come in
+ * later.
  */
 static void client_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb, int error)
 {
@@ -31,7 +64,8 @@ static void client_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb, int e
 
 	if (first)
 		ipmmu_utlb_refuse(first, fwspec->ids, fwspec->num_ids);
-	ipmmu_utlb_refuse(mmu, &utlb, 1);
+	utlb_refuse(mmu, utlb);
+	client_others(dev, utlb_refuse);
 	dev_iommu_priv_set(dev, ERR_PTR(error));
 }
 
@@ -62,7 +96,7 @@ static int client_xlate(struct device *dev,
 	if (!mmu || !ipmmu_root_taken_over(mmu->root))
 		return -EPROBE_DEFER;
 	if (!ipmmu_allowed(mmu, dev)) {
-		ipmmu_utlb_deny(mmu, utlb);
+		client_deny(dev, mmu, utlb);
 		return -ENODEV;
 	}
 

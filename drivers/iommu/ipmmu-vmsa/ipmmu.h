@@ -300,7 +300,7 @@ int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb);
 int ipmmu_utlb_claim(struct ipmmu_client *client);
 void ipmmu_utlb_unclaim(struct ipmmu_client *client);
 void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count);
-void ipmmu_utlb_deny(struct ipmmu *mmu, unsigned int utlb);
+void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb);
 void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
 		      struct ipmmu_domain *domain);
 void ipmmu_utlb_abandon(struct ipmmu_client *client);

@@ -168,7 +168,7 @@ void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count)
  * That is how such a master works on that SoC. Its micro-TLB is off unless an
  * earlier owner of the IPMMU had left it on, and it was blocked therefore.
  */
-void ipmmu_utlb_deny(struct ipmmu *mmu, unsigned int utlb)
+void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb)
 {
 	struct ipmmu_root *root = mmu->root;
 	unsigned long flags;
