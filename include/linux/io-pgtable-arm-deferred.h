@@ -164,9 +164,10 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
  * ended is told in the kernel log; what it took is lost.
  *
  * Costs the same whatever the size of the tree, unless the module parameter
- * deferred is 0 or more tables are pending than the parameter limit allows:
+ * deferred is 0 or more pages are pending than the parameter limit allows:
  * then the caller frees in batches of the same bounded size, and
- * reschedules between them.
+ * reschedules between them. With deferred it frees no more than it has handed
+ * over, else exactly that, unless a fatal signal comes: the workers free the rest.
  *
  * Context: may sleep.
  */
@@ -270,12 +271,15 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
 /**
  * io_pgtable_deferred_drain() - wait until what is pending now has been freed
  *
- * Tables handed over later are not waited for. The caller lends a hand: it
- * runs batches itself and reschedules between them.
+ * Tables handed over later are not waited for, and any number of callers may wait
+ * at the same time, each for its own share. The caller lends a hand: it runs
+ * batches itself and reschedules between them.
  *
  * Context: may sleep.
+ * Return: 0, or -EINTR when a fatal signal ended the wait before that; the workers
+ * free what is left.
  */
-void io_pgtable_deferred_drain(void);
+int io_pgtable_deferred_drain(void);
 
 /**
  * struct io_pgtable_deferred_run - leaves that follow each other

@@ -11,6 +11,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -45,9 +46,19 @@ static __u64 now_ns(void)
 	return now.tv_sec * SEC + now.tv_nsec;
 }
 
+static void write_score(const char *score)
+{
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY);
+
+	if (fd < 0 || write(fd, score, strlen(score)) < 0)
+		_exit(4);
+	close(fd);
+}
+
 static bool flush(int fd)
 {
-	return iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	return true;
 }
 
 /* So many tables of a live domain are cut off, flushed, and wait for readers to go */
@@ -223,6 +234,394 @@ TEST_F_TIMEOUT(waits, group_full_of_cut_tables, 120)
 	EXPECT_EQ(0, group_read("memory.events", "oom_kill"));
 }
 
+
+/* --- others that go on and on --------------------------------------------------------- */
+
+#define LOADS	2
+
+/* Threads of the kernel's that cut tables of other domains, without an end */
+static void start_loads(int *fds)
+{
+	int i;
+
+	for (i = 0; i < LOADS; i++) {
+		fds[i] = iopt_new(39, 0);
+		iopt_load(fds[i], true);
+	}
+}
+
+static void stop_loads(int *fds)
+{
+	int i;
+
+	for (i = 0; i < LOADS; i++)
+		close(fds[i]);
+}
+
+/* What a task waits for that is to end by itself, or is killed */
+#define ENDS_MS		10000
+
+/* Return: what waitpid() says, or -1 when the task does not end. */
+static int end_status(pid_t pid, int ms)
+{
+	int status;
+
+	for (; ms > 0; ms -= 10) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return status;
+		usleep(10000);
+	}
+	return -1;
+}
+
+/*
+ * In a group that may have 1,000 tables, and that nothing of can be killed: a map
+ * that needs 4,000 is refused, as soon as what was pending is free.
+ */
+static void map_at_limit(void)
+{
+	int ret, fd = iopt_new(39, IOPT_ACCOUNT);
+	long pending, helps = iopt_stat("helps");
+	__u64 start;
+
+	write_score("-1000");
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	group_write("memory.max", group_read("memory.current", NULL) + 4 * MIB);
+	if (!group_enter(0))
+		_exit(2);
+	pending = iopt_stat("pending");
+	start = now_ns();
+	ret = iopt_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
+	group_leave(0);
+	fprintf(stderr, "# %ld pending, refused after %llu ms, %ld helps\n", pending,
+		(now_ns() - start) / 1000000, iopt_stat("helps") - helps);
+	_exit(ret == -ENOMEM ? 0 : 3);
+}
+
+TEST_F_TIMEOUT(waits, map_at_limit_ends_under_load, 120)
+{
+	int fds[LOADS], status;
+	__u64 start;
+	pid_t pid;
+
+	if (!have_groups())
+		SKIP(return, NO_GROUPS);
+	start_loads(fds);
+	pid = fork();
+	if (!pid)
+		map_at_limit();
+	start = now_ns();
+	status = end_status(pid, ENDS_MS);
+	TH_LOG("ended after %llu ms", (now_ns() - start) / 1000000);
+	EXPECT_EQ(0, status);
+	stop_loads(fds);
+	if (status < 0)
+		wait_status(pid);
+	group_write("memory.max", 1l << 40);
+}
+
+static void map_at_limit_for_ever(void)
+{
+	int fd = iopt_new(39, IOPT_ACCOUNT);
+
+	write_score("-1000");
+	mlockall(MCL_CURRENT | MCL_FUTURE);
+	group_write("memory.max", group_read("memory.current", NULL) + 4 * MIB);
+	if (!group_enter(0))
+		_exit(2);
+	for (;;) {
+		iopt_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
+		iopt_unmap(fd, 0, SZ_1G, 8);
+		flush(fd);
+	}
+}
+
+TEST_F_TIMEOUT(waits, map_at_limit_can_be_killed, 120)
+{
+	int fds[LOADS], status, ms;
+	__u64 start;
+	long refused;
+	pid_t pid;
+
+	if (!have_groups())
+		SKIP(return, NO_GROUPS);
+	start_loads(fds);
+	refused = group_read("memory.events", "max");
+	pid = fork();
+	if (!pid)
+		map_at_limit_for_ever();
+	for (ms = 0; ms < ENDS_MS; ms += 10) {
+		if (group_read("memory.events", "max") > refused)
+			break;
+		usleep(10000);
+	}
+	/* It is at the limit, and goes on to be */
+	usleep(500000);
+	start = now_ns();
+	kill(pid, SIGKILL);
+	status = end_status(pid, ENDS_MS);
+	TH_LOG("gone after %llu ms", (now_ns() - start) / 1000000);
+	EXPECT_TRUE(status >= 0 && WIFSIGNALED(status));
+	stop_loads(fds);
+	if (status < 0)
+		wait_status(pid);
+	group_write("memory.max", 1l << 40);
+}
+
+/* However many tables of others are pending: a free pays for three of its own */
+#define PENDING		10000
+#define BATCH		64
+
+TEST_F_TIMEOUT(waits, small_free_pays_its_share, 120)
+{
+	int fd, small = iopt_new(39, 0);
+	long freed, helps;
+	const char *bad;
+
+	ASSERT_TRUE(iopt_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
+	fd = iopt_new(39, 0);
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	bad = worker_hold();
+	if (bad)
+		SKIP(return, "%s", bad);
+	iopt_free(fd);
+	close(fd);
+	ASSERT_LT(PENDING, iopt_stat("pending"));
+	iopt_set_param("limit", "64");
+	freed = iopt_stat("freed");
+	helps = iopt_stat("helps");
+	iopt_free(small);
+	TH_LOG("%ld tables, %ld batches", iopt_stat("freed") - freed,
+	       iopt_stat("helps") - helps);
+	EXPECT_GE(BATCH, iopt_stat("freed") - freed);
+	EXPECT_LT(0, iopt_stat("helps") - helps);
+	EXPECT_GE(3, iopt_stat("helps") - helps);
+	close(small);
+}
+
+/* And waits for none of them where the caller is to free its own */
+TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
+{
+	int fd, small = iopt_new(39, 0);
+	const char *bad;
+	long freed;
+
+	ASSERT_TRUE(iopt_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
+	fd = iopt_new(39, 0);
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	bad = worker_hold();
+	if (bad)
+		SKIP(return, "%s", bad);
+	iopt_free(fd);
+	close(fd);
+	iopt_set_param("deferred", "0");
+	freed = iopt_stat("freed");
+	iopt_free(small);
+	EXPECT_EQ(3, iopt_stat("freed") - freed);
+	close(small);
+}
+
+/* --- readers that hold grace periods up ------------------------------------------------ */
+
+static pid_t start_reader(int cpu, __u64 ns)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	worker_pin(cpu);
+	iopt_read_for(ns);
+	_exit(0);
+}
+
+static pid_t start_drain(void)
+{
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	worker_pin(0);
+	iopt_drain();
+	_exit(0);
+}
+
+static bool is_there(pid_t pid)
+{
+	siginfo_t info = {};
+
+	return !waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid;
+}
+
+#define NEEDS_CPUS	"needs 4 CPUs"
+
+TEST_F_TIMEOUT(waits, drain_can_be_killed, 120)
+{
+	pid_t reader, drain;
+	int status;
+
+	if (worker_cpus() < 4)
+		SKIP(return, NEEDS_CPUS);
+	worker_pin(0);
+	reader = start_reader(1, 15 * SEC);
+	usleep(500000);
+	ASSERT_TRUE(cut(self->fd, 8));
+	drain = start_drain();
+	usleep(500000);
+	EXPECT_TRUE(is_there(drain));
+	kill(drain, SIGKILL);
+	status = end_status(drain, ENDS_MS);
+	EXPECT_TRUE(status >= 0 && WIFSIGNALED(status));
+	/* What it waited for has not come */
+	EXPECT_TRUE(is_there(reader));
+	EXPECT_EQ(8, iopt_stat("pending"));
+	if (status < 0)
+		wait_status(drain);
+	EXPECT_EQ(0, wait_status(reader));
+}
+
+/*
+ * Two drains of the same, one after the other, and then tables of another domain
+ * whose grace period takes longer: neither waits for those.
+ */
+TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
+{
+	int i, later = iopt_new(39, 0);
+	pid_t readers[2], drains[2];
+
+	if (worker_cpus() < 4)
+		SKIP(return, NEEDS_CPUS);
+	worker_pin(0);
+	ASSERT_TRUE(iopt_fill(later, 0, SZ_2M, 8, SZ_4K, 1));
+	readers[0] = start_reader(1, 4 * SEC);
+	usleep(500000);
+	ASSERT_TRUE(cut(self->fd, 8));
+	drains[0] = start_drain();
+	usleep(500000);
+	drains[1] = start_drain();
+	/* The first grace period has begun, and does not wait for the second reader */
+	usleep(1000000);
+	readers[1] = start_reader(2, 15 * SEC);
+	usleep(500000);
+	ASSERT_TRUE(is_there(readers[0]));
+	ASSERT_TRUE(iopt_strip(later, 0, SZ_2M, 8, SZ_2M, 1));
+	ASSERT_TRUE(flush(later));
+	for (i = 0; i < 2; i++)
+		EXPECT_TRUE(is_there(drains[i]));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, wait_status(drains[i]));
+	EXPECT_TRUE(is_there(readers[1]));
+	EXPECT_EQ(8, iopt_stat("pending"));
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, wait_status(readers[i]));
+	close(later);
+}
+
+/* --- pages -------------------------------------------------------------------------------- */
+
+FIXTURE(pages)
+{
+	char limit[32];
+	long live;
+	long page;
+};
+
+FIXTURE_VARIANT(pages)
+{
+	__u64 granule;
+};
+
+FIXTURE_VARIANT_ADD(pages, granule_4k)
+{
+	.granule = SZ_4K,
+};
+
+FIXTURE_VARIANT_ADD(pages, granule_16k)
+{
+	.granule = SZ_16K,
+};
+
+FIXTURE_VARIANT_ADD(pages, granule_64k)
+{
+	.granule = SZ_64K,
+};
+
+FIXTURE_SETUP(pages)
+{
+	if (!iopt_alone())
+		SKIP(return, "others use the library: its counters are not ours");
+	self->page = sysconf(_SC_PAGESIZE);
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
+	iopt_set_param("limit", NO_LIMIT);
+	iopt_drain();
+	self->live = iopt_stat("live");
+}
+
+FIXTURE_TEARDOWN(pages)
+{
+	worker_let_go();
+	iopt_set_param("limit", self->limit);
+	iopt_drain();
+	EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_EQ(0, iopt_stat("pending"));
+	EXPECT_EQ(0, iopt_stat("pending_pages"));
+}
+
+/* A table of each 512 GiB and less, so with any granule there are some */
+static int make_of(__u64 granule, __u64 regions)
+{
+	struct iopt_create shape = {
+		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 40,
+		.pgsize_bitmap = granule,
+	};
+	int fd = iopt_open();
+
+	if (iopt_create(fd, &shape) || shape.pgsize_bitmap != granule ||
+	    !iopt_fill(fd, 0, SZ_1G, regions, granule, 1)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+/* The limit, what is pending and what was freed are in pages, whatever a table has */
+TEST_F(pages, limit_counts_them)
+{
+	long tables, pages, freed, helps, own = iopt_stat("pages");
+	char limit[32];
+	const char *bad;
+	int fd, more;
+
+	more = make_of(variant->granule, 1);
+	fd = make_of(variant->granule, 400);
+	if (fd < 0 || more < 0)
+		SKIP(return, "no page table of that granule");
+	tables = iopt_tables(fd);
+	bad = worker_hold();
+	if (bad)
+		SKIP(return, "%s", bad);
+	iopt_free(fd);
+	EXPECT_EQ(tables, iopt_stat("pending"));
+	pages = iopt_stat("pending_pages");
+	TH_LOG("%ld tables, %ld pages", tables, pages);
+	/* The root may be smaller or larger than another table */
+	EXPECT_GE(pages, (tables - 1) * (long)variant->granule / self->page);
+	EXPECT_LE(pages, (tables + 16) * (long)variant->granule / self->page + 1);
+	EXPECT_LE(pages, iopt_stat("pages") - own);
+
+	/* As many as are there are allowed, and not the next domain's in addition */
+	snprintf(limit, sizeof(limit), "%ld", pages);
+	iopt_set_param("limit", limit);
+	freed = iopt_stat("freed_pages");
+	helps = iopt_stat("helps");
+	iopt_free(more);
+	EXPECT_LT(helps, iopt_stat("helps"));
+	EXPECT_GE(pages, iopt_stat("pending_pages"));
+	EXPECT_LT(0, iopt_stat("freed_pages") - freed);
+	close(fd);
+	close(more);
+}
 
 int main(int argc, char **argv)
 {

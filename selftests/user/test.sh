@@ -73,11 +73,13 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..29"
+echo "1..30"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
 on_each "$MOST $LARGER $LATE" "drivers get what they rely on, and hear of what they do wrong" \
 	drivers
+on_each "$MOST" "waits are for what was handed over before them" \
+	epochs --seed="$seed"
 on_each "$MOST" "random operations agree with the model" \
 	random --seed="$seed" --ops="$ops"
 on_each "$LARGER $LATE" "random operations agree with the model" \

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Real threads: neighbours in one page table, a device, who flushes, and the
- * reclaimer. For a detector of races, or of accesses to what has been freed.
+ * Real threads: neighbours in one page table, a device, who flushes, who waits, and
+ * the reclaimer. For a detector of races, or of accesses to what has been freed.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -46,8 +46,8 @@ static enum io_pgtable_fmt fmt;
 static pthread_rwlock_t walking = PTHREAD_RWLOCK_INITIALIZER;
 
 static u64 seed, rounds;
-static bool stop;
-static unsigned long flushes, walks;
+static bool stop, stop_draining;
+static unsigned long flushes, walks, drains;
 
 static __thread struct choice choice;
 
@@ -357,6 +357,38 @@ static void *workers(void *unused)
 	return NULL;
 }
 
+/* More than there are waits that the library tells apart */
+#define DRAINERS	9
+
+/*
+ * All that was handed over before is free after a drain, whatever comes and goes
+ * meanwhile, unless the one who waits is killed. What is free is read first: so
+ * no table counts as both.
+ */
+static void *drain_often(void *number)
+{
+	struct shim_cpu cpu;
+
+	begin_thread(&cpu, 200 + (unsigned long)number);
+	while (!__atomic_load_n(&stop_draining, __ATOMIC_ACQUIRE)) {
+		long before = shim_stat("freed") + shim_stat("pending");
+		int ret;
+
+		cpu.task.prio = pick(2) ? 1 : MAX_RT_PRIO;
+		cpu.killed = !pick(8);
+		ret = io_pgtable_deferred_drain();
+		if (ret ? !cpu.killed : shim_stat("freed") < before)
+			shim_panic("drain: %d, %ld of %ld freed", ret,
+				   shim_stat("freed"), before);
+		__atomic_fetch_add(&drains, 1, __ATOMIC_RELAXED);
+		while (pick(200))
+			sched_yield();
+	}
+	cpu.killed = false;
+	end_thread(&cpu);
+	return NULL;
+}
+
 /* Other page tables come and go, and are freed as a whole. */
 static void *elsewhere(void *unused)
 {
@@ -374,7 +406,13 @@ static void *elsewhere(void *unused)
 		if (!theirs || theirs->map_pages(theirs, 0, TO, SZ_4K, 1 + pick(2000),
 						 IOMMU_READ, GFP_KERNEL, &mapped))
 			shim_panic("no other page table");
+		if (!pick(8))
+			shim_param_set("deferred", pick(2) ? "1" : "0");
+		if (!pick(8))
+			shim_param_set("limit", pick(2) ? "1000000" : "8");
+		cpu.killed = !pick(8);
 		io_pgtable_deferred_free(theirs);
+		cpu.killed = false;
 		sched_yield();
 	}
 	end_thread(&cpu);
@@ -408,10 +446,14 @@ static void make_table(const struct shape *shape)
 static void run_threads(void)
 {
 	static struct mapper mappers[MAPPERS];
-	pthread_t threads[ARRAY_SIZE(others)];
-	unsigned int i;
+	pthread_t threads[ARRAY_SIZE(others)], drainers[DRAINERS];
+	unsigned long i;
 
 	stop = false;
+	stop_draining = false;
+	for (i = 0; i < DRAINERS; i++)
+		if (pthread_create(&drainers[i], NULL, drain_often, (void *)i))
+			shim_panic("no thread");
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		if (pthread_create(&threads[i], NULL, others[i], NULL))
 			shim_panic("no thread");
@@ -422,6 +464,10 @@ static void run_threads(void)
 	}
 	for (i = 0; i < MAPPERS; i++)
 		pthread_join(mappers[i].thread, NULL);
+	/* What they wait for is done by the others. */
+	__atomic_store_n(&stop_draining, true, __ATOMIC_RELEASE);
+	for (i = 0; i < DRAINERS; i++)
+		pthread_join(drainers[i], NULL);
 	__atomic_store_n(&stop, true, __ATOMIC_RELEASE);
 	for (i = 0; i < ARRAY_SIZE(others); i++)
 		pthread_join(threads[i], NULL);
@@ -467,8 +513,8 @@ int main(int argc, char **argv)
 		end_table();
 		tables++;
 	}
-	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, %ld tables freed\n",
-	       seed, tables, flushes, walks, shim_stat("freed"));
+	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, %lu drains, %ld freed\n",
+	       seed, tables, flushes, walks, drains, shim_stat("freed"));
 	shim_module_exit();
 	return !tables;
 }

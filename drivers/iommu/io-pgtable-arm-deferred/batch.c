@@ -52,6 +52,9 @@ static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
 		iopt_table_unmap(tree, b->pages[i]);
 		last |= b->pages[i] == tree->root;
 	}
+	b->nr_pages += (unsigned long)nr << tree->table_order;
+	if (last)
+		b->nr_pages += BIT(tree->root_order) - BIT(tree->table_order);
 	b->singles += iopt_pages_free(tree, b->pages, nr);
 	if (last)
 		iopt_pages_finish(tree);
@@ -107,6 +110,7 @@ void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
 	b->start = ktime_get();
 	b->reason = RECLAIM_EMPTY;
 	b->tables = 0;
+	b->nr_pages = 0;
 	b->scanned = 0;
 	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))

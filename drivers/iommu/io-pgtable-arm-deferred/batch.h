@@ -30,15 +30,17 @@ enum reclaim_reason {
  * struct reclaim_batch - a batch under way
  * @pages: table pages taken out of the tree and not yet given back
  * @tables: tables freed
+ * @nr_pages: pages that they were in
  * @scanned: entries read
  * @singles: pages given back one by one
  * @start: when it began
  * @reason: why it ended
- * @help: run by somebody else than the worker, set by who runs it
+ * @help: run by another task than a worker, which sets it
  */
 struct reclaim_batch {
 	struct page *pages[RECLAIM_PAGES];
 	unsigned long tables;
+	unsigned long nr_pages;
 	unsigned int scanned;
 	unsigned int singles;
 	ktime_t start;

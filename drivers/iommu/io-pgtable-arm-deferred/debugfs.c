@@ -103,7 +103,9 @@ void iopt_debugfs_init(void)
 
 	iopt_debugfs = dir;
 	iopt_show_counter("pending", &stats->pending);
+	iopt_show_counter("pending_pages", &stats->pending_pages);
 	iopt_show_counter("freed", &stats->freed);
+	iopt_show_counter("freed_pages", &stats->freed_pages);
 	iopt_show_counter("batches", &stats->batches);
 	iopt_show_counter("longest_batch", &stats->longest_batch);
 	iopt_show_counter("longest_batch_ns", &stats->longest_batch_ns);

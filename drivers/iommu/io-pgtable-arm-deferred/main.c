@@ -188,10 +188,10 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_free);
 
-void io_pgtable_deferred_drain(void)
+int io_pgtable_deferred_drain(void)
 {
 	might_sleep();
-	reclaim_drain();
+	return reclaim_drain();
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_drain);
 

@@ -29,6 +29,7 @@
  * @left: leaves to map
  * @done: leaves mapped
  * @made: tables have been made
+ * @ticket: how long to wait for memory, 0 when there was no need to
  */
 struct iopt_map {
 	struct iopt *iopt;
@@ -41,6 +42,7 @@ struct iopt_map {
 	size_t left;
 	size_t done;
 	bool made;
+	unsigned long ticket;
 };
 
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
@@ -143,8 +145,10 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 
 /*
  * What is pending may be all that a memory control group is allowed, and no shrinker
- * is asked when a group is at its limit. So nobody is refused memory, or killed
- * for it, before what is pending has been freed.
+ * is asked when a group is at its limit. So no task is refused memory, or killed
+ * for it, before what was pending when its map was refused for the first time has
+ * been freed. What is handed over later is not waited for: then the map fails, or
+ * meets the group's OOM killer, as if nothing were deferred.
  */
 static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
 {
@@ -156,7 +160,7 @@ static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
 
 		if (table)
 			return table;
-		if (!reclaim_make_room())
+		if (!reclaim_make_room(&map->ticket))
 			break;
 	}
 	return iopt_table_alloc(tree, level, gfp);
@@ -445,6 +449,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	map.left = pgcount;
 	map.done = 0;
 	map.made = false;
+	map.ticket = 0;
 	ret = iopt_map_all(&map);
 
 	/*

@@ -94,7 +94,7 @@ MODULE_PARM_DESC(batch,
 module_param_cb(limit, &reclaim_limit_ops, &reclaim_params.limit, 0644);
 __MODULE_PARM_TYPE(limit, "ulong");
 MODULE_PARM_DESC(limit,
-		 "pending tables (of 4 KiB) above which callers that may sleep help to free them (default: half of the memory)");
+		 "pages of pending tables above which callers that may sleep help to free them (default: half of the memory)");
 
 module_param_cb(workers, &reclaim_workers_ops, &reclaim_params.workers, 0644);
 __MODULE_PARM_TYPE(workers, "ulong");

@@ -2,18 +2,24 @@
 /*
  * The reclaimer.
  *
- * Trees with something to free stand in one queue. Whoever runs a batch (a
- * worker, or a caller that lends a hand) takes the first, frees a bounded number
- * of its tables with no lock held, and puts it back at the end: a small tree
- * behind a huge one waits for a few batches, not for all of them.
+ * Trees with something to free stand in a queue. A task that runs a batch (a
+ * worker, or a helper) takes the first, frees a bounded number of its tables with
+ * no lock held, and puts it back at the end: a small tree behind a huge one waits
+ * for a few batches, not for all of them. Which queue, and which tree a helper
+ * may take, is in epoch.c; what callers wait for, in wait.c.
  *
- * While a tree is busy it is out of the queue, so it is in one pair of hands at
- * a time, however many workers and helpers there are, and the lock hands over
- * what they have done to it. It lives until reclaim_put_back() finds, under the
- * lock, that it is closed, has nothing pending, and waits for no grace period:
- * then nobody else knows of it. A tree in a grace period is kept by in_grace,
- * which its callback clears under the lock, in which it also queues it again; it
- * does not look at it after that, since somebody may have freed it.
+ * While a tree is busy it is out of the queue, so one task has it in hand at a
+ * time, however many workers and helpers there are, and the lock hands over
+ * what they have done to it. That task holds one of the reclaimer's hands
+ * meanwhile, a mutex that nothing but a waiter for this very tree ever takes,
+ * and only to lend priority.
+ *
+ * A tree lives until it has been handed over as a whole, has nothing pending,
+ * waits for no grace period and is not awaited by the one who closed it: the task
+ * that finds it so, under the lock, is the last to know of it. A tree in a grace
+ * period is kept by in_grace, which its callback clears under the lock, in which
+ * it also queues it again; it does not look at it after that, since it may be
+ * gone.
  *
  * A tree that lives and has nothing to free any more rests, see settle.c. The
  * freeing itself is in batch.c, what an administrator may say in params.c, and
@@ -29,10 +35,10 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <linux/jiffies.h>
 #include <linux/module.h>
-#include <linux/mutex.h>
+#include <linux/rtmutex.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
@@ -43,12 +49,6 @@
 #include "reclaimer.h"
 #include "table.h"
 #include "trace.h"
-
-/*
- * How long somebody waits for a batch that others have in hand, or for a grace
- * period: many times either, so that after it they must be stuck.
- */
-#define RECLAIM_PATIENCE	HZ
 
 struct reclaim_stats reclaim_stats;
 atomic_long_t reclaim_live;
@@ -87,41 +87,53 @@ static void reclaim_exit_workqueue(void)
 	destroy_workqueue(wq);
 }
 
-/* The epoch that somebody may be waiting for goes first. */
-static void reclaim_take_work(struct iopt_tree *tree)
+/*
+ * reclaim_take_hand() - before a tree is made busy
+ *
+ * Return: a mutex that is held now, or NULL: there is one for more tasks than the
+ * largest R-Car Gen3 runs at a time, and one without cannot be lent priority.
+ */
+struct rt_mutex *reclaim_take_hand(void)
 {
-	unsigned int epoch = !reclaimer.epoch;
+	unsigned int i;
 
-	if (iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work))
-		return;
-	if (list_empty(&tree->pending[epoch]))
-		epoch = !epoch;
-	list_splice_init(&tree->pending[epoch], &tree->work);
-	tree->epoch = epoch;
+	for (i = 0; i < RECLAIM_HANDS; i++)
+		if (rt_mutex_trylock(&reclaimer.hands[i]))
+			return &reclaimer.hands[i];
+	return NULL;
 }
 
-static struct iopt_tree *reclaim_take(void)
+/* reclaim_give_hand() - after it has been put back, without the reclaimer's lock */
+void reclaim_give_hand(struct rt_mutex *hand)
 {
-	struct iopt_tree *tree;
-	unsigned long flags;
+	if (hand)
+		rt_mutex_unlock(hand);
+}
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	tree = list_first_entry_or_null(&reclaimer.waiting, struct iopt_tree,
-					node);
-	if (tree) {
-		list_move_tail(&tree->node, &reclaimer.busy);
-		tree->state = IOPT_TREE_BUSY;
-		reclaim_take_work(tree);
-	}
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	return tree;
+/* With the lock held: @tree, which waits, is the caller's. */
+static void reclaim_make_busy(struct iopt_tree *tree, struct rt_mutex *hand)
+{
+	reclaim_leave(tree);
+	tree->state = IOPT_TREE_BUSY;
+	tree->hand = hand;
+	list_splice_tail_init(&tree->pending, &tree->work);
 }
 
 bool reclaim_has_work(const struct iopt_tree *tree)
 {
 	/* Sub-trees in a grace period come back by themselves. */
 	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
-	       !list_empty(&tree->pending[0]) || !list_empty(&tree->pending[1]);
+	       !list_empty(&tree->pending);
+}
+
+/* Nothing is left of all that was pending. */
+static void reclaim_tree_done(struct iopt_tree *tree)
+{
+	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
+
+	trace_tree_done(tree, ns);
+	iopt_hist_add(&reclaim_stats.queue_hist, ns);
+	iopt_count(&reclaim_stats.trees_done, tree->whole);
 }
 
 static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
@@ -130,42 +142,44 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 	unsigned long ns = ktime_to_ns(ktime_sub(ktime_get(), b->start));
 
 	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
-	tree->pending_count -= b->tables;
-	tree->freed += b->tables;
-	iopt_count(&reclaimer.outstanding[tree->epoch], -b->tables);
-
 	iopt_count(&stats->pending, -b->tables);
+	iopt_count(&stats->pending_pages, -b->nr_pages);
 	iopt_count(&stats->freed, b->tables);
+	iopt_count(&stats->freed_pages, b->nr_pages);
 	iopt_count(&stats->batches, !!b->tables);
 	iopt_count(&stats->helps, b->help);
 	WRITE_ONCE(stats->longest_batch, max(stats->longest_batch, b->tables));
 	WRITE_ONCE(stats->longest_batch_ns, max(stats->longest_batch_ns, ns));
 	iopt_hist_add(&stats->batch_hist, ns);
+
+	if (!b->tables)
+		return;
+	reclaim_pay(tree, b->tables);
+	tree->freed += b->tables;
+	iopt_count(&tree->pending_count, -b->tables);
+	if (!tree->pending_count)
+		reclaim_tree_done(tree);
+}
+
+/* Is the one who finds it so, with the lock held, the last to know of it? */
+static bool reclaim_is_gone(const struct iopt_tree *tree)
+{
+	return tree->whole && tree->state == IOPT_TREE_IDLE &&
+	       !tree->pending_count && !tree->in_grace && !tree->awaited;
 }
 
 /* Return: true when the tree has come to its end and is the caller's to free. */
 static bool reclaim_put_back(struct iopt_tree *tree)
 {
-	u64 ns;
-
+	tree->hand = NULL;
 	if (reclaim_has_work(tree)) {
 		tree->state = IOPT_TREE_QUEUED;
-		list_move_tail(&tree->node, &reclaimer.waiting);
+		reclaim_line_up(tree);
 		return false;
 	}
-
 	reclaim_rest(tree);
 	iopt_count(&reclaim_stats.trees, -1);
-	if (tree->in_grace)
-		return false;
-
-	ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
-	trace_tree_done(tree, ns);
-	iopt_hist_add(&reclaim_stats.queue_hist, ns);
-	if (!tree->closed)
-		return false;
-	iopt_count(&reclaim_stats.trees_done, 1);
-	return true;
+	return reclaim_is_gone(tree);
 }
 
 /* The tree has something that can be freed: give it a place in the queue. */
@@ -176,7 +190,7 @@ void reclaim_enqueue(struct iopt_tree *tree)
 	else if (tree->state != IOPT_TREE_IDLE)
 		return;
 	tree->state = IOPT_TREE_QUEUED;
-	list_move_tail(&tree->node, &reclaimer.waiting);
+	reclaim_line_up(tree);
 	iopt_count(&reclaim_stats.trees, 1);
 }
 
@@ -194,7 +208,7 @@ void reclaim_kick(void)
 
 /*
  * reclaim_wake_waiters() - for those who wait for something to do, or for
- * everything to be done
+ * what they wait for to be done
  */
 void reclaim_wake_waiters(void)
 {
@@ -203,27 +217,15 @@ void reclaim_wake_waiters(void)
 		wake_up_all(&reclaimer.done);
 }
 
-/* No worker: somebody who lends a hand */
-#define RECLAIM_HELPER		RECLAIM_WORKERS_MAX
-
-/*
- * Free a batch of whatever has its turn. A worker that leaves others waiting
- * wakes the next one first. Return: how many tables, or -ENOENT when nothing was
- * waiting.
- */
-static long reclaim_batch(unsigned int worker)
+/* Free a batch of a tree that is busy for the caller. Return: how many pages. */
+static long reclaim_batch(struct iopt_tree *tree, struct rt_mutex *hand,
+			  bool help)
 {
 	struct reclaim_batch b compat_uninitialized;
-	struct iopt_tree *tree = reclaim_take();
 	unsigned long flags;
 	bool gone;
 
-	if (!tree)
-		return -ENOENT;
-	if (worker != RECLAIM_HELPER && reclaim_is_waiting())
-		reclaim_wake(worker + 1);
-
-	b.help = worker == RECLAIM_HELPER;
+	b.help = help;
 	reclaim_run(&b, tree, READ_ONCE(reclaim_params.batch));
 	reclaim_note_live(-(long)b.tables);
 
@@ -232,11 +234,42 @@ static long reclaim_batch(unsigned int worker)
 	gone = reclaim_put_back(tree);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
+	reclaim_give_hand(hand);
 	if (gone)
 		iopt_tree_release(tree);
 	reclaim_settle_later();
 	reclaim_wake_waiters();
-	return b.tables;
+	return b.nr_pages;
+}
+
+/* The one whose turn it is, of those that the ticket covers */
+static struct iopt_tree *reclaim_take(unsigned long ticket,
+				      struct rt_mutex *hand)
+{
+	struct iopt_tree *tree;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree = reclaim_next(ticket);
+	if (tree)
+		reclaim_make_busy(tree, hand);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return tree;
+}
+
+/* A worker that leaves others waiting wakes the next one first. */
+static void reclaim_batch_by_worker(unsigned int worker)
+{
+	struct rt_mutex *hand = reclaim_take_hand();
+	struct iopt_tree *tree = reclaim_take(RECLAIM_ANY, hand);
+
+	if (!tree) {
+		reclaim_give_hand(hand);
+		return;
+	}
+	if (reclaim_is_waiting())
+		reclaim_wake(worker + 1);
+	reclaim_batch(tree, hand, false);
 }
 
 /*
@@ -251,7 +284,7 @@ static void reclaim_work(struct work_struct *work)
 	unsigned int worker = work - reclaimer.works;
 
 	if (worker < READ_ONCE(reclaim_params.workers))
-		reclaim_batch(worker);
+		reclaim_batch_by_worker(worker);
 	if (!reclaim_is_waiting())
 		return;
 	if (worker < READ_ONCE(reclaim_params.workers))
@@ -260,58 +293,79 @@ static void reclaim_work(struct work_struct *work)
 		reclaim_kick();
 }
 
-/*
- * One batch by a caller. The worker may have found everything taken and gone to
- * sleep meanwhile, so it is told of what is left.
- */
-long reclaim_help(void)
+/* The worker may have found everything taken and gone to sleep meanwhile. */
+static long reclaim_batch_by_helper(struct iopt_tree *tree,
+				    struct rt_mutex *hand)
 {
-	long tables;
+	long pages;
 
-	trace_help(READ_ONCE(reclaim_stats.pending),
-		   READ_ONCE(reclaim_params.limit));
-	tables = reclaim_batch(RECLAIM_HELPER);
+	if (!tree) {
+		reclaim_give_hand(hand);
+		return -ENOENT;
+	}
+	pages = reclaim_batch(tree, hand, true);
 	if (reclaim_is_waiting())
 		reclaim_kick();
-	return tables;
+	return pages;
 }
 
-static void reclaim_count_in(struct iopt_tree *tree, unsigned long count)
+/*
+ * reclaim_help() - free a batch of what @ticket covers
+ *
+ * Return: how many pages, or -ENOENT when none of that has its turn.
+ */
+long reclaim_help(unsigned long ticket)
+{
+	struct rt_mutex *hand = reclaim_take_hand();
+
+	return reclaim_batch_by_helper(reclaim_take(ticket, hand), hand);
+}
+
+/* reclaim_help_tree() - the same of a tree, which another may have in hand */
+long reclaim_help_tree(struct iopt_tree *tree)
+{
+	struct rt_mutex *hand = reclaim_take_hand();
+	unsigned long flags;
+	bool taken;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	taken = tree->state == IOPT_TREE_QUEUED;
+	if (taken)
+		reclaim_make_busy(tree, hand);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return reclaim_batch_by_helper(taken ? tree : NULL, hand);
+}
+
+static void reclaim_count_in(struct iopt_tree *tree, unsigned long count,
+			     unsigned long pages)
 {
 	if (!tree->pending_count)
 		tree->since = ktime_get();
-	tree->pending_count += count;
-	iopt_count(&reclaimer.outstanding[reclaimer.epoch], count);
+	iopt_count(&tree->pending_count, count);
+	reclaim_owe(tree, count);
 	iopt_count(&reclaim_stats.pending, count);
+	iopt_count(&reclaim_stats.pending_pages, pages);
 	trace_tree_queued(tree, count);
 }
 
 static bool reclaim_begin_grace(struct iopt_tree *tree)
 {
-	unsigned int epoch;
-
-	tree->in_grace = false;
-	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++) {
-		if (list_empty(&tree->ungraced[epoch]))
-			continue;
-		list_splice_tail_init(&tree->ungraced[epoch],
-				      &tree->grace[epoch]);
-		tree->in_grace = true;
-	}
+	tree->in_grace = !list_empty(&tree->ungraced);
+	list_splice_init(&tree->ungraced, &tree->grace);
 	return tree->in_grace;
 }
 
-/* Nobody looks at these sub-trees any more; some others may have come in. */
+/*
+ * No lookup is in these sub-trees any more; some others may have come in. Of a tree
+ * that was closed meanwhile there may be nothing left but itself.
+ */
 static void reclaim_graced(struct rcu_head *rcu)
 {
 	struct iopt_tree *tree = container_of(rcu, struct iopt_tree, rcu);
 	unsigned long flags;
-	unsigned int epoch;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++)
-		list_splice_tail_init(&tree->grace[epoch],
-				      &tree->pending[epoch]);
+	list_splice_tail_init(&tree->grace, &tree->pending);
 	if (reclaim_begin_grace(tree))
 		call_rcu_hurry(&tree->rcu, reclaim_graced);
 	reclaim_enqueue(tree);
@@ -336,129 +390,68 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_count_in(tree, count);
-	list_splice_tail_init(tables, &tree->ungraced[reclaimer.epoch]);
+	reclaim_count_in(tree, count, count << tree->table_order);
+	list_splice_tail_init(tables, &tree->ungraced);
 	if (!tree->in_grace && reclaim_begin_grace(tree))
 		call_rcu_hurry(&tree->rcu, reclaim_graced);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 }
 
-/*
- * Free batches until there is no need to any more. While others have all there is
- * to do in their hands, wait for them.
- */
-static void reclaim_help_until(bool (*enough)(unsigned int), unsigned int arg)
+/* Of a tree that is closed no lookup is left, so nothing of it waits for one. */
+static void reclaim_close_locked(struct iopt_tree *tree, struct page *root,
+				 unsigned long pages)
 {
-	while (!enough(arg)) {
-		if (reclaim_batch(RECLAIM_HELPER) >= 0)
-			cond_resched();
-		else
-			wait_event(reclaimer.done,
-				   reclaim_is_waiting() || enough(arg));
-	}
-	/* What other trees have left goes on without us. */
-	if (reclaim_is_waiting())
+	WRITE_ONCE(tree->closed, true);
+	tree->whole = true;
+	iopt_pages_close(tree);
+	reclaim_count_in(tree, iopt_page_below(root) + 1, pages);
+	list_splice_tail_init(&tree->grace, &tree->pending);
+	list_splice_tail_init(&tree->ungraced, &tree->pending);
+	list_add_tail(&root->lru, &tree->pending);
+	reclaim_enqueue(tree);
+}
+
+/* The caller does not wait for the tree any more. */
+static void reclaim_let_go(struct iopt_tree *tree)
+{
+	unsigned long flags;
+	bool gone;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree->awaited = false;
+	gone = reclaim_is_gone(tree);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	if (gone)
+		iopt_tree_release(tree);
+	else
 		reclaim_kick();
 }
 
-static bool reclaim_epoch_done(unsigned int epoch)
-{
-	return !READ_ONCE(reclaimer.outstanding[epoch]);
-}
-
-static bool reclaim_within_limit(unsigned int unused)
-{
-	return READ_ONCE(reclaim_stats.pending) <=
-	       READ_ONCE(reclaim_params.limit);
-}
-
-static void reclaim_wait(void)
-{
-	unsigned int epoch;
-
-	mutex_lock(&reclaimer.drain_lock);
-	/*
-	 * The other epoch is empty: the last one to hold the mutex has
-	 * waited for that. What is handed over from here on goes there.
-	 */
-	raw_spin_lock_irq(&reclaimer.lock);
-	epoch = reclaimer.epoch;
-	reclaimer.epoch = !epoch;
-	raw_spin_unlock_irq(&reclaimer.lock);
-
-	reclaim_help_until(reclaim_epoch_done, epoch);
-	while (reclaim_settle(true) >= 0)
-		;
-	mutex_unlock(&reclaimer.drain_lock);
-}
-
 /*
- * reclaim_close() - take the whole of a page table, which nobody looks at
+ * reclaim_close() - take the whole of a page table, which nothing uses any more
  * @root: its root
  *
  * @tree belongs to the reclaimer from here on. Context: may sleep.
  */
 void reclaim_close(struct iopt_tree *tree, struct page *root)
 {
+	unsigned long pages = (iopt_page_below(root) << tree->table_order) +
+			      BIT(tree->root_order);
+	bool own = !READ_ONCE(reclaim_params.deferred);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	WRITE_ONCE(tree->closed, true);
-	iopt_pages_close(tree);
-	reclaim_count_in(tree, iopt_page_below(root) + 1);
-	list_add_tail(&root->lru, &tree->pending[reclaimer.epoch]);
-	reclaim_enqueue(tree);
+	tree->awaited = own;
+	reclaim_close_locked(tree, root, pages);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 
-	if (!READ_ONCE(reclaim_params.deferred)) {
-		reclaim_wait();
+	if (own) {
+		reclaim_free_own(tree);
+		reclaim_let_go(tree);
 		return;
 	}
 	reclaim_kick();
-	if (!reclaim_within_limit(0)) {
-		trace_help(READ_ONCE(reclaim_stats.pending),
-			   READ_ONCE(reclaim_params.limit));
-		reclaim_help_until(reclaim_within_limit, 0);
-	}
-}
-
-/*
- * reclaim_make_room() - free a batch for somebody who needs it done
- *
- * Where others have all of it in hand, or a grace period does, they get a while.
- * Context: may sleep. Return: false when there is nothing to hope for.
- */
-bool reclaim_make_room(void)
-{
-	if (reclaim_help() >= 0) {
-		cond_resched();
-		return true;
-	}
-	return wait_event_timeout(reclaimer.done, reclaim_is_waiting() ||
-				  !reclaim_has_pending(), RECLAIM_PATIENCE);
-}
-
-/*
- * reclaim_throttle() - lend a hand when too much is pending
- *
- * One batch: whoever makes tables gives at least as many back. Tables of live
- * trees cannot be had before their grace period ends, and one is long enough to
- * make a great many more: then there is nothing to do but wait. Context: may
- * sleep.
- */
-void reclaim_throttle(void)
-{
-	if (!reclaim_within_limit(0))
-		reclaim_make_room();
-}
-
-/* Wait until everything that is pending now has been freed. May sleep. */
-void reclaim_drain(void)
-{
-	raw_spin_lock_irq(&reclaimer.lock);
-	iopt_count(&reclaim_stats.drains, 1);
-	raw_spin_unlock_irq(&reclaimer.lock);
-	reclaim_wait();
+	reclaim_share(pages);
 }
 
 /* Forget the longest batch and the histograms. */
@@ -480,7 +473,22 @@ static void reclaim_tell(struct reclaim_tree_info *info,
 	info->freed = tree->freed;
 	info->age_ms = ktime_ms_delta(ktime_get(), tree->since);
 	info->busy = tree->state == IOPT_TREE_BUSY;
-	info->closed = tree->closed;
+	info->closed = tree->whole;
+}
+
+static unsigned int reclaim_tell_all(struct reclaim_tree_info *infos,
+				     unsigned int max,
+				     const struct list_head *trees)
+{
+	struct iopt_tree *tree;
+	unsigned int nr = 0;
+
+	list_for_each_entry(tree, trees, node) {
+		if (nr == max)
+			break;
+		reclaim_tell(&infos[nr++], tree);
+	}
+	return nr;
 }
 
 /*
@@ -492,31 +500,23 @@ static void reclaim_tell(struct reclaim_tree_info *info,
 unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
 				unsigned int max)
 {
-	struct iopt_tree *tree;
-	unsigned int nr = 0;
+	unsigned long number;
+	unsigned int nr;
 
 	raw_spin_lock_irq(&reclaimer.lock);
-	list_for_each_entry(tree, &reclaimer.busy, node)
-		if (nr < max)
-			reclaim_tell(&infos[nr++], tree);
-	list_for_each_entry(tree, &reclaimer.waiting, node) {
-		if (nr == max)
-			break;
-		reclaim_tell(&infos[nr++], tree);
-	}
+	nr = reclaim_tell_all(infos, max, &reclaimer.busy);
+	for (number = reclaimer.first; number <= reclaimer.now; number++)
+		nr += reclaim_tell_all(infos + nr, max - nr,
+				       reclaim_queue_of(number));
 	raw_spin_unlock_irq(&reclaimer.lock);
 	return nr;
 }
 
 void reclaim_tree_init(struct iopt_tree *tree)
 {
-	unsigned int epoch;
-
-	for (epoch = 0; epoch < IOPT_EPOCHS; epoch++) {
-		INIT_LIST_HEAD(&tree->ungraced[epoch]);
-		INIT_LIST_HEAD(&tree->grace[epoch]);
-		INIT_LIST_HEAD(&tree->pending[epoch]);
-	}
+	INIT_LIST_HEAD(&tree->ungraced);
+	INIT_LIST_HEAD(&tree->grace);
+	INIT_LIST_HEAD(&tree->pending);
 	INIT_LIST_HEAD(&tree->node);
 	INIT_LIST_HEAD(&tree->work);
 	init_llist_head(&tree->returned);
@@ -525,14 +525,15 @@ void reclaim_tree_init(struct iopt_tree *tree)
 
 int reclaim_init(void)
 {
-	unsigned int worker;
+	unsigned int worker, i;
 	int ret;
 
 	raw_spin_lock_init(&reclaimer.lock);
-	INIT_LIST_HEAD(&reclaimer.waiting);
 	INIT_LIST_HEAD(&reclaimer.busy);
-	mutex_init(&reclaimer.drain_lock);
+	reclaim_init_epochs();
 	init_waitqueue_head(&reclaimer.done);
+	for (i = 0; i < RECLAIM_HANDS; i++)
+		rt_mutex_init(&reclaimer.hands[i]);
 	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
 		INIT_WORK(&reclaimer.works[worker], reclaim_work);
 	reclaim_init_settle();
@@ -548,11 +549,11 @@ int reclaim_init(void)
 	return ret;
 }
 
-/* Nobody has a page table any more, so nothing new comes in. */
+/* No page table is in use any more, so nothing new comes in. */
 void reclaim_exit(void)
 {
 	reclaim_exit_shrinker();
-	reclaim_wait();
+	reclaim_drain_for_good();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();
 	cancel_delayed_work_sync(&reclaimer.settle);

@@ -17,14 +17,16 @@
 /**
  * struct reclaim_stats - counters since load, and what is there now
  * @pending: tables handed over and not freed
+ * @pending_pages: pages that they are in
  * @freed: tables freed
+ * @freed_pages: pages that they were in
  * @batches: batches that freed at least one table
  * @longest_batch: most tables in a batch
  * @longest_batch_ns: longest time a batch took
  * @trees: trees that have something pending
  * @held: pages that wait for the rest of their chunks, in trees that have nothing
  * @trees_done: whole page tables freed
- * @helps: batches run by somebody else than the worker
+ * @helps: batches run by another task than a worker
  * @drains: calls that waited for everything
  * @shrinks: calls for memory that were answered
  * @batch_hist: how long batches took
@@ -34,7 +36,9 @@
  */
 struct reclaim_stats {
 	unsigned long pending;
+	unsigned long pending_pages;
 	unsigned long freed;
+	unsigned long freed_pages;
 	unsigned long batches;
 	unsigned long longest_batch;
 	unsigned long longest_batch_ns;
@@ -67,8 +71,8 @@ void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count);
 void reclaim_close(struct iopt_tree *tree, struct page *root);
 void reclaim_throttle(void);
-bool reclaim_make_room(void);
-void reclaim_drain(void);
+bool reclaim_make_room(unsigned long *ticket);
+int reclaim_drain(void);
 void reclaim_reset(void);
 
 /**

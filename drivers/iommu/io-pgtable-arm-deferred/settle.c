@@ -23,7 +23,7 @@
 /* reclaim_rest() - the tree has nothing to free for now, and is busy no more */
 void reclaim_rest(struct iopt_tree *tree)
 {
-	tree->held = tree->closed ? 0 : iopt_pages_held(tree);
+	tree->held = tree->whole ? 0 : iopt_pages_held(tree);
 	if (!tree->held) {
 		tree->state = IOPT_TREE_IDLE;
 		list_del_init(&tree->node);
@@ -32,6 +32,7 @@ void reclaim_rest(struct iopt_tree *tree)
 	tree->state = IOPT_TREE_RESTING;
 	tree->settle_at = jiffies + RECLAIM_REST;
 	list_move_tail(&tree->node, &reclaimer.resting);
+	iopt_count(&reclaimer.nr_resting, 1);
 	iopt_count(&reclaim_stats.held, tree->held);
 }
 
@@ -42,13 +43,14 @@ void reclaim_rest(struct iopt_tree *tree)
  */
 void reclaim_end_rest(struct iopt_tree *tree)
 {
+	iopt_count(&reclaimer.nr_resting, -1);
 	iopt_count(&reclaim_stats.held, -(long)tree->held);
 	tree->held = 0;
 }
 
 static bool reclaim_is_resting(void)
 {
-	return !list_empty(&reclaimer.resting);
+	return READ_ONCE(reclaimer.nr_resting);
 }
 
 /*
@@ -66,7 +68,7 @@ void reclaim_settle_later(void)
 }
 
 /* Any tree, or one that has rested long enough; busy, so that it is the caller's */
-static struct iopt_tree *reclaim_take_resting(bool any)
+static struct iopt_tree *reclaim_take_resting(bool any, struct rt_mutex *hand)
 {
 	struct iopt_tree *tree;
 	unsigned long flags;
@@ -79,6 +81,7 @@ static struct iopt_tree *reclaim_take_resting(bool any)
 	if (tree) {
 		reclaim_end_rest(tree);
 		tree->state = IOPT_TREE_BUSY;
+		tree->hand = hand;
 		list_move_tail(&tree->node, &reclaimer.busy);
 	}
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
@@ -86,17 +89,19 @@ static struct iopt_tree *reclaim_take_resting(bool any)
 }
 
 /* It may have got something to free meanwhile, and may even have been closed. */
-static void reclaim_put_settled(struct iopt_tree *tree)
+static void reclaim_put_settled(struct iopt_tree *tree, struct rt_mutex *hand)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	tree->hand = NULL;
 	tree->state = IOPT_TREE_IDLE;
 	if (reclaim_has_work(tree))
 		reclaim_enqueue(tree);
 	else
 		list_del_init(&tree->node);
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	reclaim_give_hand(hand);
 	if (reclaim_is_waiting())
 		reclaim_kick();
 	reclaim_wake_waiters();
@@ -112,17 +117,20 @@ static void reclaim_put_settled(struct iopt_tree *tree)
  */
 long reclaim_settle(bool any)
 {
-	struct iopt_tree *tree = reclaim_take_resting(any);
+	struct rt_mutex *hand = reclaim_take_hand();
+	struct iopt_tree *tree = reclaim_take_resting(any, hand);
 	long held;
 
-	if (!tree)
+	if (!tree) {
+		reclaim_give_hand(hand);
 		return -ENOENT;
+	}
 	held = iopt_pages_held(tree);
 	while (iopt_pages_settle(tree)) {
 		reclaim_calm_allocator();
 		cond_resched();
 	}
-	reclaim_put_settled(tree);
+	reclaim_put_settled(tree, hand);
 	return held;
 }
 

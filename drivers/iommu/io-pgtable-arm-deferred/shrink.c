@@ -15,16 +15,17 @@
 static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
-	unsigned long pages = READ_ONCE(reclaim_stats.pending) +
+	unsigned long pages = READ_ONCE(reclaim_stats.pending_pages) +
 			      READ_ONCE(reclaim_stats.held);
 
 	return pages ?: SHRINK_EMPTY;
 }
 
 /*
- * Memory is short: whoever asks for it frees what is pending, in the same
- * batches as the worker. Freeing a table takes nothing that an allocation could
- * be holding: no mutex, and the raw spinlock only for moments.
+ * Memory is short: the task that asks for it frees what is pending, in the same
+ * batches as the worker, and as many pages as it is told to. Freeing a table takes
+ * nothing that an allocation could be holding: the reclaimer's hands are tried
+ * for and never waited for, and the raw spinlock is held for moments.
  */
 static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 					 struct shrink_control *sc)
@@ -32,7 +33,11 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	unsigned long flags, freed = 0;
 
 	while (freed < sc->nr_to_scan) {
-		long pages = reclaim_help();
+		long pages;
+
+		trace_help(READ_ONCE(reclaim_stats.pending_pages),
+			   READ_ONCE(reclaim_params.limit));
+		pages = reclaim_help(RECLAIM_ANY);
 
 		if (pages < 0)
 			pages = reclaim_settle(true);

@@ -39,7 +39,7 @@ TRACE_EVENT(tree_queued,
 		compat_assign_str(dev, dev_name(tree->dev));
 		__entry->tree = tree;
 		__entry->tables = tables;
-		__entry->whole = tree->closed;
+		__entry->whole = tree->whole;
 	),
 	TP_printk("%s tree=%p tables=%lu %s", __get_str(dev), __entry->tree,
 		  __entry->tables, __entry->whole ? "whole" : "parts")
@@ -102,7 +102,7 @@ TRACE_EVENT(tree_done,
 		compat_assign_str(dev, dev_name(tree->dev));
 		__entry->tree = tree;
 		__entry->freed = tree->freed;
-		__entry->whole = tree->closed;
+		__entry->whole = tree->whole;
 		__entry->ns = ns;
 	),
 	TP_printk("%s tree=%p freed=%lu %s ns=%llu", __get_str(dev),

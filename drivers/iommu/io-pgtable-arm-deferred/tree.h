@@ -37,8 +37,8 @@ struct iopt_cursor {
 	int level;
 };
 
-/* Before and after the last call that began to wait for everything */
-#define IOPT_EPOCHS		2
+/* Waits that are told apart by what was handed over before them, see epoch.c */
+#define IOPT_EPOCHS		8
 
 /*
  * Chunks that wait for the rest of them. Where tables go in the order in which they
@@ -46,6 +46,8 @@ struct iopt_cursor {
  * and free tables of the same tree side by side.
  */
 #define IOPT_PARTIALS		8
+
+struct rt_mutex;
 
 /* Where a tree stands with the reclaimer; changes under its lock. */
 enum iopt_tree_state {
@@ -65,7 +67,7 @@ enum iopt_tree_state {
  * @table_order: log2 of the pages of each other table
  * @reach: the last address at which the walker finds a table
  * @root: page of the root, the first of them
- * @closed: the root has been handed over; the last table takes the tree along
+ * @closed: the page table has been given back, and takes no table any more
  * @spare: pages that are no tables yet, see pages.c
  * @returned: pages that were to be tables, and were not needed
  * @pause: how many tables to make before a chunk is asked for again
@@ -78,20 +80,23 @@ enum iopt_tree_state {
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @limbo_gen: number of the limbo that tables go into now, from 1
- * @ungraced: sub-trees that a lookup may still be in, by epoch
- * @grace: those of them for which an RCU grace period is running, by epoch
+ * @ungraced: sub-trees that a lookup may still be in
+ * @grace: those of them for which an RCU grace period is running
  * @rcu: that grace period
  * @in_grace: there is one
  * @node: place among the reclaimer's waiting, busy or resting trees
- * @pending: sub-trees handed to the reclaimer and not begun, by epoch
+ * @pending: sub-trees handed to the reclaimer and not begun, the oldest first
  * @pending_count: tables handed to the reclaimer and not freed
+ * @owed: the same, by the epoch of their hand-over
  * @freed: tables that the reclaimer has freed
  * @held: pages that wait for the rest of their chunks, while the tree rests
  * @settle_at: when they have waited long enough, in jiffies
  * @state: idle, resting, queued or busy
  * @since: when the tree became pending
- * @work: sub-trees of one epoch that are being freed
- * @epoch: which epoch that is
+ * @hand: held by the task that frees a batch of it, if it has one
+ * @whole: the root has been handed over; the last table takes the tree along
+ * @awaited: the one who closed the tree frees it, and takes the tree along
+ * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
  * @partial: chunks that tables were freed of and that are not free yet, by their
  *	     first pages, the one of the last table first
@@ -128,21 +133,24 @@ struct iopt_tree {
 	unsigned long limbo_count;
 	unsigned long limbo_gen;
 
-	struct list_head ungraced[IOPT_EPOCHS] ____cacheline_aligned_in_smp;
-	struct list_head grace[IOPT_EPOCHS];
+	struct list_head ungraced ____cacheline_aligned_in_smp;
+	struct list_head grace;
 	struct rcu_head rcu;
 	bool in_grace;
 	struct list_head node;
-	struct list_head pending[IOPT_EPOCHS];
+	struct list_head pending;
 	unsigned long pending_count;
+	unsigned long owed[IOPT_EPOCHS];
 	unsigned long freed;
 	unsigned int held;
 	unsigned long settle_at;
 	enum iopt_tree_state state;
 	ktime_t since;
+	struct rt_mutex *hand;
+	bool whole;
+	bool awaited;
 
 	struct list_head work;
-	unsigned int epoch;
 	struct iopt_cursor cursor;
 	struct page *partial[IOPT_PARTIALS];
 	unsigned long left;

@@ -9,6 +9,7 @@
 
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
@@ -20,7 +21,7 @@
 #define CPUS		64
 
 /* The main thread's, which every test begins on */
-static struct shim_cpu first;
+static struct shim_cpu first = { .task.prio = MAX_RT_PRIO };
 static struct shim_cpu *cpus[CPUS] = { &first };
 __thread struct shim_cpu *shim_cpu = &first;
 
@@ -46,6 +47,7 @@ void shim_cpu_enter(struct shim_cpu *cpu)
 	unsigned int i = 0;
 
 	memset(cpu, 0, sizeof(*cpu));
+	cpu->task.prio = MAX_RT_PRIO;
 	cpu->below = shim_cpu;
 	shim_cpu = cpu;
 	while (!__atomic_compare_exchange_n(&cpus[i], &none, cpu, false,
@@ -80,6 +82,17 @@ void might_sleep(void)
 void cond_resched(void)
 {
 	might_sleep();
+}
+
+struct task_struct *shim_current(void)
+{
+	return &shim_cpu->task;
+}
+
+bool shim_is_killed(void)
+{
+	shim_step();
+	return shim_cpu->killed;
 }
 
 bool need_resched(void)

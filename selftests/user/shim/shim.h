@@ -11,6 +11,7 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 
 /* --- failures ---------------------------------------------------------------- */
 
@@ -36,6 +37,8 @@ extern bool shim_verbose;
  * @irqs_off: interrupts disabled
  * @reclaims: is here to make memory free, and may take from the reserves
  * @atomic: may not sleep for a reason of its own
+ * @killed: its task has a fatal signal pending
+ * @task: that task
  */
 struct shim_cpu {
 	struct shim_cpu *below;
@@ -45,6 +48,8 @@ struct shim_cpu {
 	bool irqs_off;
 	bool reclaims;
 	bool atomic;
+	bool killed;
+	struct task_struct task;
 };
 
 extern __thread struct shim_cpu *shim_cpu;

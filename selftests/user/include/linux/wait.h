@@ -9,6 +9,7 @@
 
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched/signal.h>
 
 typedef struct wait_queue_head {
 	unsigned int sleepers;
@@ -42,6 +43,27 @@ do {									\
 		shim_wait(&(head));					\
 	shim_wait_end(&(head));						\
 } while (0)
+
+/* No signal comes but that which the test has sent before. */
+#define wait_event_killable(head, condition)				\
+({									\
+	int shim_killed_ = 0;						\
+									\
+	might_sleep();							\
+	shim_wait_begin(&(head));					\
+	while (!(condition)) {						\
+		shim_killed_ = shim_is_killed() ? -ERESTARTSYS : 0;	\
+		if (shim_killed_)					\
+			break;						\
+		shim_wait(&(head));					\
+	}								\
+	shim_wait_end(&(head));						\
+	shim_killed_;							\
+})
+
+#define wait_event_killable_timeout(head, condition, jiffies)		\
+	(shim_is_killed() && !(condition) ? -ERESTARTSYS :		\
+	 wait_event_timeout(head, condition, jiffies))
 
 /* Gives up when there is nothing left to wait for, whatever the time is */
 #define wait_event_timeout(head, condition, jiffies)			\

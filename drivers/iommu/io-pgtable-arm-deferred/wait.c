@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What callers wait for. The rules, for all of them:
+ *
+ * - A wait is for what was pending when it began, see epoch.c, or for a tree of
+ *   the caller's own. Nothing that comes in later makes it longer.
+ * - The waiting task frees batches of that itself, oldest first, and sleeps only
+ *   while others have all of it in hand or a grace period does.
+ * - A fatal signal ends it. The workers free what is left.
+ *
+ * So a wait ends when its share is free. A grace period ends as RCU has it, and
+ * callbacks are not put off (call_rcu_hurry()). A tree that another task has in
+ * hand comes back after one batch. That task may have been preempted in it: a
+ * real-time task lends its priority to that one (reclaim_boost()), so that only
+ * tasks of higher priority than its own can hold it up; others leave it to the
+ * scheduler, as with any work that a kernel thread does for them.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/jiffies.h>
+#include <linux/rtmutex.h>
+#include <linux/sched.h>
+#include <linux/sched/rt.h>
+#include <linux/sched/signal.h>
+#include <linux/wait.h>
+
+#include "reclaimer.h"
+#include "trace.h"
+
+/*
+ * How long a map waits for a batch that others have in hand, or for a grace
+ * period: many times either, so that after it they must be stuck.
+ */
+#define RECLAIM_PATIENCE	HZ
+
+/* Tables that a map makes between two calls of reclaim_throttle(), at most */
+#define RECLAIM_MADE		16
+
+static bool reclaim_within_limit(void)
+{
+	return READ_ONCE(reclaim_stats.pending_pages) <=
+	       READ_ONCE(reclaim_params.limit);
+}
+
+/* Who has a tree in hand of which @ticket covers a part? */
+static struct rt_mutex *reclaim_hand_of(unsigned long ticket)
+{
+	struct rt_mutex *hand = NULL;
+	struct iopt_tree *tree;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	list_for_each_entry(tree, &reclaimer.busy, node) {
+		if (tree->hand && reclaim_oldest(tree) <= ticket) {
+			hand = tree->hand;
+			break;
+		}
+	}
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return hand;
+}
+
+/*
+ * The one who has the tree in hand may have been preempted by something that
+ * comes before it and not before us. It holds this mutex until its batch is done,
+ * and meanwhile inherits our priority. Return: false when that is no way to wait.
+ */
+static bool reclaim_boost(struct rt_mutex *hand)
+{
+	if (!hand || current->prio >= MAX_RT_PRIO)
+		return false;
+	rt_mutex_lock(hand);
+	rt_mutex_unlock(hand);
+	return true;
+}
+
+static bool reclaim_boost_for(unsigned long ticket)
+{
+	if (current->prio >= MAX_RT_PRIO)
+		return false;
+	return reclaim_boost(reclaim_hand_of(ticket));
+}
+
+/* Something of ours has its turn, or there is nothing of ours any more. */
+static bool reclaim_ticket_is_ready(unsigned long ticket)
+{
+	return reclaim_is_waiting_for(ticket) || reclaim_ticket_is_done(ticket);
+}
+
+/* Return: 0, or -EINTR when a fatal signal came before the end */
+static int reclaim_wait_for(unsigned long ticket)
+{
+	while (!reclaim_ticket_is_done(ticket)) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		if (reclaim_help(ticket) >= 0)
+			cond_resched();
+		else if (!reclaim_boost_for(ticket))
+			wait_event_killable(reclaimer.done,
+					    reclaim_ticket_is_ready(ticket));
+	}
+	return 0;
+}
+
+/*
+ * What rests when this begins; more may come to rest, and is for those who wait
+ * for it.
+ */
+static void reclaim_settle_resting(void)
+{
+	unsigned long nr = READ_ONCE(reclaimer.nr_resting);
+
+	while (nr-- && !fatal_signal_pending(current) && reclaim_settle(true) >= 0)
+		cond_resched();
+}
+
+/*
+ * reclaim_drain() - wait until everything that is pending now has been freed
+ *
+ * Context: may sleep. Return: 0, or -EINTR when a fatal signal came before that.
+ */
+int reclaim_drain(void)
+{
+	int ret;
+
+	raw_spin_lock_irq(&reclaimer.lock);
+	iopt_count(&reclaim_stats.drains, 1);
+	raw_spin_unlock_irq(&reclaimer.lock);
+
+	ret = reclaim_wait_for(reclaim_ticket());
+	reclaim_settle_resting();
+	return ret;
+}
+
+/*
+ * reclaim_drain_for_good() - the module goes: a signal does not stop that
+ *
+ * Nothing new comes in any more, so this waits for all there is.
+ */
+void reclaim_drain_for_good(void)
+{
+	unsigned long ticket = reclaim_ticket();
+
+	while (!reclaim_ticket_is_done(ticket)) {
+		if (reclaim_help(ticket) >= 0)
+			cond_resched();
+		else if (!reclaim_boost_for(ticket))
+			wait_event(reclaimer.done,
+				   reclaim_ticket_is_ready(ticket));
+	}
+}
+
+/*
+ * reclaim_share() - lend a hand after handing over @pages
+ *
+ * Above the limit the caller frees as many pages as it has handed over, of
+ * whatever has its turn, and no batch more than that takes. A batch that only
+ * reads counts for one, so that a sparse tree of another's has an end, too. Where
+ * others have everything in hand there is nothing for it to do.
+ */
+void reclaim_share(unsigned long pages)
+{
+	unsigned long freed = 0;
+
+	if (reclaim_within_limit())
+		return;
+	trace_help(READ_ONCE(reclaim_stats.pending_pages),
+		   READ_ONCE(reclaim_params.limit));
+	while (freed < pages && !reclaim_within_limit() &&
+	       !fatal_signal_pending(current)) {
+		long batch = reclaim_help(RECLAIM_ANY);
+
+		if (batch < 0)
+			return;
+		freed += max(batch, 1L);
+		cond_resched();
+	}
+}
+
+/*
+ * reclaim_throttle() - lend a hand when too much is pending
+ *
+ * One batch: a mapper gives back several times as many tables as it makes
+ * between two of these. Tables of live trees cannot be had before their grace
+ * period ends, and one is long enough to make a great many more: then the mapper
+ * waits until a tree has its turn, or others have freed as many as it has made.
+ * Context: may sleep.
+ */
+void reclaim_throttle(void)
+{
+	unsigned long freed;
+
+	if (reclaim_within_limit())
+		return;
+	trace_help(READ_ONCE(reclaim_stats.pending_pages),
+		   READ_ONCE(reclaim_params.limit));
+	freed = READ_ONCE(reclaim_stats.freed);
+	if (reclaim_help(RECLAIM_ANY) < 0 &&
+	    wait_event_killable_timeout(reclaimer.done,
+					reclaim_is_waiting() ||
+					reclaim_within_limit() ||
+					READ_ONCE(reclaim_stats.freed) - freed >=
+					RECLAIM_MADE, RECLAIM_PATIENCE) > 0)
+		reclaim_help(RECLAIM_ANY);
+	cond_resched();
+}
+
+/*
+ * reclaim_make_room() - free a batch for a mapper that is refused memory
+ * @ticket: of its map call; 0 for the first time, and set then
+ *
+ * A map waits for what was pending when it was refused for the first time, and
+ * not for what others hand over meanwhile. Context: may sleep. Return: false when
+ * all of that is free, or does not get there, or the task has been killed.
+ */
+bool reclaim_make_room(unsigned long *ticket)
+{
+	if (!*ticket)
+		*ticket = reclaim_ticket();
+	if (fatal_signal_pending(current) || reclaim_ticket_is_done(*ticket))
+		return false;
+	if (reclaim_help(*ticket) >= 0) {
+		cond_resched();
+		return true;
+	}
+	return reclaim_boost_for(*ticket) ||
+	       wait_event_killable_timeout(reclaimer.done,
+					   reclaim_ticket_is_ready(*ticket),
+					   RECLAIM_PATIENCE) > 0;
+}
+
+/* Is there a batch for the one that waits for this tree, or no more to free? */
+static bool reclaim_tree_is_ready(const struct iopt_tree *tree)
+{
+	unsigned long flags;
+	bool ready;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	ready = tree->state != IOPT_TREE_BUSY;
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return ready;
+}
+
+static struct rt_mutex *reclaim_hand_on(const struct iopt_tree *tree)
+{
+	struct rt_mutex *hand;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	hand = tree->hand;
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return hand;
+}
+
+/*
+ * reclaim_free_own() - free the whole of a tree that the caller has closed
+ *
+ * The tree is awaited, so that it stays until reclaim_let_go(), which the caller
+ * calls next. Others may have it in hand, for a batch at a time. A task that is
+ * killed meanwhile leaves the rest to the workers.
+ */
+void reclaim_free_own(struct iopt_tree *tree)
+{
+	while (READ_ONCE(tree->pending_count) && !fatal_signal_pending(current)) {
+		if (reclaim_help_tree(tree) >= 0)
+			cond_resched();
+		else if (!reclaim_boost(reclaim_hand_on(tree)))
+			wait_event_killable(reclaimer.done,
+					    reclaim_tree_is_ready(tree));
+	}
+}
