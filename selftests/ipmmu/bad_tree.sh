@@ -78,6 +78,59 @@ nothing_served()
 	[ -z "$(ls /sys/class/iommu)" ]
 }
 
+caches()
+{
+	ipmmu_nodes | while read -r node; do
+		[ ! -e "$node/renesas,ipmmu-main" ] || echo "$node"
+	done
+}
+
+# cells FILE FIRST LAST: some of its bytes, as a hexadecimal number
+cells()
+{
+	od -An -v -t x1 "$1" | tr -d ' \n' | cut -c "$((2 * $2 + 1))-$((2 * $3 + 2))"
+}
+
+# A cache whose main IPMMU is a cache itself
+wrong_main()
+{
+	phandles=$(caches | while read -r node; do cells "$node/phandle" 0 3; done)
+	caches | while read -r node; do
+		main=$(cells "$node/renesas,ipmmu-main" 0 3)
+		! echo "$phandles" | grep -q "$main" || basename "$node"
+	done
+}
+
+# A root with less than the last register of Gen3
+small_reg()
+{
+	roots | while read -r node; do
+		[ "$((0x$(cells "$node/reg" 8 15)))" -ge $((0x6fc)) ] || echo small
+	done | grep -q small
+}
+
+CACHES=32	# that the driver takes
+
+too_many()
+{
+	[ "$(caches | wc -l)" -gt "$CACHES" ]
+}
+
+# all_but COUNT: so many caches are left out, and no more
+all_but()
+{
+	served=$(find /sys/class/iommu/ -type l | wc -l)
+	echo "$served of $(caches | wc -l) caches are served"
+	[ "$served" = $(($(caches | wc -l) - $1)) ]
+}
+
+# The engines behind other caches have a group, those behind the one left out do not
+wrong_main_refused()
+{
+	all_but 1 && [ ! -e "/sys/class/iommu/$(wrong_main | sed 's/iommu@\(.*\)/\1.iommu/')" ] &&
+		ls -d /sys/bus/pci/devices/*/iommu_group > /dev/null
+}
+
 any_bad_utlb()
 {
 	for function in $(pci_functions 0x1234:0x1de1); do
@@ -100,6 +153,12 @@ elif [ -n "$(unknown_soc)" ]; then
 	fault=unknown_soc
 elif any_bad_utlb; then
 	fault=bad_utlb
+elif [ -n "$(wrong_main)" ]; then
+	fault=wrong_main
+elif small_reg; then
+	fault=small_reg
+elif too_many; then
+	fault=too_many
 else
 	ktap_skip_all "this device tree is sound"
 fi
@@ -108,15 +167,24 @@ fi
 ktap_plan 3
 log_mark
 modprobe "$MODULE" 2>/dev/null
-[ "$fault" != bad_utlb ] || wait_for 15 has_iommus
+case $fault in
+bad_utlb) wait_for 15 has_iommus;;
+wrong_main | too_many) wait_for 15 all_but 1;;
+small_reg) wait_for 15 log_since "are too few";;
+esac
 load_test_module
 case $fault in
 two_roots) ktap_check "two_roots_said" said "two main IPMMUs";;
 unknown_soc) ktap_check "unknown_soc_said" said "$(unknown_soc)";;
 bad_utlb) ktap_check "bad_utlb_said" said "micro-TLB";;
+wrong_main) ktap_check "wrong_main_said" said "renesas,ipmmu-main points at .*, which is no main IPMMU";;
+small_reg) ktap_check "small_reg_said" said "are too few for this SoC";;
+too_many) ktap_check "too_many_said" said "more than $CACHES cache IPMMUs";;
 esac
 case $fault in
 bad_utlb) ktap_check "bad_utlbs_refused" bad_utlbs_refused;;
+wrong_main) ktap_check "wrong_main_refused" wrong_main_refused;;
+too_many) ktap_check "last_refused" all_but 1;;
 *) ktap_check "nothing_served" nothing_served;;
 esac
 ktap_check "verdict" ./witness verdict

@@ -90,7 +90,8 @@ static void add_unit(IpmmuDevice *device, unsigned int number)
 	unit->number = number;
 	memory_region_init_io(&unit->registers, OBJECT(device), &unit_ops, unit,
 			      "ipmmu-registers", device->topology->geometry->size);
-	sysbus_init_mmio(SYS_BUS_DEVICE(device), &unit->registers);
+	if (number == 0)
+		sysbus_init_mmio(SYS_BUS_DEVICE(device), &unit->registers);
 }
 
 static void device_realize(DeviceState *qdev, Error **errp)

@@ -10,6 +10,7 @@
 #include "qapi/visitor.h"
 #include "qemu/error-report.h"
 #include "qemu/module.h"
+#include "exec/address-spaces.h"
 #include "hw/arm/virt.h"
 #include "hw/boards.h"
 #include "hw/qdev-properties.h"
@@ -51,8 +52,10 @@ static DeviceState *create_ipmmu(VirtMachineState *virt, unsigned int caches, ui
 	qdev_prop_set_bit(device, "walk-abort", rcar->walk_abort);
 	sysbus_realize_and_unref(SYS_BUS_DEVICE(device), &error_fatal);
 	sysbus_mmio_map(SYS_BUS_DEVICE(device), 0, base);
+	/* There may be more caches than a device on this bus has regions */
 	for (i = 0; i < caches; i++)
-		sysbus_mmio_map(SYS_BUS_DEVICE(device), 1 + i, rcar->topology->cache[i].base);
+		memory_region_add_subregion(get_system_memory(), rcar->topology->cache[i].base,
+					    &IPMMU_DEVICE(device)->unit[1 + i].registers);
 	sysbus_connect_irq(SYS_BUS_DEVICE(device), 0, qdev_get_gpio_in(virt->gic, spi));
 	return device;
 }
