@@ -34,7 +34,7 @@ clean:
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	rm -rf Module.symvers modules.order .*.cmd .module-common.* .tmp_versions
-	rm -rf build/modules build/selftests build/log
+	rm -rf build/modules build/selftests build/board build/log
 
 distclean: clean
 	rm -rf build
@@ -62,9 +62,17 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	@USER_FUZZ=$(FUZZ_SECONDS) selftests/user/test.sh
 
+# The tests and the modules for the kernel in KDIR, to be run on a board
+selftests-tar:
+	+@$(for-kernel) tools/selftests-tar
+
 # The Debian package of what is committed, in build/deb/
 deb:
 	@tools/deb
+
+# The tarball for boards, as a board would run it
+test-board:
+	@$(MACHINE)/test-board
 
 # What the README says about DKMS, with headers of two kernels
 test-dkms:
@@ -108,6 +116,7 @@ help:
 	@echo "  sign             sign what was built, with KEY and CERT"
 	@echo "  install          modules, modules_install and depmod"
 	@echo "  uninstall        remove them again (not those that DKMS installed)"
+	@echo "  selftests-tar    the tests as a tarball for a board, in build/board/"
 	@echo "  clean            remove what was built; downloads stay"
 	@echo "  distclean        remove the downloads, too"
 	@echo
@@ -122,6 +131,7 @@ help:
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
+	@echo "  test-board       what selftests-tar makes, as a board would run it"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
@@ -133,6 +143,6 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: deb test-dkms all modules modules_install install uninstall sign clean distclean \
+.PHONY: deb selftests-tar test-board test-dkms all modules modules_install install uninstall sign clean distclean \
 	check check-protocol check-dt test test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help

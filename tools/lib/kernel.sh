@@ -84,3 +84,22 @@ kernel_release()
 		echo "$RELEASE"
 	fi
 }
+
+choose_architecture()
+{
+	[ -n "$(kconfig ARM64)" ] || return 0
+	export ARCH="${ARCH:-arm64}"
+	case $(uname -m) in
+	aarch64|arm64) ;;
+	*) export CROSS_COMPILE="${CROSS_COMPILE:-aarch64-linux-gnu-}";;
+	esac
+}
+
+# What Debian's headers set in .kernelvariables wins over all but the command line.
+headers_compiler()
+{
+	# shellcheck disable=SC2016	# for make to expand
+	printf '%s\n' "CC = ${CROSS_COMPILE-}gcc" "-include $build/.kernelvariables" \
+		'show: ; @echo $(lastword $(CC))' |
+		MAKEFLAGS='' MAKELEVEL='' make -s --no-print-directory -f - show
+}

@@ -79,7 +79,7 @@ qemu_devices()
 {
 	local i
 
-	[ "$ipmmu" = no ] || qemu+=(-device "ipmmu-witness,addr=$WITNESS_SLOT")
+	[ "$witness" = no ] || qemu+=(-device "ipmmu-witness,addr=$WITNESS_SLOT")
 	for ((i = 0; i < ${#nvme[@]}; i++)); do
 		qemu_nvme "${nvme[i]}" "$i"
 	done
