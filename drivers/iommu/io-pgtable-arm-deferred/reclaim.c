@@ -25,9 +25,10 @@
  * freeing itself is in batch.c, what an administrator may say in params.c, and
  * what happens when memory is short in shrink.c.
  *
- * Something waiting means that a worker is queued or runs, or that a helper runs:
- * each looks whether anything waits after it has put its tree back, and queues a
- * worker if so. Two that take the last two trees see each other's.
+ * Something waiting means that a worker is queued, is going to be in a moment, or
+ * runs, or that a helper runs: each looks whether anything waits after it has put
+ * its tree back, and queues a worker if so. Two that take the last two trees see
+ * each other's.
  *
  * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
  * belonged to; all that is used of a page table is its struct iopt_tree, which
@@ -207,6 +208,26 @@ void reclaim_kick(void)
 }
 
 /*
+ * A worker that is woken takes the CPU of the task that wakes it at that task's next
+ * point to reschedule, and as one that has slept keeps it for as long as the
+ * scheduler's slice is. The task is often in the middle of something: a driver goes
+ * on to lock a mutex after it has freed a page table, and VFIO holds one all the
+ * while. So the first batch is for a moment later, at least RECLAIM_MOMENT.
+ */
+#define RECLAIM_MOMENT		(1 + DIV_ROUND_UP(HZ, 500))
+
+static void reclaim_kick_later(void)
+{
+	queue_delayed_work(reclaimer.wq, &reclaimer.later, RECLAIM_MOMENT);
+}
+
+static void reclaim_later(struct work_struct *work)
+{
+	if (reclaim_is_waiting())
+		reclaim_kick();
+}
+
+/*
  * reclaim_wake_waiters() - for those who wait for something to do, or for
  * what they wait for to be done
  */
@@ -305,7 +326,7 @@ static long reclaim_batch_by_helper(struct iopt_tree *tree,
 	}
 	pages = reclaim_batch(tree, hand, true);
 	if (reclaim_is_waiting())
-		reclaim_kick();
+		reclaim_kick_later();
 	return pages;
 }
 
@@ -424,7 +445,7 @@ static void reclaim_let_go(struct iopt_tree *tree)
 	if (gone)
 		iopt_tree_release(tree);
 	else
-		reclaim_kick();
+		reclaim_kick_later();
 }
 
 /*
@@ -450,7 +471,7 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 		reclaim_let_go(tree);
 		return;
 	}
-	reclaim_kick();
+	reclaim_kick_later();
 	reclaim_share(pages);
 }
 
@@ -536,6 +557,7 @@ int reclaim_init(void)
 		rt_mutex_init(&reclaimer.hands[i]);
 	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
 		INIT_WORK(&reclaimer.works[worker], reclaim_work);
+	INIT_DELAYED_WORK(&reclaimer.later, reclaim_later);
 	reclaim_init_settle();
 	reclaim_init_params();
 
@@ -556,6 +578,7 @@ void reclaim_exit(void)
 	reclaim_drain_for_good();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();
+	cancel_delayed_work_sync(&reclaimer.later);
 	cancel_delayed_work_sync(&reclaimer.settle);
 	reclaim_exit_workqueue();
 	WARN_ON(atomic_long_read(&reclaim_live));

@@ -73,6 +73,7 @@ struct reclaim_epoch {
  * @done: woken when a tree is waiting again, or some tables are free
  * @hands: each held by a task that frees a batch, so that it can be lent priority
  * @works: the workers; of those above the parameter none goes on
+ * @later: wakes the first worker a moment after a hand-over
  * @settle: settles what has rested long enough
  * @shrinker: asked by a system that is short of memory
  */
@@ -90,6 +91,7 @@ struct reclaimer {
 	struct rt_mutex hands[RECLAIM_HANDS];
 	struct workqueue_struct *wq;
 	struct work_struct works[RECLAIM_WORKERS_MAX];
+	struct delayed_work later;
 	struct delayed_work settle;
 	struct shrinker *shrinker;
 };
