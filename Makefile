@@ -42,6 +42,9 @@ distclean: clean
 check:
 	@$(MACHINE)/check
 
+check-kernel:
+	+@$(for-kernel) tools/check-kernel
+
 check-protocol:
 	@selftests/protocol/check
 
@@ -117,6 +120,7 @@ help:
 	@echo "  install          modules, modules_install and depmod"
 	@echo "  uninstall        remove them again (not those that DKMS installed)"
 	@echo "  selftests-tar    the tests as a tarball for a board, in build/board/"
+	@echo "  check-kernel     do both modules fit that kernel? built with W=1, symbols compared"
 	@echo "  clean            remove what was built; downloads stay"
 	@echo "  distclean        remove the downloads, too"
 	@echo
@@ -143,6 +147,7 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: deb selftests-tar test-board test-dkms all modules modules_install install uninstall sign clean distclean \
-	check check-protocol check-dt test test-user test-package test-long fuzz test-stress test-debug \
+.PHONY: deb selftests-tar test-board test-dkms all modules modules_install install \
+	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
+	test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help

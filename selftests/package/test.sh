@@ -147,12 +147,52 @@ one_object()
 		compiled_by clang "$object" && rm "$work/tree/$object"
 }
 
+# git would take nothing of what kbuild has left beside the sources, and user space
+# does not compile it.
+in_git()
+{
+	git -C "$work/tree" -c core.excludesFile="$TOP/.gitignore" "$@"
+}
+
+nothing_left()
+{
+	local left
+
+	left=$(in_git ls-files --others --exclude-standard)
+	echo "$left"
+	[ -z "$left" ]
+}
+
+user_takes_sources()
+{
+	local commands
+
+	find "$work/tree/drivers" -name '*.mod.c' | grep -q . || return 1
+	commands=$(make -n -C "$TOP/selftests/user" SOURCE="$work/tree" \
+		OUTPUT="$work/user") || return 1
+	grep -q library/main.o <<< "$commands" && ! grep 'mod\.[co]' <<< "$commands"
+}
+
+test_check_kernel()
+{
+	ktap_check check_kernel works "$work/tree" check-kernel
+	ktap_check check_kernel_verdict told 'symbols they ask for are exported'
+	kdir poor
+	sed -i '/\tiommu_device_register\t/d' "$work/poor/Module.symvers"
+	ktap_check check_kernel_misses refuses \
+		'not exported to modules: iommu_device_register' "$work/tree" \
+		KDIR="$work/poor" check-kernel
+}
+
 test_build()
 {
+	in_git init -q && in_git add -A
 	ktap_check arm64_without_ARCH works "$work/tree" PAHOLE=/nowhere/pahole
 	ktap_check no_pahole told 'no pahole here'
 	ktap_check right_compiler compiled_by GCC \
 		drivers/iommu/ipmmu-vmsa/ipmmu-vmsa-deferred.ko
+	ktap_check nothing_left_for_git nothing_left
+	ktap_check user_space_afterwards user_takes_sources
 	ktap_check kernel_built_with_O works "$work/tree" KDIR="$common" \
 		O="$kernel/kdir" PAHOLE=/nowhere/pahole
 }
@@ -255,11 +295,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree "$work/tree"
 
-ktap_plan 27
+ktap_plan 32
 test_paths
 test_headers
 test_clang
 test_build
+test_check_kernel
 test_install
 test_signature
 ktap_end
