@@ -84,6 +84,16 @@ bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 }
 
 /**
+ * ipmmu_hw_cache_on() - turn a context on in a cache
+ * @mmu: the cache
+ * @ctx: a context that is on in the root; the caller flushes it there after this
+ */
+void ipmmu_hw_cache_on(struct ipmmu *mmu, const struct ipmmu_context *ctx)
+{
+	context_write(mmu, ctx, IMCTR, ctx->flush_caches);
+}
+
+/**
  * ipmmu_hw_cache_off() - turn a context off in a cache
  * @mmu: the cache
  * @ctx: the context; the caller flushes it in the root after this

@@ -255,6 +255,7 @@ static inline unsigned int ipmmu_root_ias(const struct ipmmu_root *root)
 /* hw.c */
 void ipmmu_hw_control(struct ipmmu *mmu);
 bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx);
+void ipmmu_hw_cache_on(struct ipmmu *mmu, const struct ipmmu_context *ctx);
 void ipmmu_hw_cache_off(struct ipmmu *mmu, const struct ipmmu_context *ctx);
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx);
 int ipmmu_hw_silence(struct ipmmu_root *root, const struct ipmmu_context *ctx);

@@ -67,10 +67,10 @@ static int root_resume(struct ipmmu_root *root)
 	unsigned int id;
 	int ret = 0;
 
+	ipmmu_hw_control(root->mmu);
 	for (id = 1; id < root->count; id++)
 		ret = ipmmu_hw_silence(root, &root->contexts[id]) ?: ret;
 	ipmmu_root_set_reachable(root, true);
-	ipmmu_hw_control(root->mmu);
 	return ret;
 }
 
@@ -112,7 +112,8 @@ static int cache_resume(struct ipmmu *mmu)
 	mutex_lock(&root->mutex);
 	ipmmu_root_set_online(root, root->online | BIT(mmu->index));
 	ipmmu_hw_control(mmu);
-	ret = ipmmu_hw_flush(root, &root->blocking);
+	ipmmu_hw_cache_on(mmu, root->blocking);
+	ret = ipmmu_hw_silence(root, root->blocking);
 	ipmmu_utlb_block(mmu);
 	ipmmu_cache_contexts_off(mmu);
 	if (!--root->suspended)
