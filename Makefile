@@ -89,6 +89,9 @@ test-package:
 test-debug:
 	@$(MACHINE)/test-debug
 
+window:
+	@$(MACHINE)/window
+
 test-stress:
 	@KIND=stress $(MACHINE)/test 6.1 6.12
 
@@ -136,6 +139,7 @@ help:
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
 	@echo "  test-board       what selftests-tar makes, as a board would run it"
+	@echo "  window           a device that does DMA for a minute there while it is moved about"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
@@ -147,7 +151,7 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: deb selftests-tar test-board test-dkms all modules modules_install install \
+.PHONY: window deb selftests-tar test-board test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help

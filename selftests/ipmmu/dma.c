@@ -683,6 +683,41 @@ TEST_F_TIMEOUT(dma, flush_stuck, 60)
 	close(log);
 }
 
+static unsigned int quarantined(void)
+{
+	char text[4096], *line;
+	unsigned int count = 0;
+
+	file_read("/sys/kernel/debug/ipmmu-vmsa-deferred/contexts", text, sizeof(text));
+	for (line = text; (line = strstr(line, "quarantined")); line++)
+		count++;
+	return count;
+}
+
+/* A context whose last flush did not end is had again, though none asks for it */
+TEST_F_TIMEOUT(dma, quarantine_ends, 60)
+{
+	u64 delay = pci_get(&self->rig.witness, WITNESS_FLUSH_DELAY_NS);
+	long long live;
+	unsigned int ms;
+
+	ASSERT_EQ(0, domain_fill(self->rig.fd, HOST_1G, 4 * HOST_2M, 0));
+	live = reclaimer("live");
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, ~0ull);
+	ASSERT_EQ(0, domain_detach(self->rig.fd, &self->rig.dma));
+	ASSERT_LE(0, domain_free(self->rig.fd));
+	EXPECT_EQ(1, quarantined());
+	EXPECT_EQ(live, reclaimer("live"));
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, delay);
+
+	/* Tried again after half a second, then after twice as long each time */
+	for (ms = 0; ms < 20000 && quarantined(); ms += 50)
+		host_sleep_ms(50);
+	EXPECT_EQ(0, quarantined());
+	EXPECT_EQ(0, reclaimer_wait(5000));
+	EXPECT_GT(live - 4, reclaimer("live"));
+}
+
 int main(int argc, char **argv)
 {
 	const char *missing = setup_domains();

@@ -8,6 +8,7 @@
 #include "kselftest_harness.h"
 
 #include "lib/log.h"
+#include "lib/patrol.h"
 #include "lib/rig.h"
 
 #define BUFFER_PAGES	4
@@ -215,6 +216,75 @@ TEST_F_TIMEOUT(faults, storm, 120)
 		TH_LOG("%u lines for %u faults", lines, STORM);
 	EXPECT_TRUE(storm_is_reported(&self->rig));
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
+}
+
+/* Interrupts of the main IPMMU so far, all CPUs together */
+static u64 irq_count(void)
+{
+	char text[32768], *line, *word, *end;
+	u64 count = 0;
+
+	file_read("/proc/interrupts", text, sizeof(text));
+	line = strstr(text, "b000000.iommu");
+	while (line && line > text && line[-1] != '\n')
+		line--;
+	/* NUMBER: COUNT... CONTROLLER... */
+	for (word = line ? strchr(line, ':') + 1 : text; line; word = end) {
+		count += strtoull(word, &end, 10);
+		if (end == word)
+			break;
+	}
+	return count;
+}
+
+#define ENDLESS_MS	4000
+/* 200 in a second, then none in the next: generous, for a machine that is late */
+#define ENDLESS_MOST	2000
+
+/* A device that never stops is refused all the same, and CPUs go on with their work */
+TEST_F_TIMEOUT(faults, endless, 120)
+{
+	u64 iova = 0x73000000, page = rig_page(&self->rig, 0), before, count;
+
+	ASSERT_EQ(0, domain_map(self->rig.fd, iova, page, HOST_PAGE, DOMAIN_RW));
+	host_sleep_ms(LOG_QUIET_MS);
+	log_count(self->log, "", NULL);
+	before = irq_count();
+	ASSERT_NE(0, before);
+	patrol_begin(&self->rig.dma, iova + HOST_2M, 16);
+	host_sleep_ms(ENDLESS_MS);
+	patrol_end(&self->rig.dma);
+	count = irq_count() - before;
+	TH_LOG("%llu faults, %llu interrupts", patrol_get(&self->rig.dma, DMA_REFUSED), count);
+	EXPECT_LT(ENDLESS_MOST, patrol_get(&self->rig.dma, DMA_REFUSED));
+	EXPECT_GT(ENDLESS_MOST, count);
+	EXPECT_LT(0, count);
+	EXPECT_EQ(1, log_count(self->log, "faults within a second", NULL));
+	EXPECT_EQ(0, patrol_strayed(&self->rig.dma));
+	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
+
+	/* And a single one is heard of again */
+	host_sleep_ms(LOG_QUIET_MS);
+	log_count(self->log, "", NULL);
+	engine_translate(&self->rig.dma, iova + HOST_2M, DMA_TRANSLATE_READ);
+	EXPECT_EQ(0, log_wait(self->log, "fault", "0x73200000", FAULT_WAIT_MS));
+}
+
+/* What Renesas' BSP does is to be had: each translation fault brings a flush */
+TEST_F(faults, flush_on_fault)
+{
+	u64 flushes;
+
+	EXPECT_EQ(0, parameter_set(DRIVER_PARAMETERS, "flush_on_fault", "Y"));
+	flushes = witness_counter(&self->rig.witness, WITNESS_FLUSHES);
+	engine_translate(&self->rig.dma, 0x74000000, DMA_TRANSLATE_READ);
+	host_sleep_ms(FAULT_WAIT_MS);
+	EXPECT_EQ(flushes + 1, witness_counter(&self->rig.witness, WITNESS_FLUSHES));
+
+	EXPECT_EQ(0, parameter_set(DRIVER_PARAMETERS, "flush_on_fault", "N"));
+	engine_translate(&self->rig.dma, 0x74000000, DMA_TRANSLATE_READ);
+	host_sleep_ms(FAULT_WAIT_MS);
+	EXPECT_EQ(flushes + 1, witness_counter(&self->rig.witness, WITNESS_FLUSHES));
 }
 
 int main(int argc, char **argv)

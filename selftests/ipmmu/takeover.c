@@ -11,6 +11,7 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/patrol.h"
 #include "lib/setup.h"
 
 /* Registers, as the hardware's description has them */
@@ -38,8 +39,6 @@
 
 /* A block of 1 GiB: user, AF, NS, memory type 0 */
 #define BLOCK			0x461
-#define PATROL_NS		50000
-
 static u64 imuctr(unsigned int utlb)
 {
 	return utlb < 32 ? 0x300 + 16 * utlb : 0x600 + 16 * (utlb - 32);
@@ -55,18 +54,6 @@ static u64 peek(const struct pci_function *witness, u64 unit, u64 offset)
 {
 	pci_set(witness, WITNESS_POKE_WHERE, unit << 32 | offset);
 	return pci_get(witness, WITNESS_POKE_VALUE);
-}
-
-static u64 physical(const void *memory)
-{
-	u64 entry = 0;
-	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0 || pread(fd, &entry, 8, (uintptr_t)memory / HOST_PAGE * 8) != 8 ||
-	    !(entry >> 63))
-		entry = 0;
-	close(fd);
-	return (entry & ((1ull << 55) - 1)) * HOST_PAGE;
 }
 
 FIXTURE(takeover)
@@ -93,8 +80,8 @@ FIXTURE_SETUP(takeover)
 	ASSERT_NE(MAP_FAILED, self->table);
 	ASSERT_EQ(0, mlock(self->table, 2 * HOST_PAGE));
 	memset(self->table, 0, 2 * HOST_PAGE);
-	self->root = physical(self->table);
-	self->target = physical((u8 *)self->table + HOST_PAGE);
+	self->root = patrol_physical(self->table);
+	self->target = patrol_physical((u8 *)self->table + HOST_PAGE);
 	ASSERT_NE(0, self->root);
 	ASSERT_NE(0, self->target);
 	self->iova = self->target & (HOST_1G - 1);
@@ -103,7 +90,7 @@ FIXTURE_SETUP(takeover)
 
 FIXTURE_TEARDOWN(takeover)
 {
-	pci_set(&self->dma, DMA_PATROL_NS, 0);
+	patrol_end(&self->dma);
 	pci_close(&self->dma);
 	pci_close(&self->witness);
 }
@@ -151,7 +138,7 @@ static unsigned int contexts_in_state(const char *state)
 
 TEST_F_TIMEOUT(takeover, left_on, 120)
 {
-	u64 before[2], refused, strayed;
+	u64 before[2], refused;
 	unsigned int seen;
 
 	owner_sets_up(self);
@@ -159,26 +146,20 @@ TEST_F_TIMEOUT(takeover, left_on, 120)
 	before[1] = peek(&self->witness, ROOT, CONTEXT(0, IMTTLBR0));
 	ASSERT_EQ(IMCTR_VA64 | IMCTR_MMUEN, before[0]);
 
-	pci_set(&self->dma, DMA_GIVE, self->target);
-	pci_set(&self->dma, DMA_PATROL_IOVA, self->iova);
-	pci_set(&self->dma, DMA_PATROL_PAGES, 1);
-	pci_set(&self->dma, DMA_PATROL_NS, PATROL_NS);
+	patrol_set(&self->dma, DMA_GIVE, self->target);
+	patrol_begin(&self->dma, self->iova, 1);
 	host_sleep_ms(100);
-	ASSERT_LT(0, pci_get(&self->dma, DMA_PASSED));
-	ASSERT_EQ(0, pci_get(&self->dma, DMA_STRAYED));
+	ASSERT_LT(0, patrol_get(&self->dma, DMA_PASSED));
+	ASSERT_EQ(0, patrol_get(&self->dma, DMA_STRAYED));
 
 	ASSERT_EQ(NULL, setup_driver());
-	pci_set(&self->dma, DMA_TAKE, self->target);
-	refused = pci_get(&self->dma, DMA_REFUSED);
-	seen = pci_get(&self->dma, DMA_PASSED);
+	patrol_set(&self->dma, DMA_TAKE, self->target);
+	refused = patrol_get(&self->dma, DMA_REFUSED);
+	seen = patrol_get(&self->dma, DMA_PASSED);
 	host_sleep_ms(200);
-	strayed = pci_get(&self->dma, DMA_STRAYED);
-	EXPECT_EQ(0, strayed)
-		TH_LOG("%llu strayed, the first from %#llx to %#llx", strayed,
-		       pci_get(&self->dma, DMA_STRAYED_IOVA),
-		       pci_get(&self->dma, DMA_STRAYED_TO));
-	EXPECT_EQ(seen, pci_get(&self->dma, DMA_PASSED));
-	EXPECT_LT(refused, pci_get(&self->dma, DMA_REFUSED));
+	EXPECT_EQ(0, patrol_strayed(&self->dma));
+	EXPECT_EQ(seen, patrol_get(&self->dma, DMA_PASSED));
+	EXPECT_LT(refused, patrol_get(&self->dma, DMA_REFUSED));
 	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
 
 	/* Context 0 and what points there are another owner's */

@@ -276,7 +276,7 @@ static void dma_realize(PCIDevice *pci, Error **errp)
 	engine->ports = 1;
 	engine->space[0] = pci_device_iommu_address_space(pci);
 	engine->pci = pci_get_address_space(pci);
-	patrol_init(&engine->patrol, engine->space[0]);
+	patrol_init(&engine->patrol, engine->space[0], pci_get_bdf(pci));
 	pci_register_bar(pci, 0, PCI_BASE_ADDRESS_SPACE_MEMORY, &engine->container);
 	pci->config[PCI_INTERRUPT_PIN] = 0;
 	msi_init(pci, 0, 1, true, false, errp);
@@ -342,7 +342,7 @@ static void master_realize(DeviceState *qdev, Error **errp)
 						 utlb)->space;
 	}
 	engine->ports = what->count;
-	patrol_init(&engine->patrol, engine->space[0]);
+	patrol_init(&engine->patrol, engine->space[0], PATROL_NO_PCI);
 }
 
 static void master_reset(DeviceState *device)

@@ -168,7 +168,8 @@ void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int conte
 	forgive(mmu, context, 1 + cache);
 	request(mmu, &part->flush);
 	hurry(mmu, part, &mmu->context[context].flush);
-	part->joined = !part->owed;
+	/* What is late by leave counts for the root's next flush as well */
+	part->joined = !part->owed || mmu->context[context].loaded;
 	part->joined_until = now(mmu) + IPMMU_FLUSH_TOGETHER;
 	part->owed = false;
 	refetch(mmu, &mmu->iotlb, cache_tag(cache, context));

@@ -104,17 +104,38 @@ static void take(struct patrol *patrol, uint64_t address)
 		g_hash_table_remove(patrol->given, &page);
 }
 
-void patrol_init(struct patrol *patrol, AddressSpace *space)
+static struct patrol *patrols;
+
+void patrol_init(struct patrol *patrol, AddressSpace *space, unsigned int rid)
 {
 	patrol->space = space;
+	patrol->rid = rid;
 	patrol->timer = timer_new_ns(QEMU_CLOCK_VIRTUAL, tick, patrol);
 	patrol->given = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+	patrol->others = patrols;
+	patrols = patrol;
 }
 
 void patrol_exit(struct patrol *patrol)
 {
+	struct patrol **link = &patrols;
+
+	while (*link && *link != patrol)
+		link = &(*link)->others;
+	if (*link)
+		*link = patrol->others;
 	timer_free(patrol->timer);
 	g_hash_table_destroy(patrol->given);
+}
+
+/* NULL if there is no such function, or none that does DMA by itself */
+struct patrol *patrol_find(unsigned int rid)
+{
+	struct patrol *patrol = patrols;
+
+	while (patrol && patrol->rid != rid)
+		patrol = patrol->others;
+	return patrol;
 }
 
 /* False if the register is none of these */

@@ -13,6 +13,8 @@
 #include "exec/memory.h"
 
 struct patrol {
+	unsigned int rid;		/* of the function, if it is on PCI */
+	struct patrol *others;
 	AddressSpace *space;		/* behind the first of its micro-TLBs */
 	QEMUTimer *timer;
 	GHashTable *given;		/* page numbers */
@@ -28,8 +30,11 @@ struct patrol {
 	uint64_t strayed_to;
 };
 
-void patrol_init(struct patrol *patrol, AddressSpace *space);
+#define PATROL_NO_PCI		(~0u)
+
+void patrol_init(struct patrol *patrol, AddressSpace *space, unsigned int rid);
 void patrol_exit(struct patrol *patrol);
+struct patrol *patrol_find(unsigned int rid);
 bool patrol_read(const struct patrol *patrol, uint64_t offset, uint64_t *value);
 void patrol_write(struct patrol *patrol, uint64_t offset, uint64_t value);
 

@@ -9,6 +9,7 @@
 #include "qemu/module.h"
 
 #include "ipmmu-qemu.h"
+#include "ipmmu-patrol.h"
 
 #define WITNESS_SIZE		0x1000
 
@@ -23,6 +24,7 @@ typedef struct witness {
 	struct ipmmu_walk walk;
 	uint64_t walk_address;
 	uint64_t poke;
+	uint64_t engine;
 	uint32_t high;			/* upper half of a write in two */
 } Witness;
 
@@ -84,6 +86,24 @@ static uint64_t counter_value(const Witness *witness)
 	return witness->mmu->log->counter[witness->counter];
 }
 
+static uint64_t engine_read(const Witness *witness, hwaddr offset)
+{
+	const struct patrol *patrol = patrol_find(witness->engine);
+	uint64_t value = 0;
+
+	if (patrol)
+		patrol_read(patrol, offset, &value);
+	return value;
+}
+
+static void engine_write(const Witness *witness, hwaddr offset, uint64_t value)
+{
+	struct patrol *patrol = patrol_find(witness->engine);
+
+	if (patrol)
+		patrol_write(patrol, offset, value);
+}
+
 static uint64_t read_register(Witness *witness, hwaddr offset)
 {
 	switch (offset) {
@@ -107,6 +127,8 @@ static uint64_t read_register(Witness *witness, hwaddr offset)
 		return witness->mmu->flush_delay;
 	case WITNESS_INJECT:
 		return witness->mmu->inject;
+	case WITNESS_ENGINE:
+		return witness->engine;
 	case WITNESS_POKE_WHERE:
 		return witness->poke;
 	case WITNESS_POKE_VALUE:
@@ -153,6 +175,9 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 	case WITNESS_FREED:
 		ipmmu_memory_freed(witness->mmu, value);
 		break;
+	case WITNESS_ENGINE:
+		witness->engine = value;
+		break;
 	case WITNESS_POKE_WHERE:
 		witness->poke = value;
 		break;
@@ -177,7 +202,12 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 
 static uint64_t bar_read(void *opaque, hwaddr offset, unsigned int size)
 {
-	uint64_t value = read_register(opaque, offset & ~7ull);
+	uint64_t value;
+
+	if (offset >= WITNESS_ENGINE_REGISTERS)
+		value = engine_read(opaque, (offset & ~7ull) - WITNESS_ENGINE_REGISTERS);
+	else
+		value = read_register(opaque, offset & ~7ull);
 
 	return offset & 4 ? value >> 32 : value;
 }
@@ -194,7 +224,10 @@ static void bar_write(void *opaque, hwaddr offset, uint64_t value, unsigned int 
 	if (size == 4)
 		value |= (uint64_t)witness->high << 32;
 	witness->high = 0;
-	write_register(witness, offset, value);
+	if (offset >= WITNESS_ENGINE_REGISTERS)
+		engine_write(witness, offset - WITNESS_ENGINE_REGISTERS, value);
+	else
+		write_register(witness, offset, value);
 }
 
 static const MemoryRegionOps bar_ops = {

@@ -54,6 +54,13 @@
 /* Registers as they may be after a time without power; a seed in bits 63:8 */
 #define WITNESS_POWER			0x0a8	/* wo: enum witness_power */
 
+/*
+ * The DMA_PATROL_* and their like of any engine on PCI, for a test that has no access
+ * to the function itself while others have it: at this offset, plus the register's
+ */
+#define WITNESS_ENGINE			0x0b0	/* rw: which: bus << 8 | device << 3 | function */
+#define WITNESS_ENGINE_REGISTERS	0x800
+
 /* A walk of any table by the model's walker, caches left out */
 #define WITNESS_WALK_TTBR		0x0c0	/* rw: physical address of the root */
 #define WITNESS_WALK_CONTROL		0x0c8	/* rw: bit 0 VA64, bits 13:8 TSZ */
