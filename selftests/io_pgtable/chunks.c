@@ -21,6 +21,9 @@
 /* Pages that the library takes at once, for trees that have as many tables */
 #define CHUNK		16
 
+/* Pages that are ready where callers may not block */
+#define READY		CHUNK
+
 /* Chunks of a live tree that wait for the rest of them, and the time they have */
 #define HELD_MOST	(8 * (CHUNK - 1))
 #define HELD_MS		3000
@@ -365,7 +368,8 @@ TEST_F_TIMEOUT(chunks, random_and_by_several, 300)
 	}
 	flush_and_drain(self->fd);
 	EXPECT_LE(0, BESIDE);
-	EXPECT_GT(CHUNK, BESIDE);
+	/* Some of the callers may not block: one chunk is ready for them. */
+	EXPECT_GT(CHUNK + READY, BESIDE);
 }
 
 /* All want the same new tables at once: those of all but one are not needed. */
@@ -398,7 +402,7 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 	EXPECT_EQ(1 + 4 + REGIONS, iopt_stat("live") - self->live);
 	EXPECT_LE(0, BESIDE);
 	/* Each may have thrown away what it has built, three tables at most. */
-	EXPECT_GT(CHUNK + 3 * THREADS, BESIDE);
+	EXPECT_GT(CHUNK + READY + 3 * THREADS, BESIDE);
 }
 
 /* --- fragmented memory --------------------------------------------------------- */

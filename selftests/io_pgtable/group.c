@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A control group (version 2) for one test.
+ * Control groups (version 2) for one test.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -17,7 +17,23 @@
 #include "iopt.h"
 
 #define ROOT	"/sys/fs/cgroup"
-#define GROUP	ROOT "/iopt-test"
+
+/* That of the functions below */
+static unsigned int selected;
+
+void group_select(unsigned int nr)
+{
+	selected = nr;
+}
+
+/* The group's folder, or a file in it. The text lasts until the next call. */
+static const char *group_path(const char *file)
+{
+	static char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), ROOT "/iopt-test-%u/%s", selected, file);
+	return path;
+}
 
 static bool write_text(const char *path, const char *text)
 {
@@ -49,7 +65,7 @@ const char *group_make(void)
 		return "no control groups of version 2";
 	/* Where there is no memory controller, the files that are asked for lack */
 	write_text(ROOT "/cgroup.subtree_control", "+memory");
-	if (mkdir(GROUP, 0755) && errno != EEXIST)
+	if (mkdir(group_path(""), 0755) && errno != EEXIST)
 		return "no control group can be made";
 	if (root_procs < 0)
 		root_procs = open(ROOT "/cgroup.procs", O_WRONLY | O_CLOEXEC);
@@ -58,12 +74,12 @@ const char *group_make(void)
 
 bool group_remove(void)
 {
-	return !rmdir(GROUP) || errno == ENOENT;
+	return !rmdir(group_path("")) || errno == ENOENT;
 }
 
 bool group_enter(pid_t pid)
 {
-	return write_number(GROUP "/cgroup.procs", pid);
+	return write_number(group_path("cgroup.procs"), pid);
 }
 
 bool group_leave(pid_t pid)
@@ -73,10 +89,7 @@ bool group_leave(pid_t pid)
 
 long group_read(const char *file, const char *key)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), GROUP "/%s", file);
-	return iopt_read_key(path, key);
+	return iopt_read_key(group_path(file), key);
 }
 
 long group_read_root(const char *file, const char *key)
@@ -89,8 +102,5 @@ long group_read_root(const char *file, const char *key)
 
 bool group_write(const char *file, long value)
 {
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), GROUP "/%s", file);
-	return write_number(path, value);
+	return write_number(group_path(file), value);
 }

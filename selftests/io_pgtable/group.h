@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A control group (version 2) for one test.
+ * Control groups (version 2) for one test.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -9,6 +9,9 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
+
+/* Which of them the other functions are about: 0 unless another is selected */
+void group_select(unsigned int nr);
 
 /* Return: NULL, or why there cannot be one */
 const char *group_make(void);

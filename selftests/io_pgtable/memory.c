@@ -199,6 +199,72 @@ TEST_F(memory, charged_until_freed)
 	close(fd);
 }
 
+/* Of the last chunk of a page table: see pages.c */
+#define SPARES		15
+
+#define ROUNDS		100
+#define TABLES		16
+
+static const char *check_pays(unsigned int group, long tables)
+{
+	const char *bad;
+	long pages;
+	int ms;
+
+	group_select(group);
+	for (ms = 0; ms < PATIENCE_MS; ms += 50) {
+		pages = group_read("memory.stat", "sec_pagetables") /
+			(long)SZ_4K;
+		bad = NULL;
+		if (pages >= tables && pages <= tables + SPARES)
+			break;
+		bad = complain("group %u pays for %ld pages with %ld tables",
+			       group, pages, tables);
+		usleep(50000);
+	}
+	group_select(0);
+	return bad;
+}
+
+/*
+ * Tasks of two groups make tables of one page table: each time one makes the first
+ * of 16, or all others, so that it would pay for what the other uses.
+ */
+TEST_F(memory, groups_pay_for_their_own)
+{
+	int fd = iopt_new(39, IOPT_ACCOUNT);
+	long tables[2] = { }, live;
+	__u64 region = 0;
+	int i, group;
+
+	group_select(1);
+	ASSERT_EQ(NULL, group_make());
+	for (i = 0; i < 2 * ROUNDS; i++) {
+		int count = i % 2 ? TABLES - 1 : 1;
+
+		group = i % 2 ^ (i >= ROUNDS);
+		group_select(group);
+		group_enter(0);
+		live = iopt_stat("live");
+		EXPECT_TRUE(iopt_fill(fd, region * SZ_2M, SZ_2M, count, SZ_4K,
+				      1));
+		tables[group] += iopt_stat("live") - live;
+		region += count;
+	}
+	group_leave(0);
+	for (group = 0; group < 2; group++) {
+		const char *bad = check_pays(group, tables[group]);
+
+		EXPECT_EQ(NULL, bad)
+			TH_LOG("%s", bad);
+	}
+	close(fd);
+	iopt_drain();
+	group_select(1);
+	EXPECT_TRUE(group_remove());
+	group_select(0);
+}
+
 static long dying_groups(void)
 {
 	return group_read_root("cgroup.stat", "nr_dying_descendants");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of tables, case by case: when its stores leave the CPU, and what
- * becomes of pages that the IOMMU does not reach.
+ * The memory of tables, case by case: when its stores leave the CPU, what becomes
+ * of pages that the IOMMU does not reach, who pays, and who clears chunks.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/kernel.h>
 #include <linux/sizes.h>
 
+#include "options.h"
 #include "pgtable.h"
 #include "shim.h"
 #include "world.h"
@@ -175,6 +176,171 @@ static void tries_come_to_an_end(const struct shape *shape)
 	do_map(d, &call);
 }
 
+/* --- who pays, and who clears -------------------------------------------------------- */
+
+#define MANY		600
+
+/* The tables that a task of each group has made, the first for none */
+static long made[SHIM_GROUPS];
+
+/* A page at the start of table @nr, by a task of @group: one table, or with it the one above */
+static void map_as(unsigned int group, unsigned int nr, gfp_t gfp)
+{
+	struct call call = call_at(nr * domain_leaf_size(d, 1), 0, 1);
+	long before = shim_stat("live");
+
+	call.gfp = gfp;
+	shim_group = group;
+	if (do_map(d, &call))
+		shim_panic("table %u is not made", nr);
+	made[gfp & __GFP_ACCOUNT ? group : 0] += shim_stat("live") - before;
+}
+
+static bool has_room_for(unsigned int tables)
+{
+	return domain_leaf_size(d, 1) &&
+	       domain_space(d) / domain_leaf_size(d, 1) >= tables &&
+	       !iopt_from_ops(d->ops)->tree.table_order;
+}
+
+static void expect_charged(unsigned int nr)
+{
+	unsigned int group;
+
+	for (group = 1; group < SHIM_GROUPS; group++) {
+		long charged = shim_charged(group);
+
+		if (charged < made[group] || charged > made[group] + SPARES)
+			shim_panic("after table %u group %u pays for %ld pages, and has made %ld tables",
+				   nr, group, charged, made[group]);
+	}
+}
+
+/*
+ * Tasks of two control groups and callers that no group pays for make tables in turn,
+ * and some more often than others, so that what one has left over would serve
+ * the next. Each group pays for its own.
+ */
+static void groups_pay_for_their_own(const struct shape *shape)
+{
+	unsigned int nr;
+
+	if (!has_room_for(MANY))
+		return;
+	memset(made, 0, sizeof(made));
+	for (nr = 0; nr < MANY; nr++) {
+		/* The first of 16, so that it would have paid for all. */
+		unsigned int group = nr < MANY / 2 ? 1 + !!(nr % 16) : 1 + nr / 8 % 2;
+		bool atomic = nr % 5 == 3;
+
+		map_as(group, nr, (atomic ? GFP_ATOMIC : GFP_KERNEL) |
+		       (nr % 7 == 6 ? 0 : __GFP_ACCOUNT));
+		if (nr % 11 == 10)
+			world_settle();
+		expect_charged(nr);
+	}
+}
+
+/* A group that has a page table to itself gets its tables in chunks. */
+static void charged_tables_come_in_chunks(const struct shape *shape)
+{
+	unsigned long calls;
+	unsigned int nr;
+
+	if (!has_room_for(MANY) || PAGE_SHIFT != 12)
+		return;
+	memset(made, 0, sizeof(made));
+	shim_fail.calls = 0;
+	for (nr = 0; nr < MANY; nr++)
+		map_as(1, nr, GFP_KERNEL_ACCOUNT);
+	calls = shim_fail.calls;
+	if (!(shape->flags & SHAPE_COHERENT))
+		calls -= MANY;	/* mappings for DMA */
+	if (calls > MANY / 16 * 2 + 40)
+		shim_panic("%lu allocations for %u tables", calls, MANY);
+}
+
+/*
+ * Of a caller that may not block none pays for more than a table, and where the
+ * worker gets to it in between its tables are those of chunks.
+ */
+static void atomic_maps_clear_one_table(const struct shape *shape)
+{
+	unsigned int nr, singles = 0;
+	long before;
+
+	if (!has_room_for(MANY) || PAGE_SHIFT != 12)
+		return;
+	for (nr = 0; nr < MANY; nr++) {
+		bool settles = nr >= MANY / 2;
+
+		before = shim_pages;
+		map_as(1, nr, GFP_ATOMIC);
+		/* That table, and those above it */
+		if (shim_pages > before + LPAE_LEVELS)
+			shim_panic("a map that may not block takes %ld pages",
+				   shim_pages - before);
+		singles += settles && shim_pages > before;
+		if (settles)
+			world_settle();
+	}
+	if (singles > MANY / 16)
+		shim_panic("%u of %u tables are single pages", singles, MANY / 2);
+}
+
+/* The page table goes while a chunk is asked for, and while it is allocated. */
+static bool goes;
+
+static void free_it(void)
+{
+	if (!goes)
+		return;
+	goes = false;
+	world.domains[0] = NULL;
+	domain_free(d);
+	/* All but what is in the middle of it */
+	while (shim_run_rcu() || shim_run_work())
+		;
+	d = NULL;
+}
+
+static void free_in_the_middle(bool locked)
+{
+	struct shim_cpu cpu;
+
+	if (locked) {
+		shim_steps = 0;
+		return;
+	}
+	shim_cpu_enter(&cpu);
+	free_it();
+	shim_cpu_leave(&cpu);
+	shim_steps = SHIM_NO_STEPS;
+}
+
+static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
+{
+	void (*hook)(bool locked) = shim_hook;
+	unsigned int nr, after;
+
+	if (!has_room_for(64) || PAGE_SHIFT != 12)
+		return;
+	for (after = 0; after < 60; after++) {
+		for (nr = 0; nr < 40; nr++)
+			map_as(1, nr, GFP_ATOMIC);
+		goes = true;
+		shim_hook = free_in_the_middle;
+		shim_steps = after;
+		/* The worker, as the first of all work */
+		shim_run_work();
+		shim_steps = SHIM_NO_STEPS;
+		shim_hook = hook;
+		free_it();
+		end();
+		begin(shape);
+	}
+}
+
 /* --- all of it ---------------------------------------------------------------------- */
 
 static const struct {
@@ -184,15 +350,23 @@ static const struct {
 	{ "stores leave before the end", stores_leave_before_the_end },
 	{ "another page is tried", another_page_is_tried },
 	{ "tries come to an end", tries_come_to_an_end },
+	{ "groups pay for their own", groups_pay_for_their_own },
+	{ "charged tables come in chunks", charged_tables_come_in_chunks },
+	{ "atomic maps clear one table", atomic_maps_clear_one_table },
+	{ "a page table goes while a chunk comes", page_table_goes_while_a_chunk_comes },
 };
 
 int main(int argc, char **argv)
 {
-	unsigned int i, shape;
+	unsigned int i, shape, only;
 
+	/* By its number, from 1 */
+	only = option(&argc, argv, "case", 0);
 	shim_context = say_where;
 	world_load();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		if (only && i + 1 != only)
+			continue;
 		doing = cases[i].name;
 		for (shape = 0; shape < nr_shapes; shape++) {
 			begin(&shapes[shape]);

@@ -16,6 +16,7 @@
 #include "debugfs.h"
 #include "pgtable.h"
 #include "reclaim.h"
+#include "refill.h"
 /* Makes operations of what pgtable.h declares */
 #include <compat/ops.h>
 
@@ -29,6 +30,7 @@ static void iopt_init_tree(struct iopt_tree *tree,
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
 	iopt_table_init_reach(tree);
 	spin_lock_init(&tree->detach_lock);
+	INIT_LIST_HEAD(&tree->refill_node);
 	INIT_LIST_HEAD(&tree->limbo);
 	tree->limbo_gen = 1;
 	reclaim_tree_init(tree);
@@ -112,6 +114,12 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
  */
 void iopt_tree_release(struct iopt_tree *tree)
 {
+	if (!iopt_refill_has(tree))
+		iopt_tree_free(tree);
+}
+
+void iopt_tree_free(struct iopt_tree *tree)
+{
 	put_device(tree->dev);
 	kfree(container_of(tree, struct iopt, tree));
 }
@@ -190,15 +198,22 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_free);
 
 int io_pgtable_deferred_drain(void)
 {
+	int ret;
+
 	might_sleep();
-	return reclaim_drain();
+	ret = reclaim_drain();
+	if (!ret)
+		iopt_refill_wait();
+	return ret;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_drain);
 
 static int __init iopt_module_init(void)
 {
-	int ret = reclaim_init();
+	int ret;
 
+	iopt_refill_init();
+	ret = reclaim_init();
 	if (ret)
 		return ret;
 	iopt_debugfs_init();
@@ -209,6 +224,7 @@ module_init(iopt_module_init);
 static void __exit iopt_module_exit(void)
 {
 	iopt_debugfs_exit();
+	iopt_refill_exit();
 	reclaim_exit();
 }
 module_exit(iopt_module_exit);

@@ -18,6 +18,14 @@
  * Where no chunk is free a table is allocated for itself, as in small trees, and
  * where pages or tables are larger than 4 KiB. Roots are never taken from chunks.
  *
+ * Spares serve the control group that has paid for their chunk, and no other: there
+ * are some that no group pays for, and some of one group. While those last, callers of
+ * a third get single pages. So a group is charged for the tables that its tasks have
+ * made, and for the spares of its last chunk in each page table, 15 at most.
+ *
+ * A caller that may not block does not allocate a chunk. It takes one that has been
+ * made ready, see refill.c, or else a single page.
+ *
  * Who may do what: anybody, in any context, takes spares and returns tables that
  * nobody has seen; both are one atomic operation. The state of chunks is changed only
  * by whoever has made the tree busy, apart from a new one's, which nobody knows.
@@ -30,8 +38,10 @@
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 
+#include <compat/memcg.h>
 #include <compat/mm.h>
 #include "pages.h"
+#include "refill.h"
 #include "table.h"
 
 /*
@@ -52,12 +62,18 @@
  */
 #define IOPT_CHUNK_TREE		IOPT_CHUNK_PAGES
 
+/* Fewer have no chunk ready beside their spares. */
+#define IOPT_READY_TREE		(2 * IOPT_CHUNK_TREE)
+
+/* Spares that are left when the next chunk is to be made ready */
+#define IOPT_READY_SPARES	(IOPT_CHUNK_PAGES / 2)
+
 /* Single pages that are taken before a chunk is asked for again that there was not */
 #define IOPT_CHUNK_PAUSE	IOPT_CHUNK_PAGES
 
 /*
  * iopt_tree.spare: the address of the first of the spares, which are neighbours,
- * and how many there are. The value says all there is to know of them, so that it
+ * and how many there are; iopt_tree.ready: the address of the first page of a chunk. The value says all there is to know of them, so that it
  * may be compared and exchanged wherever it has been in between.
  */
 #define IOPT_SPARE_COUNT	GENMASK(5, 0)
@@ -102,6 +118,28 @@ struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 		atomic_long_add(BIT(order), &iopt_pages);
 	}
 	return page;
+}
+
+/*
+ * Who pays for a page that is no table yet, or was to be one: in the room of the list
+ * that detached tables are linked in. It may be read when another caller has
+ * already taken the page, and then what was read is not used. Bit 0 stays clear,
+ * for in that word it makes a page the tail of another.
+ */
+static unsigned long iopt_payer_word(u64 payer)
+{
+	return payer << 1;
+}
+
+static bool iopt_page_is_paid_by(const struct page *page, u64 payer)
+{
+	return data_race((unsigned long)page->lru.next) ==
+	       iopt_payer_word(payer);
+}
+
+static void iopt_page_set_payer(struct page *page, u64 payer)
+{
+	page->lru.next = (struct list_head *)iopt_payer_word(payer);
 }
 
 static struct page *iopt_chunk_first(struct page *page)
@@ -156,16 +194,29 @@ static unsigned int iopt_pages_give(const struct iopt_tree *tree,
 	return singles;
 }
 
-static struct page *iopt_spare_take(struct iopt_tree *tree)
+static atomic_long_t *iopt_spares_of(struct iopt_tree *tree, u64 payer)
 {
-	long spare = atomic_long_read(&tree->spare), rest;
+	return &tree->spare[payer != COMPAT_NO_PAYER];
+}
+
+/* A spare that @payer pays for; @left gets how many stay */
+static struct page *iopt_spare_take(struct iopt_tree *tree, u64 payer,
+				    unsigned int *left)
+{
+	atomic_long_t *spares = iopt_spares_of(tree, payer);
+	long spare = atomic_long_read(spares), rest;
+	struct page *page;
 
 	do {
-		if (!(spare & IOPT_SPARE_COUNT))
+		*left = spare & IOPT_SPARE_COUNT;
+		if (!*left)
 			return NULL;
-		rest = (spare & IOPT_SPARE_COUNT) == 1 ? 0 : spare + PAGE_SIZE - 1;
-	} while (!atomic_long_try_cmpxchg_acquire(&tree->spare, &spare, rest));
-	return virt_to_page((void *)(spare & PAGE_MASK));
+		page = virt_to_page((void *)(spare & PAGE_MASK));
+		if (payer && !iopt_page_is_paid_by(page, payer))
+			return NULL;
+		rest = --*left ? spare + PAGE_SIZE - 1 : 0;
+	} while (!atomic_long_try_cmpxchg_acquire(spares, &spare, rest));
+	return page;
 }
 
 /* Each page of it, so that it is not found out when one of them becomes a table */
@@ -189,51 +240,111 @@ static bool iopt_chunk_is_reachable(struct iopt_tree *tree, struct page *first)
 }
 
 /* Neighbours that the IOMMU can reach, or NULL */
-static struct page *iopt_chunk_alloc(struct iopt_tree *tree, gfp_t gfp)
+static struct page *iopt_chunk_alloc(struct iopt_tree *tree, gfp_t gfp,
+				     u64 payer)
 {
 	struct page *first;
+	unsigned int i;
 
 	first = iopt_pages_get(tree, IOPT_CHUNK_ORDER,
 			       (gfp & ~IOPT_GFP_CHUNK_DROPPED) | IOPT_GFP_CHUNK);
 	if (!first)
-		return NULL;
+		goto err_pause;
+	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
+		set_page_private(first + i, IOPT_PAGE_CHUNK);
+		iopt_page_set_payer(first + i, payer);
+	}
 	set_page_private(first, IOPT_PAGE_CHUNK |
 			 (IOPT_CHUNK_PAGES - 1) * IOPT_PAGE_LEFT_ONE);
 	if (iopt_chunk_is_reachable(tree, first))
 		return first;
 
 	iopt_pages_give(tree, &first, 1);
+err_pause:
+	WRITE_ONCE(tree->pause, IOPT_CHUNK_PAUSE);
 	return NULL;
 }
 
-/* The first page of a chunk; its others become the spares of the tree. */
-static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp)
+/*
+ * iopt_pages_make_ready() - allocate a chunk for a mapper that may not block
+ *
+ * Called by the tasklet in refill.c, which no control group pays for. The tree may
+ * be closed meanwhile, and freed but for its structure and its device.
+ */
+void iopt_pages_make_ready(struct iopt_tree *tree)
 {
 	struct page *first;
-	unsigned long spare;
-	unsigned int i;
 	long none = 0;
 
-	if (!IOPT_CHUNK_ORDER || tree->table_order || READ_ONCE(tree->pause) ||
+	if (atomic_long_read(&tree->ready))
+		return;
+	first = iopt_chunk_alloc(tree, GFP_NOWAIT, COMPAT_NO_PAYER);
+	/* The release orders the zeroes and the words before the taking. */
+	if (first &&
+	    !atomic_long_try_cmpxchg_release(&tree->ready, &none,
+					     (long)page_address(first)))
+		iopt_pages_give(tree, &first, 1);
+}
+
+static struct page *iopt_ready_take(struct iopt_tree *tree)
+{
+	long ready = atomic_long_read(&tree->ready);
+
+	if (!(ready & PAGE_MASK) ||
+	    !atomic_long_try_cmpxchg_acquire(&tree->ready, &ready, 0))
+		return NULL;
+	return virt_to_page((void *)ready);
+}
+
+/* A chunk for @payer: the one that is ready, or, for a caller that may wait, a new one */
+static struct page *iopt_chunk_find(struct iopt_tree *tree, gfp_t gfp,
+				    u64 payer)
+{
+	struct page *first = NULL;
+
+	if (payer == COMPAT_NO_PAYER)
+		first = iopt_ready_take(tree);
+	if (!first && gfpflags_allow_blocking(gfp) && !READ_ONCE(tree->pause))
+		first = iopt_chunk_alloc(tree, gfp, payer);
+	return first;
+}
+
+/* The first page of a chunk; its others become the spares of the tree. */
+static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp, u64 payer)
+{
+	atomic_long_t *spares = iopt_spares_of(tree, payer);
+	unsigned int left;
+	struct page *first;
+	unsigned long spare;
+	long none = 0;
+
+	if (!IOPT_CHUNK_ORDER || tree->table_order ||
 	    iopt_page_below(tree->root) < IOPT_CHUNK_TREE)
 		return NULL;
-
-	first = iopt_chunk_alloc(tree, gfp);
-	if (!first) {
-		WRITE_ONCE(tree->pause, IOPT_CHUNK_PAUSE);
+	/* Those that are left belong to another group, or one that cannot be told. */
+	if (payer == COMPAT_UNKNOWN_PAYER || atomic_long_read(spares))
 		return NULL;
-	}
 
-	for (i = 1; i < IOPT_CHUNK_PAGES; i++)
-		set_page_private(first + i, IOPT_PAGE_CHUNK);
+	first = iopt_chunk_find(tree, gfp, payer);
+	if (!first)
+		return NULL;
 	spare = (unsigned long)page_address(first + 1) | (IOPT_CHUNK_PAGES - 1);
 	/* The release orders the zeroes and the words before the taking. */
-	if (atomic_long_try_cmpxchg_release(&tree->spare, &none, spare))
+	if (atomic_long_try_cmpxchg_release(spares, &none, spare))
 		return first;
 
-	/* Somebody else has got one meanwhile. */
+	/* Another caller has got one meanwhile. */
 	iopt_pages_give(tree, &first, 1);
-	return iopt_spare_take(tree);
+	return iopt_spare_take(tree, payer, &left);
+}
+
+/* For the callers to come that may not block; not while there is no chunk to be had */
+static void iopt_ready_ask(struct iopt_tree *tree)
+{
+	if (IOPT_CHUNK_ORDER && !tree->table_order && !READ_ONCE(tree->pause) &&
+	    !atomic_long_read(&tree->ready) &&
+	    iopt_page_below(tree->root) >= IOPT_READY_TREE)
+		iopt_refill_ask(tree);
 }
 
 static struct page *iopt_single_get(struct iopt_tree *tree, gfp_t gfp)
@@ -245,23 +356,45 @@ static struct page *iopt_single_get(struct iopt_tree *tree, gfp_t gfp)
 	return iopt_pages_get(tree, tree->table_order, gfp);
 }
 
-/* Takes all, for only that is safe against others who do the same, but keeps one. */
-static struct page *iopt_returned_take(struct iopt_tree *tree)
+/*
+ * Takes all, for only that is safe against others who do the same, but keeps one,
+ * that @payer pays for.
+ */
+static struct page *iopt_returned_take(struct iopt_tree *tree, u64 payer)
 {
-	struct llist_node *node, *last;
+	struct llist_node *node, *next, *taken = NULL;
 
 	if (likely(llist_empty(&tree->returned)))
 		return NULL;
-	node = llist_del_all(&tree->returned);
-	if (!node)
-		return NULL;
-	if (node->next) {
-		for (last = node->next; last->next; last = last->next)
-			;
-		llist_add_batch(node->next, last, &tree->returned);
+	for (node = llist_del_all(&tree->returned); node; node = next) {
+		next = node->next;
+		if (!taken && iopt_page_is_paid_by(virt_to_page(node), payer))
+			taken = node;
+		else
+			llist_add(node, &tree->returned);
 	}
-	memset(node, 0, PAGE_SIZE << tree->table_order);
-	return virt_to_page(node);
+	if (!taken)
+		return NULL;
+	memset(taken, 0, PAGE_SIZE << tree->table_order);
+	return virt_to_page(taken);
+}
+
+/* From what the tree has, or a chunk that it gets; NULL if there is neither */
+static struct page *iopt_pages_at_hand(struct iopt_tree *tree, gfp_t gfp,
+				       u64 payer)
+{
+	struct page *page = iopt_returned_take(tree, payer);
+	unsigned int left = 0;
+
+	if (page)
+		return page;
+	page = iopt_spare_take(tree, payer, &left) ?:
+	       iopt_chunk_get(tree, gfp, payer);
+	/* Not with the last spare, or the chunk: this caller has done enough. */
+	if (payer == COMPAT_NO_PAYER && !gfpflags_allow_blocking(gfp) &&
+	    (!page || left == IOPT_READY_SPARES))
+		iopt_ready_ask(tree);
+	return page;
 }
 
 /*
@@ -271,17 +404,24 @@ static struct page *iopt_returned_take(struct iopt_tree *tree)
  */
 struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 {
-	if (unlikely(gfp & IOPT_GFP_ZONES))
-		return iopt_pages_get(tree, tree->table_order, gfp);
-	return iopt_returned_take(tree) ?: iopt_spare_take(tree) ?:
-	       iopt_chunk_get(tree, gfp) ?: iopt_single_get(tree, gfp);
+	u64 payer = compat_payer(gfp);
+	struct page *page = NULL;
+
+	if (likely(!(gfp & IOPT_GFP_ZONES)))
+		page = iopt_pages_at_hand(tree, gfp, payer);
+	if (!page) {
+		page = iopt_single_get(tree, gfp);
+		if (page)
+			iopt_page_set_payer(page, payer);
+	}
+	return page;
 }
 
 /*
- * iopt_pages_return() - a table that nobody else has seen is not needed
+ * iopt_pages_return() - a table that no other caller has seen is not needed
  *
- * The next table is made of it. It may be one of a chunk, so it is not for the
- * caller to give back.
+ * A later table is made of it, for the same payer. It may be one of a chunk, so it
+ * is not for the caller to give back.
  */
 void iopt_pages_return(struct iopt_tree *tree, struct page *page)
 {
@@ -314,14 +454,20 @@ static unsigned int iopt_chunk_left(struct page *first)
  */
 static bool iopt_chunk_take_spares(struct iopt_tree *tree, struct page *first)
 {
-	long spare = atomic_long_read(&tree->spare);
 	struct page *page;
+	unsigned int i;
+	long spare;
 
-	if ((spare & IOPT_SPARE_COUNT) != iopt_chunk_left(first))
-		return false;
-	page = virt_to_page((void *)(spare & PAGE_MASK));
-	return iopt_chunk_first(page) == first &&
-	       atomic_long_try_cmpxchg_acquire(&tree->spare, &spare, 0);
+	for (i = 0; i < IOPT_SPARES; i++) {
+		spare = atomic_long_read(&tree->spare[i]);
+		if ((spare & IOPT_SPARE_COUNT) != iopt_chunk_left(first))
+			continue;
+		page = virt_to_page((void *)(spare & PAGE_MASK));
+		if (iopt_chunk_first(page) == first)
+			return atomic_long_try_cmpxchg_acquire(&tree->spare[i],
+							       &spare, 0);
+	}
+	return false;
 }
 
 /*
@@ -455,23 +601,40 @@ unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
  */
 void iopt_pages_close(struct iopt_tree *tree)
 {
-	tree->left = atomic_long_xchg(&tree->spare, IOPT_SPARE_CLOSED);
+	unsigned int i;
+
+	for (i = 0; i < IOPT_SPARES; i++)
+		tree->left[i] = atomic_long_xchg(&tree->spare[i],
+						 IOPT_SPARE_CLOSED);
+	tree->left_ready = atomic_long_xchg(&tree->ready, IOPT_SPARE_CLOSED);
+}
+
+static void iopt_spares_finish(struct iopt_tree *tree, unsigned long left)
+{
+	unsigned int nr = left & IOPT_SPARE_COUNT, i;
+	struct page *pages[IOPT_CHUNK_PAGES];
+
+	for (i = 0; i < nr; i++)
+		pages[i] = virt_to_page((void *)(left & PAGE_MASK)) + i;
+	iopt_pages_free(tree, pages, nr);
 }
 
 /* iopt_pages_finish() - give back what is left of a tree that has been closed */
 void iopt_pages_finish(struct iopt_tree *tree)
 {
 	struct llist_node *node = llist_del_all(&tree->returned);
-	struct page *pages[IOPT_CHUNK_PAGES];
-	unsigned int nr = tree->left & IOPT_SPARE_COUNT, i;
+	struct page *page;
+	unsigned int i;
 
-	for (i = 0; i < nr; i++)
-		pages[i] = virt_to_page((void *)(tree->left & PAGE_MASK)) + i;
-	iopt_pages_free(tree, pages, nr);
-
+	for (i = 0; i < IOPT_SPARES; i++)
+		iopt_spares_finish(tree, tree->left[i]);
+	if (tree->left_ready) {
+		page = virt_to_page((void *)tree->left_ready);
+		iopt_pages_give(tree, &page, 1);
+	}
 	while (node) {
-		pages[0] = virt_to_page(node);
+		page = virt_to_page(node);
 		node = node->next;
-		iopt_pages_free(tree, pages, 1);
+		iopt_pages_free(tree, &page, 1);
 	}
 }

@@ -28,6 +28,7 @@ extern atomic_long_t iopt_pages;
 struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 			    gfp_t gfp);
 struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp);
+void iopt_pages_make_ready(struct iopt_tree *tree);
 void iopt_pages_reject(struct iopt_tree *tree, struct page *page);
 void iopt_pages_return(struct iopt_tree *tree, struct page *page);
 void iopt_pages_close(struct iopt_tree *tree);

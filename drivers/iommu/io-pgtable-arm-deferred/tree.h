@@ -47,6 +47,9 @@ struct iopt_cursor {
  */
 #define IOPT_PARTIALS		8
 
+/* Kinds of spares: pages that no control group pays for, and those that one does */
+#define IOPT_SPARES		2
+
 struct rt_mutex;
 
 /* Where a tree stands with the reclaimer; changes under its lock. */
@@ -68,7 +71,10 @@ enum iopt_tree_state {
  * @reach: the last address at which the walker finds a table
  * @root: page of the root, the first of them
  * @closed: the page table has been given back, and takes no table any more
- * @spare: pages that are no tables yet, see pages.c
+ * @spare: pages that are no tables yet, by who pays for them, see pages.c
+ * @ready: a chunk that is whole, for mappers that may not block
+ * @asked: one is to be made ready
+ * @refill_node: among those for which that is so, see refill.c
  * @returned: pages that were to be tables, and were not needed
  * @pause: how many tables to make before a chunk is asked for again
  * @zone: what to ask the page allocator for, so that tables are within @reach
@@ -101,6 +107,7 @@ enum iopt_tree_state {
  * @partial: chunks that tables were freed of and that are not free yet, by their
  *	     first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
+ * @left_ready: what @ready was
  *
  * The reclaimer's lock guards @closed and @ungraced to @since. The rest is for the
  * worker or helper that has made the tree busy, and for no other.
@@ -121,7 +128,10 @@ struct iopt_tree {
 	struct page *root;
 	bool closed;
 
-	atomic_long_t spare ____cacheline_aligned_in_smp;
+	atomic_long_t spare[IOPT_SPARES] ____cacheline_aligned_in_smp;
+	atomic_long_t ready;
+	bool asked;
+	struct list_head refill_node;
 	struct llist_head returned;
 	unsigned int pause;
 	gfp_t zone;
@@ -153,7 +163,8 @@ struct iopt_tree {
 	struct list_head work;
 	struct iopt_cursor cursor;
 	struct page *partial[IOPT_PARTIALS];
-	unsigned long left;
+	unsigned long left[IOPT_SPARES];
+	unsigned long left_ready;
 };
 
 /* Which of the cache lines of its structure a member begins in */
@@ -169,5 +180,6 @@ static_assert(IOPT_LINE(struct iopt_tree, limbo_gen) <
 #endif
 
 void iopt_tree_release(struct iopt_tree *tree);
+void iopt_tree_free(struct iopt_tree *tree);
 
 #endif /* _IOPT_TREE_H */

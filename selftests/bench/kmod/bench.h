@@ -49,6 +49,9 @@ int bench_detach(struct bench_file *bf);
 int bench_range(struct bench_file *bf, struct ipmmu_bench_range *arg);
 int bench_free(struct bench_file *bf, struct ipmmu_bench_free *arg);
 
+/* singles.c */
+int bench_singles(struct bench_file *bf, struct ipmmu_bench_singles *arg);
+
 /* dma.c */
 int bench_dma(struct bench_file *bf, struct ipmmu_bench_dma *arg);
 int bench_pages(struct ipmmu_bench_pages *arg);

@@ -65,6 +65,20 @@ struct ipmmu_bench_tables {
 	__u64 count;		/* out: in all contexts that are on */
 };
 
+/*
+ * So many calls of a page each, step apart, by a caller that may not block, each with
+ * interrupts disabled and measured by itself
+ */
+struct ipmmu_bench_singles {
+	__u32 op;		/* nothing, map pages, or unmap */
+	__u32 burst;		/* no other task has the CPU in between */
+	__u32 calls;
+	__u32 pad;
+	__u64 iova;
+	__u64 step;
+	__u64 ns;		/* address of calls numbers of 32 bits, filled */
+};
+
 #define IPMMU_BENCH_IOC		0xd6
 #define IPMMU_BENCH_ATTACH	_IO(IPMMU_BENCH_IOC, 0)
 #define IPMMU_BENCH_DETACH	_IO(IPMMU_BENCH_IOC, 1)
@@ -73,5 +87,6 @@ struct ipmmu_bench_tables {
 #define IPMMU_BENCH_PAGES	_IOWR(IPMMU_BENCH_IOC, 4, struct ipmmu_bench_pages)
 #define IPMMU_BENCH_DMA		_IOWR(IPMMU_BENCH_IOC, 5, struct ipmmu_bench_dma)
 #define IPMMU_BENCH_TABLES	_IOR(IPMMU_BENCH_IOC, 6, struct ipmmu_bench_tables)
+#define IPMMU_BENCH_SINGLES	_IOW(IPMMU_BENCH_IOC, 7, struct ipmmu_bench_singles)
 
 #endif /* IPMMU_BENCH_H */

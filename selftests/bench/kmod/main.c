@@ -38,6 +38,7 @@ union bench_arg {
 	struct ipmmu_bench_pages pages;
 	struct ipmmu_bench_dma dma;
 	struct ipmmu_bench_tables tables;
+	struct ipmmu_bench_singles singles;
 };
 
 static int bench_command(struct bench_file *bf, unsigned int cmd,
@@ -58,6 +59,8 @@ static int bench_command(struct bench_file *bf, unsigned int cmd,
 		return bench_dma(bf, &arg->dma);
 	case IPMMU_BENCH_TABLES:
 		return bench_tables(&arg->tables);
+	case IPMMU_BENCH_SINGLES:
+		return bench_singles(bf, &arg->singles);
 	default:
 		return -ENOTTY;
 	}

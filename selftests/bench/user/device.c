@@ -61,6 +61,11 @@ void device_dma(int fd, struct ipmmu_bench_dma *dma)
 	command(fd, IPMMU_BENCH_DMA, dma, "DMA interface");
 }
 
+void device_singles(int fd, struct ipmmu_bench_singles *singles)
+{
+	command(fd, IPMMU_BENCH_SINGLES, singles, "single calls");
+}
+
 void device_run(int fd, struct ipmmu_bench_range *range)
 {
 	static const char * const names[] = {

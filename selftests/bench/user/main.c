@@ -16,6 +16,7 @@ static const struct measurement {
 	void (*run)(void);
 } measurements[] = {
 	{ "operations", measure_operations },
+	{ "singles", measure_singles },
 	{ "dma", measure_dma },
 	{ "lazy", measure_lazy },
 	{ "teardown", measure_teardown },

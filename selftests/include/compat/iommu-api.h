@@ -49,4 +49,16 @@ static inline void iommu_group_release_dma_owner(struct iommu_group *group)
 }
 #endif
 
+/* The same by a caller that may not block */
+static inline int compat_map_atomic(struct iommu_domain *domain,
+				    unsigned long iova, phys_addr_t paddr,
+				    size_t size, int prot)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+	return iommu_map(domain, iova, paddr, size, prot, GFP_ATOMIC);
+#else
+	return iommu_map_atomic(domain, iova, paddr, size, prot);
+#endif
+}
+
 #endif /* COMPAT_IOMMU_API_H */

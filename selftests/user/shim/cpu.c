@@ -68,6 +68,11 @@ void shim_cpu_leave(struct shim_cpu *cpu)
 	__atomic_store_n(&cpus[cpu->slot], NULL, __ATOMIC_SEQ_CST);
 }
 
+pid_t shim_task_number(void)
+{
+	return shim_cpu->slot;
+}
+
 void might_sleep(void)
 {
 	const struct shim_cpu *cpu = shim_cpu;

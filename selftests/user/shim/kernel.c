@@ -11,6 +11,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
+#include <linux/interrupt.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
@@ -40,16 +41,17 @@ void shim_panic(const char *fmt, ...)
 	abort();
 }
 
+char shim_warning[256];
+
 void shim_warn(const char *file, int line, const char *fmt, ...)
 {
-	char text[256];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
+	vsnprintf(shim_warning, sizeof(shim_warning), fmt, args);
 	va_end(args);
 	if (!shim_warnings_expected)
-		shim_panic("warning at %s:%d: %s", file, line, text);
+		shim_panic("warning at %s:%d: %s", file, line, shim_warning);
 	shim_warnings_expected--;
 }
 
@@ -327,6 +329,12 @@ static LIST_HEAD(delayed_works);
 unsigned long jiffies;
 static struct workqueue_struct *queues[QUEUES];
 
+static struct workqueue_struct highpri = {
+	.works = LIST_HEAD_INIT(highpri.works),
+	.max_active = WQ_MAX_ACTIVE,
+};
+struct workqueue_struct *system_highpri_wq = &highpri;
+
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
 					 int max_active, ...)
 {
@@ -376,6 +384,32 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			unsigned long delay)
 {
 	return add_work(wq, &work->work, &delayed_works);
+}
+
+static void run_tasklet(struct work_struct *work)
+{
+	struct tasklet_struct *tasklet = container_of(work, struct tasklet_struct, work);
+
+	shim_cpu->atomic = true;
+	tasklet->callback(tasklet);
+	shim_cpu->atomic = false;
+}
+
+void tasklet_setup(struct tasklet_struct *tasklet,
+		   void (*callback)(struct tasklet_struct *tasklet))
+{
+	INIT_WORK(&tasklet->work, run_tasklet);
+	tasklet->callback = callback;
+}
+
+void tasklet_hi_schedule(struct tasklet_struct *tasklet)
+{
+	queue_work(system_highpri_wq, &tasklet->work);
+}
+
+void tasklet_kill(struct tasklet_struct *tasklet)
+{
+	flush_work(&tasklet->work);
 }
 
 /* Time passes, more than anything is delayed by. */
@@ -432,6 +466,8 @@ bool shim_run_work(void)
 {
 	unsigned int i;
 
+	if (run_work_of(&highpri))
+		return true;
 	for (i = 0; i < QUEUES; i++)
 		if (run_work_of(queues[i]))
 			return true;

@@ -189,6 +189,7 @@ static void init_frames(unsigned int frame, unsigned int order, int nid, gfp_t g
 		/* What the last to have it has left */
 		memset(&pages[i], GARBAGE, sizeof(pages[i]));
 		pages[i].private = ~0ul;
+		pages[i].lru.next = NULL;
 		pages[i].memcg_data = group;
 		atomic_set(&pages[i]._refcount, i == frame);
 	}
@@ -382,6 +383,9 @@ void mod_lruvec_page_state(struct page *page, enum node_stat_item item, int delt
 
 	if (!__atomic_load_n(&used[frame - frames], __ATOMIC_RELAXED))
 		shim_panic("a page is counted that is not allocated");
+	/* In that word the kernel sees whether a page is the tail of another. */
+	if ((unsigned long)data_race(page->lru.next) & 1)
+		shim_panic("a page is counted that looks like a tail page");
 	__atomic_fetch_add(&node_stats[frame->node][item], delta, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&group_stats[frame->group][item], delta, __ATOMIC_RELAXED);
 }

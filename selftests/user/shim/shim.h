@@ -22,6 +22,9 @@ extern void (*shim_context)(void);
 /* Warnings of the library that are expected: counted down instead of failing */
 extern unsigned int shim_warnings_expected;
 
+/* The last warning */
+extern char shim_warning[256];
+
 /* The last message of the library; "" when there was none since this was cleared */
 extern char shim_message[256];
 extern bool shim_verbose;

@@ -127,6 +127,24 @@ unsigned long totalram_pages(void)
 	return SMP_FRAMES;
 }
 
+unsigned int shim_group;
+
+u64 dma_get_mask(struct device *dev)
+{
+	return DMA_BIT_MASK(64);
+}
+
+/* No stores are held back here but by the CPU. */
+bool shim_buffers;
+
+void shim_buffer(const volatile void *address, size_t size)
+{
+}
+
+void shim_drain(void)
+{
+}
+
 /* The kernel's counters are each CPU's own as a rule: nothing is shared here. */
 static __thread long counted[SHIM_NODE_STATS];
 

@@ -10,13 +10,17 @@
 #include <linux/kernel.h>
 
 #define MAX_RT_PRIO		100
+#define TASK_COMM_LEN		16
 
 struct task_struct {
 	int prio;
+	char comm[TASK_COMM_LEN];
 };
 
 struct task_struct *shim_current(void);
+pid_t shim_task_number(void);
 
 #define current			shim_current()
+#define task_pid_nr(task)	shim_task_number()
 
 #endif /* SHIM_SCHED_H */

@@ -49,6 +49,9 @@ enum {
 
 #define WQ_MAX_ACTIVE		512
 
+/* Of the kernel's own, the one that is in a hurry */
+extern struct workqueue_struct *system_highpri_wq;
+
 struct workqueue_struct *alloc_workqueue(const char *fmt, unsigned int flags,
 					 int max_active, ...) __printf(1, 4);
 void destroy_workqueue(struct workqueue_struct *wq);

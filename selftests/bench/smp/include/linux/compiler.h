@@ -11,6 +11,7 @@
 #include_next <linux/compiler.h>
 
 #define shim_step()		((void)0)
+#define shim_stored(p, size)	((void)0)
 
 /* On x86 an atomic read-modify-write is a full barrier, whatever is asked for. */
 #undef SHIM_BOTH

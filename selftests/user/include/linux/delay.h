@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Sleeping for a while.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#ifndef SHIM_DELAY_H
+#define SHIM_DELAY_H
+
+#include <linux/kernel.h>
+
+static inline void usleep_range(unsigned long min, unsigned long max)
+{
+	cond_resched();
+}
+
+#endif /* SHIM_DELAY_H */
