@@ -89,6 +89,60 @@
  */
 
 /**
+ * DOC: What map and unmap may be called with, and what they return
+ *
+ * Addresses and sizes are bytes, counts are leaves. map_pages() returns 0 when all
+ * is mapped, or one of the following. What was mapped before that has been added to
+ * mapped, and stays; of the rest nothing has changed.
+ *
+ * - -EINVAL: no leaf is asked for, the size is not one that is served, IOVA or
+ *   output address is no multiple of it, or prot has neither read nor write.
+ * - -ERANGE: the IOVAs or the output addresses go beyond what the page table was made
+ *   for.
+ * - -EEXIST: something is mapped there. Or a block is to go where there is a table,
+ *   and the driver has no tlb_flush_walk() to be asked for the flush.
+ * - -ENOMEM: there is no memory for a table, in the way that gfp allows, or none that
+ *   the IOMMU reaches.
+ * - -EIO: the hardware has not confirmed a flush without which it could not be told
+ *   what is new there. Nothing is mapped until a later flush is complete.
+ * - -ENODEV: the page table has been freed: a bug of the caller, told once.
+ *
+ * unmap_pages() returns how many bytes are gone, less than asked for where nothing
+ * was mapped, or where a block would have had to be taken apart and there was no
+ * memory for the table (from 6.14 on: where a block would have to be taken apart).
+ *
+ * A block never takes the place of a leaf, whichever of the two is larger. This is
+ * stricter than the kernel's own library, which lets go of a table with all that
+ * is mapped in it and returns 0: here an entry leads to what its owner has mapped
+ * until the owner unmaps it, and a caller who is wrong about what is there hears of
+ * it. Tables in which nothing is left, at any depth, do give way.
+ */
+
+/**
+ * DOC: Where map and unmap may be called
+ *
+ * map_pages() may sleep if gfp allows direct reclaim. If not, and unmap_pages() always,
+ * it takes no more than a spinlock_t, allocates without waiting, and calls the driver
+ * for flushes: it may be called in any context where these are allowed. Without
+ * PREEMPT_RT those are tasks, softirqs and hard interrupts, with interrupts enabled
+ * or not. With PREEMPT_RT a spinlock_t and the page allocator sleep, so they are
+ * tasks and threaded interrupt handlers, which hold no raw spinlock and have neither
+ * preemption nor interrupts disabled. iova_to_phys() takes no lock: any context.
+ *
+ * Calls on different ranges of IOVA may be made at the same time, on any CPUs, and no
+ * lock is needed around them. Calls whose ranges overlap may not: what is mapped
+ * after that is not defined, and two that unmap the same leaf both count it, so that
+ * its table may go too early. A library that is built with
+ * IO_PGTABLE_DEFERRED_DEBUG=y looks for such calls, and warns of them with both
+ * ranges, tasks and callers.
+ *
+ * A table is charged to the control group of the task that maps, if gfp has
+ * __GFP_ACCOUNT. Beside its tables a group pays for at most 15 pages of each page
+ * table, which its next tables are made of, and for tables that other callers made
+ * first: no more than three for each call under way.
+ */
+
+/**
  * DOC: Who cannot use this library
  *
  * Drivers of ARM_MALI_LPAE (panfrost, panthor), for there is no such format here, and

@@ -90,6 +90,8 @@ on_each "$LARGER $LATE" "every allocation fails in turn" \
 	nth --seed="$seed" --states=3
 on_each "$MOST $LARGER $LATE" "tables have the memory they should, case by case" \
 	pages
+on_each "$MOST" "calls whose ranges overlap are told, and no others" \
+	overlap
 on_each "$MOST" "two callers meet after some accesses" \
 	meet --seed="$seed" --every=$((ops < 1000000 ? 3 : 1))
 on_each "$LARGER" "two callers meet after some accesses" \

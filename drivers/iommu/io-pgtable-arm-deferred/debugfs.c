@@ -11,6 +11,7 @@
 
 #include "debugfs.h"
 #include "limbo.h"
+#include "overlap.h"
 #include "pages.h"
 #include "reclaim.h"
 
@@ -123,6 +124,9 @@ void iopt_debugfs_init(void)
 	iopt_show_atomic("pages", &iopt_pages);
 	iopt_show_atomic("limbo", &iopt_limbo_tables);
 	iopt_show_atomic("limbo_flushes", &iopt_limbo_flushes);
+#ifdef IOPT_DEBUG
+	iopt_show_atomic("overlaps", &iopt_overlaps);
+#endif
 	debugfs_create_file_unsafe("reset", 0200, dir, NULL, &iopt_reset_fops);
 	debugfs_create_file("trees_list", 0444, dir, NULL,
 			    &iopt_trees_list_fops);

@@ -78,6 +78,7 @@ static struct iopt *iopt_create(enum io_pgtable_fmt fmt,
 		goto err_free;
 	}
 	iopt_init_tree(&iopt->tree, cfg);
+	iopt_calls_init(&iopt->calls);
 	if (!iopt_alloc_root(iopt))
 		goto err_free;
 

@@ -433,6 +433,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 {
 	struct iopt *iopt = iopt_from_ops(ops);
 	struct iopt_map map compat_uninitialized;
+	struct iopt_call call;
 	int ret;
 
 	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &map.at);
@@ -450,6 +451,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	map.done = 0;
 	map.made = false;
 	map.ticket = 0;
+	iopt_call_enter(iopt, &call, "map", map.at, pgsize * pgcount);
 	ret = iopt_map_all(&map);
 
 	/*
@@ -458,6 +460,7 @@ int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	 * that is coherent, whatever the driver says of its walker.
 	 */
 	wmb();
+	iopt_call_leave(iopt, &call);
 	if (mapped)
 		*mapped += map.done * pgsize;
 	return ret;

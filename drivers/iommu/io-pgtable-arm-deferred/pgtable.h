@@ -11,6 +11,7 @@
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/overflow.h>
 
+#include "overlap.h"
 #include "table.h"
 #include "tree.h"
 
@@ -39,6 +40,7 @@
  * @tree: its memory, which lives on after the hand-over
  * @kept: which empty tables have not been cut off yet, see empty.c
  * @kept_pos: where the latest of them is
+ * @calls: maps and unmaps under way, in debug builds
  *
  * One allocation with the tree in it: freed with the last table, long after
  * the driver's domain. By then nothing but @tree is used.
@@ -67,6 +69,7 @@ struct iopt {
 	struct iopt_tree tree;
 	unsigned long kept[IOPT_KEPT_TABLES] ____cacheline_aligned_in_smp;
 	atomic_t kept_pos;
+	struct iopt_calls calls;
 };
 
 /* Drivers look there, too. */

@@ -362,6 +362,7 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 {
 	struct iopt *iopt = iopt_from_ops(ops);
 	struct iopt_unmap unmap compat_uninitialized;
+	struct iopt_call call;
 
 	if (iopt_check_range(iopt, iova, pgsize, pgcount, &unmap.at))
 		return 0;
@@ -375,8 +376,10 @@ size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
 	unmap.walk_size = 0;
 	unmap.gen = 0;
 	unmap.split = false;
+	iopt_call_enter(iopt, &call, "unmap", unmap.at, pgsize * pgcount);
 	while (unmap.left && iopt_unmap_step(&unmap))
 		;
+	iopt_call_leave(iopt, &call);
 	if (unlikely(unmap.walk_size || READ_ONCE(iopt->unsettled)))
 		iopt_unmap_settle(&unmap);
 	compat_order_queue(&iopt->iop.cfg);
