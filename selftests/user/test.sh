@@ -73,7 +73,7 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..30"
+echo "1..31"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
 on_each "$MOST $LARGER $LATE" "drivers get what they rely on, and hear of what they do wrong" \

@@ -476,7 +476,7 @@ static void run_threads(void)
 static void end_table(void)
 {
 	io_pgtable_deferred_free(ops);
-	while (shim_run_rcu() || shim_run_work())
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
 		;
 	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
 	    atomic_read(&device.references))
