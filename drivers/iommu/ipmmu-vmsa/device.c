@@ -198,12 +198,18 @@ static void client_release(struct device *dev)
 static struct iommu_group *client_group(struct device *dev)
 {
 	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct iommu_group *bus = ipmmu_group_bus(dev);
 	struct ipmmu_root *root = client->mmu->root;
 	struct iommu_group *group;
 
+	if (IS_ERR(bus))
+		return bus;
+
 	mutex_lock(&root->mutex);
-	group = ipmmu_group_find(client);
+	group = ipmmu_group_find(client, bus);
 	mutex_unlock(&root->mutex);
+	/* The last reference to a new group that is not used: its files go here. */
+	iommu_group_put(bus);
 	return group;
 }
 

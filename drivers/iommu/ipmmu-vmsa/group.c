@@ -164,52 +164,52 @@ static struct ipmmu_client *partner_choose(const struct ipmmu_client *client)
 	return other ?: partner_for_want(client);
 }
 
-/* What the bus says; a group of one that is new, or one with others in it */
-static struct iommu_group *bus_group(struct device *dev)
+/**
+ * ipmmu_group_bus() - the group that the bus of a master asks for
+ * @dev: the master
+ *
+ * Context: no lock of the driver's, for a new group comes with files in sysfs.
+ * Return: a group with a reference: a new one, or one with other devices in it; or
+ *	   an error.
+ */
+struct iommu_group *ipmmu_group_bus(struct device *dev)
 {
 	return dev_is_pci(dev) ? pci_device_group(dev) : generic_device_group(dev);
 }
 
-/* Swaps one reference for another. */
-static struct iommu_group *join_group(struct iommu_group *bus,
-				      struct iommu_group *group)
-{
-	iommu_group_put(bus);
-	return iommu_group_ref_get(group);
-}
-
 /* Merges what micro-TLBs and bus say; what both are silent on is a choice. */
 static struct iommu_group *group_merge(struct ipmmu_client *client,
-				       struct iommu_group *own)
+				       struct iommu_group *own,
+				       struct iommu_group *bus)
 {
-	struct iommu_group *bus = bus_group(client->dev);
 	struct ipmmu_client *other;
 
-	if (IS_ERR(bus) || bus == own)
-		return bus;
+	if (bus == own)
+		return own;
 	if (!group_is_used(client->mmu->root, bus)) {
 		if (own)
-			return join_group(bus, own);
+			return own;
 		other = partner_choose(client);
-		return other ? join_group(bus, other->group) : bus;
+		return other ? other->group : bus;
 	}
 	if (!own)
 		return bus;
 
-	iommu_group_put(bus);
 	dev_err(client->dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; its DMA is blocked\n");
 	return ERR_PTR(-EINVAL);
 }
 
 /**
- * ipmmu_group_find() - find or make the group of a master
+ * ipmmu_group_find() - find the group of a master
  * @client: the master; the root's mutex is held
+ * @bus: what ipmmu_group_bus() said
  *
  * Each micro-TLB keeps a reference of its own.
  *
  * Return: the group, with a reference for the caller, or an error.
  */
-struct iommu_group *ipmmu_group_find(struct ipmmu_client *client)
+struct iommu_group *ipmmu_group_find(struct ipmmu_client *client,
+				     struct iommu_group *bus)
 {
 	struct iommu_group *group = utlb_group(client);
 	struct ipmmu_utlb *utlb;
@@ -218,7 +218,7 @@ struct iommu_group *ipmmu_group_find(struct ipmmu_client *client)
 	lockdep_assert_held(&client->mmu->root->mutex);
 
 	if (!IS_ERR(group))
-		group = group_merge(client, group);
+		group = group_merge(client, group, bus);
 	if (IS_ERR(group))
 		return group;
 
@@ -228,7 +228,7 @@ struct iommu_group *ipmmu_group_find(struct ipmmu_client *client)
 		if (!utlb->group)
 			utlb->group = iommu_group_ref_get(group);
 	}
-	return group;
+	return iommu_group_ref_get(group);
 }
 
 static unsigned int group_utlbs(const struct ipmmu *mmu,

@@ -320,7 +320,9 @@ enum ipmmu_grouping {
 	IPMMU_GROUPING_ROOT,
 };
 
-struct iommu_group *ipmmu_group_find(struct ipmmu_client *client);
+struct iommu_group *ipmmu_group_bus(struct device *dev);
+struct iommu_group *ipmmu_group_find(struct ipmmu_client *client,
+				     struct iommu_group *bus);
 bool ipmmu_group_sole(const struct ipmmu_client *client);
 
 /* domain.c */
