@@ -46,6 +46,7 @@ struct test_client {
  *	  of several threads meet in the driver and not here
  * @domain: the domain, or NULL
  * @clients: devices claimed
+ * @gather: what has been unmapped and waits for IPMMU_TEST_SYNC
  * @pages: the buffer
  * @nr_pages: how many
  * @fault_lock: protects @faults, which interrupts write
@@ -55,6 +56,7 @@ struct test_file {
 	struct rw_semaphore lock;
 	struct iommu_domain *domain;
 	struct list_head clients;
+	struct iommu_iotlb_gather gather;
 	struct page **pages;
 	unsigned long nr_pages;
 	spinlock_t fault_lock; /* protects faults */
@@ -100,6 +102,7 @@ static int test_alloc(struct test_file *tf, struct ipmmu_test_device *arg)
 		return PTR_ERR(domain);
 
 	memset(&tf->faults, 0, sizeof(tf->faults));
+	iommu_iotlb_gather_init(&tf->gather);
 	iommu_set_fault_handler(domain, test_fault, tf);
 	tf->domain = domain;
 	return 0;
@@ -261,6 +264,27 @@ static int test_unmap(struct test_file *tf, struct ipmmu_test_unmap *arg)
 	return 0;
 }
 
+static int test_unmap_later(struct test_file *tf, struct ipmmu_test_later *arg)
+{
+	if (!tf->domain)
+		return -EINVAL;
+	tf->gather.queued = arg->queued;
+	arg->unmapped = iommu_unmap_fast(tf->domain, arg->iova, arg->size,
+					 &tf->gather);
+	return 0;
+}
+
+static int test_sync(struct test_file *tf)
+{
+	if (!tf->domain)
+		return -EINVAL;
+	if (tf->gather.queued)
+		iommu_flush_iotlb_all(tf->domain);
+	iommu_iotlb_sync(tf->domain, &tf->gather);
+	iommu_iotlb_gather_init(&tf->gather);
+	return 0;
+}
+
 static int test_lookup(struct test_file *tf, struct ipmmu_test_lookup *arg)
 {
 	if (!tf->domain)
@@ -380,6 +404,7 @@ union test_arg {
 	struct ipmmu_test_info info;
 	struct ipmmu_test_map map;
 	struct ipmmu_test_unmap unmap;
+	struct ipmmu_test_later later;
 	struct ipmmu_test_lookup lookup;
 	struct ipmmu_test_fill fill;
 	struct ipmmu_test_free free;
@@ -425,6 +450,10 @@ static int test_change(struct test_file *tf, unsigned int cmd, union test_arg *a
 		return test_detach(tf, &arg->device);
 	case IPMMU_TEST_RELEASE:
 		return test_release(tf, &arg->device);
+	case IPMMU_TEST_UNMAP_LATER:
+		return test_unmap_later(tf, &arg->later);
+	case IPMMU_TEST_SYNC:
+		return test_sync(tf);
 	case IPMMU_TEST_FREE:
 		return test_free(tf, &arg->free);
 	case IPMMU_TEST_BUFFER:
@@ -521,8 +550,8 @@ static struct miscdevice test_misc = {
 
 /*
  * A device meets its IOMMU when a driver is tried on it, and not before. This one
- * is tried on the emulated DMA engines, and by driver_override on any other
- * device, and never keeps one.
+ * is tried on the emulated DMA engines, on QEMU's device for teaching, and by
+ * driver_override on any other device, and never keeps one.
  */
 static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
@@ -531,6 +560,7 @@ static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 static const struct pci_device_id test_ids[] = {
 	{ PCI_DEVICE(0x1234, 0x1de1) },
+	{ PCI_DEVICE(0x1234, 0x11e8) },
 	{ }
 };
 

@@ -45,6 +45,19 @@ struct ipmmu_test_unmap {
 	__u64 ns;		/* out */
 };
 
+/*
+ * Unmaps, and leaves the flush for IPMMU_TEST_SYNC, which makes it for all such unmaps
+ * since the last one: of what was gathered, or where one was queued of everything, as
+ * a queue does.
+ */
+struct ipmmu_test_later {
+	__u64 iova;
+	__u64 size;
+	__u32 queued;
+	__u32 pad;
+	__u64 unmapped;		/* out: bytes */
+};
+
 struct ipmmu_test_lookup {
 	__u64 iova;
 	__u64 paddr;		/* out: 0 when there is nothing */
@@ -100,5 +113,7 @@ struct ipmmu_test_page {
 #define IPMMU_TEST_FAULTS	_IOR(0xd5, 11, struct ipmmu_test_faults)
 #define IPMMU_TEST_BUFFER	_IOW(0xd5, 12, struct ipmmu_test_buffer)
 #define IPMMU_TEST_PAGE		_IOWR(0xd5, 13, struct ipmmu_test_page)
+#define IPMMU_TEST_UNMAP_LATER	_IOWR(0xd5, 14, struct ipmmu_test_later)
+#define IPMMU_TEST_SYNC		_IO(0xd5, 15)
 
 #endif /* IPMMU_TEST_H */

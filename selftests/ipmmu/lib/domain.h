@@ -85,6 +85,24 @@ static inline int domain_unmap(int fd, u64 iova, u64 size)
 	return arg.unmapped == size ? 0 : -EIO;
 }
 
+/* The same, flushed by domain_sync() alone */
+static inline int domain_unmap_later(int fd, u64 iova, u64 size, bool queued)
+{
+	struct ipmmu_test_later arg = {
+		.iova = iova, .size = size, .queued = queued,
+	};
+	int ret = domain_ioctl(fd, IPMMU_TEST_UNMAP_LATER, &arg);
+
+	if (ret)
+		return ret;
+	return arg.unmapped == size ? 0 : -EIO;
+}
+
+static inline int domain_sync(int fd)
+{
+	return domain_ioctl(fd, IPMMU_TEST_SYNC, NULL);
+}
+
 static inline u64 domain_lookup(int fd, u64 iova)
 {
 	struct ipmmu_test_lookup arg = { .iova = iova };

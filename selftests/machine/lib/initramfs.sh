@@ -57,6 +57,17 @@ own_modules()
 	find -L "$folder" -name '*.ko' -exec cp -t "$root/lib/modules/$release/extra" {} +
 }
 
+# first_module ROOT RELEASE FILE: init loads it before the channel, whose device may
+# be behind what it drives.
+first_module()
+{
+	local root=$1 release=$2 file=$3
+
+	[ -e "$file" ] || die "--first $file: there is no such file"
+	install -D -m 644 "$file" "$root/lib/modules/$release/extra/${file##*/}"
+	basename "$file" .ko >> "$root/etc/first-modules"
+}
+
 # add_to_root ROOT HOST[:GUEST]
 add_to_root()
 {

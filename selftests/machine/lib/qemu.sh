@@ -5,6 +5,20 @@
 
 MODEL=$BUILD/model/ipmmu-model.so
 
+# The machine's memory begins there; what a test has of it for itself
+MEMORY_BASE=0x40000000
+SMMU_TEST_MIB=256
+
+# emulator_of SUITE: its QEMU, or the host's
+emulator_of()
+{
+	if [ -n "$1" ]; then
+		echo "$BUILD/qemu/$1/qemu-system-aarch64"
+	else
+		echo qemu-system-aarch64
+	fi
+}
+
 # Slots of bus 0, in QEMU's notation (addr= takes hexadecimal). The IPMMU stands before slots 0 to 11; the witness and the
 # runner's channel must work without it.
 NVME_SLOT=0x1
@@ -93,7 +107,7 @@ qemu_devices()
 
 qemu_arguments()
 {
-	qemu=(qemu-system-aarch64)
+	qemu=("$(emulator_of "$emulator")")
 	qemu_machine
 	qemu_kernel
 	qemu_channel
