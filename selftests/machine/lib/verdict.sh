@@ -53,11 +53,18 @@ stop_qemu()
 	wait "$1" 2> /dev/null
 }
 
+# scaled_limit: the time limit as the guest's speed has it, once that is known
+scaled_limit()
+{
+	echo $((time_limit * $(awk '$1 == "scale" { scale = $2 }
+		END { print scale ? scale : 1 }' "$log/report" 2> /dev/null || echo 1)))
+}
+
 # wait_for_end PID: until the emulator is gone, the kernel is in trouble, or the
 # time is over. Prints nothing; the reason is left in "ended".
 wait_for_end()
 {
-	local pid=$1 deadline=$((SECONDS + time_limit))
+	local pid=$1 start=$SECONDS
 
 	ended=gone
 	while kill -0 "$pid" 2> /dev/null; do
@@ -65,7 +72,8 @@ wait_for_end()
 			# The rest of the report is worth having.
 			sleep 1
 			ended=trouble
-		elif [ "$interactive" = no ] && [ "$SECONDS" -ge "$deadline" ]; then
+		elif [ "$interactive" = no ] && ((SECONDS - start >= time_limit)) &&
+			((SECONDS - start >= $(scaled_limit))); then
 			ended=late
 		else
 			sleep 0.2
@@ -88,7 +96,9 @@ verdict()
 		kernel_log | grep -aE -m 3 -A 3 "$KERNEL_TROUBLE" >&2
 		status=$STATUS_KERNEL
 	elif [ "$ended" = late ]; then
-		say "no end within $time_limit seconds"
+		say "no end within $(scaled_limit) seconds"
+		# Among the results, where the last test has no line of its own
+		echo "# the boot ran into its time limit of $(scaled_limit) s"
 		status=$STATUS_TIMEOUT
 	elif [ -z "$status" ]; then
 		no_status
