@@ -13,6 +13,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
 #include <sys/klog.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -516,6 +518,88 @@ TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, wait_status(readers[i]));
 	close(later);
+}
+
+/* --- a worker that is preempted in a batch ------------------------------------------- */
+
+/* Above what holds the worker back */
+#define DRAIN_PRIORITY	50
+
+static pid_t start_real_time_drain(void)
+{
+	struct sched_param param = { .sched_priority = DRAIN_PRIORITY };
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	worker_pin(0);
+	if (sched_setscheduler(0, SCHED_FIFO, &param))
+		_exit(2);
+	iopt_drain();
+	_exit(0);
+}
+
+static bool kernel_preempts(void)
+{
+	struct utsname name;
+
+	return !uname(&name) && strstr(name.version, "PREEMPT");
+}
+
+static bool a_tree_is_busy(void)
+{
+	char line[256];
+	FILE *file = fopen("/sys/kernel/debug/io-pgtable-arm-deferred/trees_list",
+			   "r");
+	bool busy = false;
+
+	while (file && fgets(line, sizeof(line), file))
+		busy |= !!strstr(line, " busy");
+	if (file)
+		fclose(file);
+	return busy;
+}
+
+/* Return: true when the worker has a tree in hand, and goes on with it no more. */
+static bool preempt_in_a_batch(void)
+{
+	long freed = iopt_stat("freed");
+	int ms;
+
+	for (ms = 0; ms < ENDS_MS && iopt_stat("freed") == freed; ms++)
+		usleep(1000);
+	if (worker_preempt())
+		return false;
+	freed = iopt_stat("freed");
+	usleep(300000);
+	return a_tree_is_busy() && iopt_stat("freed") == freed;
+}
+
+/*
+ * One tree, in the hand of a worker that something of real-time priority keeps off
+ * its CPU for 25 s: a drain that comes before that lends the worker its own.
+ */
+TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
+{
+	int fd = iopt_new(39, 0);
+	const char *bad;
+	pid_t pid;
+
+	if (!kernel_preempts())
+		SKIP(return, "this kernel preempts no worker in a batch");
+	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, 100000, SZ_4K, 1));
+	iopt_set_param("batch", "4096");
+	bad = worker_confine();
+	if (bad)
+		SKIP(return, "%s", bad);
+	iopt_free(fd);
+	close(fd);
+	if (!preempt_in_a_batch())
+		SKIP(return, "the worker was not in a batch");
+	pid = start_real_time_drain();
+	EXPECT_EQ(0, end_status(pid, ENDS_MS));
+	EXPECT_EQ(0, iopt_stat("pending"));
+	kill(pid, SIGKILL);
 }
 
 /* --- pages -------------------------------------------------------------------------------- */

@@ -162,7 +162,7 @@ static bool has_fair_server(void)
 	       (major > 6 || (major == 6 && minor >= 12));
 }
 
-static const char *hold_on(int cpu)
+static const char *confine(int cpu)
 {
 	char mask[16];
 
@@ -176,9 +176,17 @@ static const char *hold_on(int cpu)
 	if (has_fair_server() && !set(&fair_runtime, "0"))
 		return "the fair server cannot be stopped";
 	keep_off(cpu);
-	hog = start_hog(cpu);
-	if (hog < 0 || !hog_is_there())
-		return "nothing is there to hold the worker back";
+	return NULL;
+}
+
+static const char *hold_on(int cpu)
+{
+	const char *bad = confine(cpu);
+
+	if (!bad)
+		bad = worker_preempt();
+	if (bad)
+		return bad;
 	/* The first may still find a worker that was on its way */
 	return is_held() || is_held() ? NULL : "the worker is not held back";
 }
@@ -202,6 +210,26 @@ void worker_require(void)
 
 	if (why)
 		iopt_skip_all(why);
+}
+
+const char *worker_confine(void)
+{
+	const char *bad = why_it_cannot_be_held();
+
+	if (bad)
+		return bad;
+	bad = confine(worker_cpus() - 1);
+	if (bad)
+		worker_let_go();
+	return bad;
+}
+
+const char *worker_preempt(void)
+{
+	hog = start_hog(worker_cpus() - 1);
+	if (hog < 0 || !hog_is_there())
+		return "nothing is there to hold the worker back";
+	return NULL;
 }
 
 const char *worker_hold(void)
