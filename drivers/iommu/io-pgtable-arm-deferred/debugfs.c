@@ -121,7 +121,7 @@ void iopt_debugfs_init(void)
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
 			    &iopt_hist_fops);
 	iopt_show_atomic("live", &reclaim_live);
-	iopt_show_atomic("pages", &iopt_pages);
+	iopt_show_atomic("pages", &iopt_page_count);
 	iopt_show_atomic("limbo", &iopt_limbo_tables);
 	iopt_show_atomic("limbo_flushes", &iopt_limbo_flushes);
 #ifdef IOPT_DEBUG

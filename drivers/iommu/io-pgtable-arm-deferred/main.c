@@ -100,7 +100,7 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 {
 	struct iopt *iopt;
 
-	reclaim_throttle();
+	reclaim_throttle_caller();
 	iopt = iopt_create(fmt, cfg, cookie);
 	if (!iopt)
 		return NULL;

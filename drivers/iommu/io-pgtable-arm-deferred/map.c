@@ -386,13 +386,13 @@ static int iopt_map_all(struct iopt_map *map)
 		if (!sleeps)
 			continue;
 		if (++runs % IOPT_RUNS_PER_HELP == 0)
-			reclaim_throttle();
+			reclaim_throttle_caller();
 		if (map->left)
 			cond_resched();
 	}
 	/* Those who map a little at a time make tables, too. */
 	if (map->made && sleeps)
-		reclaim_throttle();
+		reclaim_throttle_caller();
 	return 0;
 }
 
@@ -427,7 +427,7 @@ static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 	return 0;
 }
 
-int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
+int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		   gfp_t gfp, size_t *mapped)
 {

@@ -89,11 +89,11 @@
 #define IOPT_GFP_CHUNK		(__GFP_NORETRY | __GFP_NOMEMALLOC | \
 				 __GFP_NOWARN | __GFP_ZERO)
 
-atomic_long_t iopt_pages;
+atomic_long_t iopt_page_count;
 
 /* A chunk fits its fields: all but the first page that are left, and the spares. */
 static_assert(IOPT_PAGE_LEFT / IOPT_PAGE_LEFT_ONE >= IOPT_CHUNK_PAGES - 1);
-static_assert(IOPT_SPARE_COUNT >= IOPT_CHUNK_PAGES - 1);
+static_assert(IOPT_CHUNK_PAGES - 1 <= IOPT_SPARE_COUNT);
 static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
 
 /*
@@ -115,7 +115,7 @@ struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 	if (page) {
 		set_page_private(page, 0);
 		compat_account_tables(page, BIT(order));
-		atomic_long_add(BIT(order), &iopt_pages);
+		atomic_long_add(BIT(order), &iopt_page_count);
 	}
 	return page;
 }
@@ -174,7 +174,7 @@ static void iopt_pages_unaccount(const struct iopt_tree *tree,
 		run += BIT(iopt_pages_order(tree, pages[i]));
 	}
 	compat_account_tables(first, -run);
-	atomic_long_sub(all + run, &iopt_pages);
+	atomic_long_sub(all + run, &iopt_page_count);
 }
 
 /* Return: how many single pages were among them */

@@ -15,7 +15,7 @@
 struct page;
 
 /* Pages that the library has from the page allocator, spares included */
-extern atomic_long_t iopt_pages;
+extern atomic_long_t iopt_page_count;
 
 /*
  * Bits of a caller's gfp that make no sense for a page that the kernel writes

@@ -218,10 +218,10 @@ static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
 	return last < *at || last > iopt->last ? -ERANGE : 0;
 }
 
-int iopt_map_pages(struct io_pgtable_ops *ops, unsigned long iova,
+int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		   gfp_t gfp, size_t *mapped);
-size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
+size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather);
 phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);

@@ -582,5 +582,5 @@ void reclaim_exit(void)
 	cancel_delayed_work_sync(&reclaimer.settle);
 	reclaim_exit_workqueue();
 	WARN_ON(atomic_long_read(&reclaim_live));
-	WARN_ON(atomic_long_read(&iopt_pages));
+	WARN_ON(atomic_long_read(&iopt_page_count));
 }

@@ -70,7 +70,7 @@ static inline bool reclaim_has_pending(void)
 void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count);
 void reclaim_close(struct iopt_tree *tree, struct page *root);
-void reclaim_throttle(void);
+void reclaim_throttle_caller(void);
 bool reclaim_make_room(unsigned long *ticket);
 int reclaim_drain(void);
 void reclaim_reset(void);

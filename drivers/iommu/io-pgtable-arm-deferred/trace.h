@@ -27,115 +27,103 @@ TRACE_DEFINE_ENUM(RECLAIM_RESCHED);
 	{ RECLAIM_RESCHED,	"resched" })
 
 TRACE_EVENT(tree_queued,
-	TP_PROTO(const struct iopt_tree *tree, unsigned long tables),
-	TP_ARGS(tree, tables),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(tree->dev))
-		__field(const void *, tree)
-		__field(unsigned long, tables)
-		__field(bool, whole)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(tree->dev));
-		__entry->tree = tree;
-		__entry->tables = tables;
-		__entry->whole = tree->whole;
-	),
-	TP_printk("%s tree=%p tables=%lu %s", __get_str(dev), __entry->tree,
-		  __entry->tables, __entry->whole ? "whole" : "parts")
+	    TP_PROTO(const struct iopt_tree *tree, unsigned long tables),
+	    TP_ARGS(tree, tables),
+	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
+			     __field(const void *, tree)
+			     __field(unsigned long, tables)
+			     __field(bool, whole)
+	    ),
+	    TP_fast_assign(compat_assign_str(dev, dev_name(tree->dev));
+			   __entry->tree = tree;
+			   __entry->tables = tables;
+			   __entry->whole = tree->whole;
+	    ),
+	    TP_printk("%s tree=%p tables=%lu %s", __get_str(dev), __entry->tree,
+		      __entry->tables, __entry->whole ? "whole" : "parts")
 );
 
 TRACE_EVENT(batch_begin,
-	TP_PROTO(const struct iopt_tree *tree, bool help),
-	TP_ARGS(tree, help),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(tree->dev))
-		__field(const void *, tree)
-		__field(bool, help)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(tree->dev));
-		__entry->tree = tree;
-		__entry->help = help;
-	),
-	TP_printk("%s tree=%p%s", __get_str(dev), __entry->tree,
-		  __entry->help ? " help" : "")
+	    TP_PROTO(const struct iopt_tree *tree, bool help),
+	    TP_ARGS(tree, help),
+	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
+			     __field(const void *, tree)
+			     __field(bool, help)
+	    ),
+	    TP_fast_assign(compat_assign_str(dev, dev_name(tree->dev));
+			   __entry->tree = tree;
+			   __entry->help = help;
+	    ),
+	    TP_printk("%s tree=%p%s", __get_str(dev), __entry->tree,
+		      __entry->help ? " help" : "")
 );
 
 TRACE_EVENT(batch_end,
-	TP_PROTO(const struct iopt_tree *tree, unsigned long tables,
-		 unsigned int scanned, enum reclaim_reason reason, u64 ns),
-	TP_ARGS(tree, tables, scanned, reason, ns),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(tree->dev))
-		__field(const void *, tree)
-		__field(unsigned long, tables)
-		__field(unsigned int, scanned)
-		__field(int, reason)
-		__field(u64, ns)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(tree->dev));
-		__entry->tree = tree;
-		__entry->tables = tables;
-		__entry->scanned = scanned;
-		__entry->reason = reason;
-		__entry->ns = ns;
-	),
-	TP_printk("%s tree=%p tables=%lu scanned=%u reason=%s ns=%llu",
-		  __get_str(dev), __entry->tree, __entry->tables,
-		  __entry->scanned, iopt_show_reason(__entry->reason),
-		  __entry->ns)
+	    TP_PROTO(const struct iopt_tree *tree, unsigned long tables,
+		     unsigned int scanned, enum reclaim_reason reason, u64 ns),
+	    TP_ARGS(tree, tables, scanned, reason, ns),
+	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
+			     __field(const void *, tree)
+			     __field(unsigned long, tables)
+			     __field(unsigned int, scanned)
+			     __field(int, reason)
+			     __field(u64, ns)
+	    ),
+	    TP_fast_assign(compat_assign_str(dev, dev_name(tree->dev));
+			   __entry->tree = tree;
+			   __entry->tables = tables;
+			   __entry->scanned = scanned;
+			   __entry->reason = reason;
+			   __entry->ns = ns;
+	    ),
+	    TP_printk("%s tree=%p tables=%lu scanned=%u reason=%s ns=%llu",
+		      __get_str(dev), __entry->tree, __entry->tables,
+		      __entry->scanned, iopt_show_reason(__entry->reason),
+		      __entry->ns)
 );
 
 TRACE_EVENT(tree_done,
-	TP_PROTO(const struct iopt_tree *tree, u64 ns),
-	TP_ARGS(tree, ns),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(tree->dev))
-		__field(const void *, tree)
-		__field(unsigned long, freed)
-		__field(bool, whole)
-		__field(u64, ns)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(tree->dev));
-		__entry->tree = tree;
-		__entry->freed = tree->freed;
-		__entry->whole = tree->whole;
-		__entry->ns = ns;
-	),
-	TP_printk("%s tree=%p freed=%lu %s ns=%llu", __get_str(dev),
-		  __entry->tree, __entry->freed,
-		  __entry->whole ? "whole" : "parts", __entry->ns)
+	    TP_PROTO(const struct iopt_tree *tree, u64 ns),
+	    TP_ARGS(tree, ns),
+	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
+			     __field(const void *, tree)
+			     __field(unsigned long, freed)
+			     __field(bool, whole)
+			     __field(u64, ns)
+	    ),
+	    TP_fast_assign(compat_assign_str(dev, dev_name(tree->dev));
+			   __entry->tree = tree;
+			   __entry->freed = tree->freed;
+			   __entry->whole = tree->whole;
+			   __entry->ns = ns;
+	    ),
+	    TP_printk("%s tree=%p freed=%lu %s ns=%llu", __get_str(dev),
+		      __entry->tree, __entry->freed,
+		      __entry->whole ? "whole" : "parts", __entry->ns)
 );
 
 TRACE_EVENT(help,
-	TP_PROTO(unsigned long pending, unsigned long limit),
-	TP_ARGS(pending, limit),
-	TP_STRUCT__entry(
-		__field(unsigned long, pending)
-		__field(unsigned long, limit)
-	),
-	TP_fast_assign(
-		__entry->pending = pending;
-		__entry->limit = limit;
-	),
-	TP_printk("pending=%lu limit=%lu", __entry->pending, __entry->limit)
+	    TP_PROTO(unsigned long pending, unsigned long limit),
+	    TP_ARGS(pending, limit),
+	    TP_STRUCT__entry(__field(unsigned long, pending)
+			     __field(unsigned long, limit)
+	    ),
+	    TP_fast_assign(__entry->pending = pending;
+			   __entry->limit = limit;
+	    ),
+	    TP_printk("pending=%lu limit=%lu", __entry->pending, __entry->limit)
 );
 
 TRACE_EVENT(shrink,
-	TP_PROTO(unsigned long asked, unsigned long freed),
-	TP_ARGS(asked, freed),
-	TP_STRUCT__entry(
-		__field(unsigned long, asked)
-		__field(unsigned long, freed)
-	),
-	TP_fast_assign(
-		__entry->asked = asked;
-		__entry->freed = freed;
-	),
-	TP_printk("asked=%lu freed=%lu", __entry->asked, __entry->freed)
+	    TP_PROTO(unsigned long asked, unsigned long freed),
+	    TP_ARGS(asked, freed),
+	    TP_STRUCT__entry(__field(unsigned long, asked)
+			     __field(unsigned long, freed)
+	    ),
+	    TP_fast_assign(__entry->asked = asked;
+			   __entry->freed = freed;
+	    ),
+	    TP_printk("asked=%lu freed=%lu", __entry->asked, __entry->freed)
 );
 
 #endif /* _IOPT_TRACE_H */

@@ -356,7 +356,7 @@ static void iopt_unmap_settle(const struct iopt_unmap *unmap)
 	iopt_limbo_limit(iopt, queued ? IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
 }
 
-size_t iopt_unmap_pages(struct io_pgtable_ops *ops, unsigned long iova,
+size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather)
 {

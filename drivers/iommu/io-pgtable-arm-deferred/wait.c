@@ -33,7 +33,7 @@
  */
 #define RECLAIM_PATIENCE	HZ
 
-/* Tables that a map makes between two calls of reclaim_throttle(), at most */
+/* Tables that a map makes between two calls of reclaim_throttle_caller(), at most */
 #define RECLAIM_MADE		16
 
 static bool reclaim_within_limit(void)
@@ -178,7 +178,7 @@ void reclaim_share(unsigned long pages)
 }
 
 /*
- * reclaim_throttle() - lend a hand when too much is pending
+ * reclaim_throttle_caller() - lend a hand when too much is pending
  *
  * One batch: a mapper gives back several times as many tables as it makes
  * between two of these. Tables of live trees cannot be had before their grace
@@ -186,7 +186,7 @@ void reclaim_share(unsigned long pages)
  * waits until a tree has its turn, or others have freed as many as it has made.
  * Context: may sleep.
  */
-void reclaim_throttle(void)
+void reclaim_throttle_caller(void)
 {
 	unsigned long freed;
 

@@ -32,76 +32,70 @@
 	{ IMSTR_CODE_SECURE,	"secure" })
 
 DECLARE_EVENT_CLASS(context,
-	TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
-	TP_ARGS(dev, context, caches),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(dev))
-		__field(unsigned int, context)
-		__field(unsigned long, caches)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(dev));
-		__entry->context = context;
-		__entry->caches = caches;
-	),
-	TP_printk("%s context=%u caches=0x%lx", __get_str(dev),
-		  __entry->context, __entry->caches)
+		    TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
+		    TP_ARGS(dev, context, caches),
+		    TP_STRUCT__entry(__string(dev, dev_name(dev))
+				     __field(unsigned int, context)
+				     __field(unsigned long, caches)
+		    ),
+		    TP_fast_assign(compat_assign_str(dev, dev_name(dev));
+				   __entry->context = context;
+				   __entry->caches = caches;
+		    ),
+		    TP_printk("%s context=%u caches=0x%lx", __get_str(dev),
+			      __entry->context, __entry->caches)
 );
 
 DEFINE_EVENT(context, context_taken,
-	TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
-	TP_ARGS(dev, context, caches)
+	     TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
+	     TP_ARGS(dev, context, caches)
 );
 
 DEFINE_EVENT(context, context_given_back,
-	TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
-	TP_ARGS(dev, context, caches)
+	     TP_PROTO(struct device *dev, unsigned int context, unsigned long caches),
+	     TP_ARGS(dev, context, caches)
 );
 
 TRACE_EVENT(flush,
-	TP_PROTO(struct device *dev, unsigned int context, u64 ns, bool completed),
-	TP_ARGS(dev, context, ns, completed),
-	TP_STRUCT__entry(
-		__string(dev, dev_name(dev))
-		__field(unsigned int, context)
-		__field(bool, completed)
-		__field(u64, ns)
-	),
-	TP_fast_assign(
-		compat_assign_str(dev, dev_name(dev));
-		__entry->context = context;
-		__entry->completed = completed;
-		__entry->ns = ns;
-	),
-	TP_printk("%s context=%u ns=%llu %s", __get_str(dev), __entry->context,
-		  __entry->ns, __entry->completed ? "completed" : "late")
+	    TP_PROTO(struct device *dev, unsigned int context, u64 ns, bool completed),
+	    TP_ARGS(dev, context, ns, completed),
+	    TP_STRUCT__entry(__string(dev, dev_name(dev))
+			     __field(unsigned int, context)
+			     __field(bool, completed)
+			     __field(u64, ns)
+	    ),
+	    TP_fast_assign(compat_assign_str(dev, dev_name(dev));
+			   __entry->context = context;
+			   __entry->completed = completed;
+			   __entry->ns = ns;
+	    ),
+	    TP_printk("%s context=%u ns=%llu %s", __get_str(dev), __entry->context,
+		      __entry->ns, __entry->completed ? "completed" : "late")
 );
 
 TRACE_EVENT(fault,
-	TP_PROTO(const char *master, unsigned int context, u64 address, u32 status),
-	TP_ARGS(master, context, address, status),
-	TP_STRUCT__entry(
-		__string(master, master)
-		__field(unsigned int, context)
-		__field(u64, address)
-		__field(u32, status)
-		__field(u32, faults)
-		__field(u8, code)
-		__field(u8, level)
-	),
-	TP_fast_assign(
-		compat_assign_str(master, master);
-		__entry->context = context;
-		__entry->address = address;
-		__entry->status = status;
-		__entry->faults = status & IMSTR_FAULTS;
-		__entry->code = FIELD_GET(IMSTR_ERRCODE, status);
-		__entry->level = FIELD_GET(IMSTR_ERRLVL, status);
-	),
-	TP_printk("%s context=%u address=0x%llx status=0x%08x %s %s level=%u",
-		  __get_str(master), __entry->context, __entry->address,
-		  __entry->status, ipmmu_show_faults(__entry->faults),
-		  ipmmu_show_code(__entry->code), __entry->level)
+	    TP_PROTO(const char *master, unsigned int context, u64 address, u32 status),
+	    TP_ARGS(master, context, address, status),
+	    TP_STRUCT__entry(__string(master, master)
+			     __field(unsigned int, context)
+			     __field(u64, address)
+			     __field(u32, status)
+			     __field(u32, faults)
+			     __field(u8, code)
+			     __field(u8, level)
+	    ),
+	    TP_fast_assign(compat_assign_str(master, master);
+			   __entry->context = context;
+			   __entry->address = address;
+			   __entry->status = status;
+			   __entry->faults = status & IMSTR_FAULTS;
+			   __entry->code = FIELD_GET(IMSTR_ERRCODE, status);
+			   __entry->level = FIELD_GET(IMSTR_ERRLVL, status);
+	    ),
+	    TP_printk("%s context=%u address=0x%llx status=0x%08x %s %s level=%u",
+		      __get_str(master), __entry->context, __entry->address,
+		      __entry->status, ipmmu_show_faults(__entry->faults),
+		      ipmmu_show_code(__entry->code), __entry->level)
 );
 
 #endif /* _IPMMU_TRACE_H */
