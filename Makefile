@@ -77,6 +77,10 @@ deb:
 test-board:
 	@$(MACHINE)/test-board
 
+# Both drivers as a part of kernels that are built here
+test-builtin:
+	@$(MACHINE)/test-builtin
+
 # What the README says about DKMS, with headers of two kernels
 test-dkms:
 	@selftests/package/dkms.sh
@@ -137,6 +141,7 @@ help:
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
+	@echo "  test-builtin     both drivers built into 6.12 and 7.3 from source, which are booted"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
 	@echo "  test-board       what selftests-tar makes, as a board would run it"
 	@echo "  window           a device that does DMA for a minute there while it is moved about"
@@ -151,7 +156,7 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: window deb selftests-tar test-board test-dkms all modules modules_install install \
+.PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user test-package test-long fuzz test-stress test-debug \
 	test-versions demo bench bench-smp profile shell help
