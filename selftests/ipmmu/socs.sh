@@ -84,8 +84,13 @@ start_driver()
 		insmod ./ipmmu_master.ko
 }
 
+# Later kernels put PCI functions without a driver behind the IOMMU, too, and each of
+# them holds on to the driver.
 stop()
 {
+	for group in /sys/bus/pci/devices/*/iommu_group; do
+		[ ! -e "$group" ] || echo 1 > "$(dirname "$group")/remove"
+	done
 	rmmod ipmmu_master && rmmod ipmmu_vmsa_deferred && rmmod ipmmu_soc
 }
 
