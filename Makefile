@@ -99,6 +99,9 @@ window:
 test-stress:
 	@KIND=stress $(MACHINE)/test 6.1 6.12
 
+coverage:
+	@$(MACHINE)/coverage $(COVERAGE_BOOTS)
+
 test-versions:
 	@$(MACHINE)/test-versions
 
@@ -148,6 +151,7 @@ help:
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
+	@echo "  coverage         lines of the driver that no test reaches (COVERAGE_BOOTS: which boots)"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  bench-smp        map and unmap on all CPUs of this machine, in a minute (BENCH_SMP_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
@@ -159,4 +163,4 @@ help:
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user test-package test-long fuzz test-stress test-debug \
-	test-versions demo bench bench-smp profile shell help
+	coverage test-versions demo bench bench-smp profile shell help
