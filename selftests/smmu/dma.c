@@ -28,7 +28,7 @@
 /* What a page of the memory begins with, so that no address is zero */
 #define TAG		0x5a00000000000000ull
 
-#define OPS		200
+#define OPS		100
 /* Unmaps that one flush is for, at most, and pages looked at before and after */
 #define UNMAPS		3
 #define LOOKS		2
