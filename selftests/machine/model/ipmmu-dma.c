@@ -84,7 +84,8 @@ static bool in_buffer(const struct engine *engine, uint64_t offset)
 	return offset <= DMA_BUFFER_SIZE && engine->len <= DMA_BUFFER_SIZE - offset;
 }
 
-static enum dma_status transfer(struct engine *engine, uint64_t iova, uint64_t offset, DMADirection direction)
+static enum dma_status transfer(struct engine *engine, uint64_t iova, uint64_t offset,
+				DMADirection direction)
 {
 	uint8_t *buffer = memory_region_get_ram_ptr(&engine->buffer);
 
@@ -327,10 +328,11 @@ static void master_realize(DeviceState *qdev, Error **errp)
 	const struct ipmmu_master *what = &ipmmu_masters[master->number];
 	const struct ipmmu_topology *topology = master->ipmmu->topology;
 	struct engine *engine = &master->engine;
-	g_autofree char *name = g_strdup_printf("ipmmu-master-%u-buffer", master->number);
 	unsigned int i, utlb;
+	char name[32];
 
 	/* On PCI the function's number makes the name one of its own; here we do */
+	snprintf(name, sizeof(name), "ipmmu-master-%u-buffer", master->number);
 	if (!engine_init(engine, OBJECT(qdev), name, errp))
 		return;
 	sysbus_init_mmio(SYS_BUS_DEVICE(qdev), &engine->container);

@@ -44,8 +44,9 @@ static struct ipmmu_window *add_window(IpmmuDevice *device, unsigned int cache,
 				       unsigned int utlb)
 {
 	struct ipmmu_window *window = g_new0(struct ipmmu_window, 1);
-	g_autofree char *name = g_strdup_printf("ipmmu-%u.%u", cache, utlb);
+	char name[32];
 
+	snprintf(name, sizeof(name), "ipmmu-%u.%u", cache, utlb);
 	window->device = device;
 	window->cache = cache;
 	window->utlb = utlb;

@@ -146,8 +146,7 @@ static void set_compatible(Object *object, const char *value, Error **errp)
 	RcarMachineState *rcar = RCAR_MACHINE(object);
 
 	if (!*value) {
-		error_setg(errp, "ipmmu-compatible is empty: give it a string as "
-			   "renesas,ipmmu-r8a7795");
+		error_setg(errp, "ipmmu-compatible is empty, it is as renesas,ipmmu-r8a7795");
 		return;
 	}
 	g_free(rcar->compatible);

@@ -50,13 +50,17 @@ static const struct ipmmu_place small_caches[] = {
 	{ IPMMU_CACHE_BASE(1), 1 },
 };
 
-#define MANY(n)		{ 0xf0000000u + 0x10000u * (n), n }
-#define MANY_8(n)	MANY(n), MANY((n) + 1), MANY((n) + 2), MANY((n) + 3), \
-			MANY((n) + 4), MANY((n) + 5), MANY((n) + 6), MANY((n) + 7)
-
 /* One more than 32 */
 static const struct ipmmu_place many_caches[] = {
-	MANY_8(0), MANY_8(8), MANY_8(16), MANY_8(24), MANY(32),
+	{ 0xf0000000, 0 }, { 0xf0010000, 1 }, { 0xf0020000, 2 }, { 0xf0030000, 3 },
+	{ 0xf0040000, 4 }, { 0xf0050000, 5 }, { 0xf0060000, 6 }, { 0xf0070000, 7 },
+	{ 0xf0080000, 8 }, { 0xf0090000, 9 }, { 0xf00a0000, 10 }, { 0xf00b0000, 11 },
+	{ 0xf00c0000, 12 }, { 0xf00d0000, 13 }, { 0xf00e0000, 14 }, { 0xf00f0000, 15 },
+	{ 0xf0100000, 16 }, { 0xf0110000, 17 }, { 0xf0120000, 18 }, { 0xf0130000, 19 },
+	{ 0xf0140000, 20 }, { 0xf0150000, 21 }, { 0xf0160000, 22 }, { 0xf0170000, 23 },
+	{ 0xf0180000, 24 }, { 0xf0190000, 25 }, { 0xf01a0000, 26 }, { 0xf01b0000, 27 },
+	{ 0xf01c0000, 28 }, { 0xf01d0000, 29 }, { 0xf01e0000, 30 }, { 0xf01f0000, 31 },
+	{ 0xf0200000, 32 },
 };
 
 static const struct ipmmu_topology topologies[] = {
