@@ -34,6 +34,30 @@ static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
 }
 
 /*
+ * Since 5.15 a caller says in the gather that it flushes later and everything.
+ * Return: -EOPNOTSUPP where there is no way to say so.
+ */
+static inline int compat_gather_queue(struct iommu_iotlb_gather *gather,
+				      bool queued)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+	gather->queued = queued;
+	return 0;
+#else
+	return queued ? -EOPNOTSUPP : 0;
+#endif
+}
+
+static inline bool compat_gather_is_queued(struct iommu_iotlb_gather *gather)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+	return iommu_iotlb_gather_queued(gather);
+#else
+	return false;
+#endif
+}
+
+/*
  * Until 5.19 no group had an owner: drivers can bind all the time, and a group that is
  * attached to nothing is in its default domain instead of a blocking one.
  */

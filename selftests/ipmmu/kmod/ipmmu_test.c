@@ -266,9 +266,13 @@ static int test_unmap(struct test_file *tf, struct ipmmu_test_unmap *arg)
 
 static int test_unmap_later(struct test_file *tf, struct ipmmu_test_later *arg)
 {
+	int ret;
+
 	if (!tf->domain)
 		return -EINVAL;
-	tf->gather.queued = arg->queued;
+	ret = compat_gather_queue(&tf->gather, arg->queued);
+	if (ret)
+		return ret;
 	arg->unmapped = iommu_unmap_fast(tf->domain, arg->iova, arg->size,
 					 &tf->gather);
 	return 0;
@@ -278,7 +282,7 @@ static int test_sync(struct test_file *tf)
 {
 	if (!tf->domain)
 		return -EINVAL;
-	if (tf->gather.queued)
+	if (compat_gather_is_queued(&tf->gather))
 		iommu_flush_iotlb_all(tf->domain);
 	iommu_iotlb_sync(tf->domain, &tf->gather);
 	iommu_iotlb_gather_init(&tf->gather);
