@@ -367,6 +367,36 @@ TEST_F(edge, block_over_leaves)
 	}
 }
 
+/*
+ * A library that looks for such calls counts one that comes in the middle of another
+ * with the same range, and none else.
+ */
+TEST_F(edge, overlapping_calls_are_told)
+{
+	long overlaps = iopt_stat("overlaps");
+
+	if (overlaps < 0)
+		SKIP(return, "not built with IO_PGTABLE_DEFERRED_DEBUG=y");
+	if (!iopt_alone())
+		SKIP(return, NOT_OURS);
+	/* Else the kernel's log would have a warning. */
+	ASSERT_EQ(0, iopt_set_param("overlap_warn", "N"));
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 1));
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
+	EXPECT_EQ(overlaps, iopt_stat("overlaps"));
+
+	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
+	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, X, SZ_4K, 1));
+	iopt_meet(self->fd, true);
+	EXPECT_MAP(0, SZ_2M, X, PA, SZ_2M, 1, RW);
+	iopt_meet(self->fd, false);
+	EXPECT_EQ(overlaps + 1, iopt_stat("overlaps"));
+	EXPECT_EQ(PA + SZ_4K, iopt_lookup(self->fd, X + SZ_4K));
+	iopt_set_param("overlap_warn", "Y");
+}
+
 TEST_F(edge, block_over_table_without_callback)
 {
 	int fd = iopt_new(IAS, variant->flags | IOPT_NO_TLB);

@@ -391,6 +391,13 @@ void iopt_time_out(int fd, bool on)
 	must(fd, IOPT_IOC_CONTROL, &arg, "control");
 }
 
+void iopt_meet(int fd, bool on)
+{
+	struct iopt_control arg = { .meet = on };
+
+	must(fd, IOPT_IOC_CONTROL, &arg, "control");
+}
+
 void iopt_counters(int fd, struct iopt_counters *counters)
 {
 	must(fd, IOPT_IOC_COUNTERS, counters, "counters");

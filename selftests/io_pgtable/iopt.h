@@ -67,6 +67,8 @@ bool iopt_next_run(int fd, struct iopt_next_run *run);
 
 __u64 iopt_flush(int fd, unsigned int flags);
 void iopt_time_out(int fd, bool on);
+/* The flush of a range that the library asks for unmaps the first page of it, too */
+void iopt_meet(int fd, bool on);
 void iopt_counters(int fd, struct iopt_counters *counters);
 __u64 iopt_free(int fd);
 void iopt_go_first(bool on);

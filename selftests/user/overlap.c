@@ -69,12 +69,15 @@ static const struct {
 	{ "a map around another", true, true, 0, 100, true },
 };
 
+static const char *name_of(bool maps)
+{
+	return maps ? " map of" : " unmap of";
+}
+
 /* Wherever in the first call the second one comes: some 40 accesses are enough. */
 static void play(unsigned int i, long after)
 {
 	void (*hook)(bool locked) = shim_hook;
-	const char *first = cases[i].outer_maps ? "map of" : "unmap of";
-	const char *second = cases[i].inner_maps ? ": map of" : ": unmap of";
 	u64 page;
 
 	doing = cases[i].name;
@@ -92,8 +95,8 @@ static void play(unsigned int i, long after)
 	shim_hook = hook;
 	if (shim_warnings_expected)
 		shim_panic("no word of it after %ld accesses", after);
-	if (cases[i].overlaps && (!strstr(shim_warning, second) ||
-				  !strstr(shim_warning, first)))
+	if (cases[i].overlaps && (!strstr(shim_warning, name_of(cases[i].inner_maps)) ||
+				  !strstr(shim_warning, name_of(cases[i].outer_maps))))
 		shim_panic("not both are named: %s", shim_warning);
 	/* One by one, for an unmap ends where nothing is mapped. */
 	for (page = 0; page < 100; page++)

@@ -211,8 +211,8 @@ static void expect_charged(unsigned int nr)
 		long charged = shim_charged(group);
 
 		if (charged < made[group] || charged > made[group] + SPARES)
-			shim_panic("after table %u group %u pays for %ld pages, and has made %ld tables",
-				   nr, group, charged, made[group]);
+			shim_panic("group %u pays for %ld pages, having made %ld tables of %u",
+				   group, charged, made[group], nr + 1);
 	}
 }
 

@@ -73,8 +73,9 @@
 
 /*
  * iopt_tree.spare: the address of the first of the spares, which are neighbours,
- * and how many there are; iopt_tree.ready: the address of the first page of a chunk. The value says all there is to know of them, so that it
- * may be compared and exchanged wherever it has been in between.
+ * and how many there are; iopt_tree.ready: the address of the first page of a
+ * chunk. The value says all there is to know of them, so that it may be compared
+ * and exchanged wherever it has been in between.
  */
 #define IOPT_SPARE_COUNT	GENMASK(5, 0)
 #define IOPT_SPARE_CLOSED	BIT(6)	/* the tree takes none any more */
@@ -133,6 +134,7 @@ static unsigned long iopt_payer_word(u64 payer)
 
 static bool iopt_page_is_paid_by(const struct page *page, u64 payer)
 {
+	/* Another caller may have taken the page, and link it. */
 	return data_race((unsigned long)page->lru.next) ==
 	       iopt_payer_word(payer);
 }

@@ -61,6 +61,7 @@ struct iopt_file {
 	gfp_t gfp;		/* of maps that may sleep */
 	bool kernel;
 	bool time_out;
+	bool meet;
 	struct task_struct *load;
 
 	/* a bracket that user space left open */
@@ -110,6 +111,9 @@ static void iopt_tlb_flush_walk(unsigned long iova, size_t size,
 	atomic64_inc(&file->flush_walk);
 	WRITE_ONCE(file->flush_walk_iova, iova);
 	WRITE_ONCE(file->flush_walk_size, size);
+	/* In the middle of the call that asks: it has that page to itself. */
+	if (READ_ONCE(file->meet))
+		compat_unmap_pages(file->ops, iova, granule, 1, NULL);
 	iopt_bracket(file);
 }
 
@@ -805,6 +809,7 @@ static long iopt_shared(struct iopt_file *file, unsigned int cmd,
 		return iopt_grace(&arg->time);
 	case IOPT_IOC_CONTROL:
 		WRITE_ONCE(file->time_out, arg->control.time_out);
+		WRITE_ONCE(file->meet, arg->control.meet);
 		return 0;
 	default:
 		return -ENOTTY;

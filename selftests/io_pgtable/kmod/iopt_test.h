@@ -123,7 +123,7 @@ struct iopt_time {
 
 struct iopt_control {
 	__u32 time_out;		/* flushes the library asks for do not complete */
-	__u32 pad;
+	__u32 meet;		/* one unmaps the page that it is asked for at */
 };
 
 struct iopt_counters {
