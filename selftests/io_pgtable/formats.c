@@ -315,7 +315,10 @@ static const char *check_outside(struct table *t, __u64 size)
 	return NULL;
 }
 
-/* A table gives way to a block when all is unmapped; part of a block is unmapped as the kernel does */
+/*
+ * A table gives way to a block when all is unmapped; part of a block is unmapped as
+ * the kernel does.
+ */
 static const char *check_tables_and_blocks(struct table *t, __u64 page,
 					   __u64 block)
 {

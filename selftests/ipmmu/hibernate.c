@@ -90,7 +90,7 @@ int main(void)
 			 engine_translate(&moved, IOVA, DMA_TRANSLATE_READ) == ~0ull,
 			 "an unmap\n");
 	file_write("/proc/sys/vm/drop_caches", "3");
-	ksft_test_result(!setup_run("dd if=/dev/nvme0n1 of=/dev/null bs=65536 count=64 2>/dev/null"),
+	ksft_test_result(!setup_run("dd if=/dev/nvme0n1 of=/dev/null bs=64k count=64 2>/dev/null"),
 			 "the disk\n");
 	ksft_test_result(!verdict(&witness), "verdict\n");
 	ksft_finished();

@@ -8,7 +8,6 @@
 #include <linux/atomic.h>
 #include <linux/bottom_half.h>
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/dma-mapping.h>
 #include <linux/fs.h>
 #include <linux/io.h>
@@ -719,7 +718,7 @@ static long iopt_read(const struct iopt_time *arg)
 
 	rcu_read_lock();
 	while (ktime_get_ns() - start < arg->ns)
-		udelay(100);
+		cpu_relax();
 	rcu_read_unlock();
 	return 0;
 }

@@ -10,7 +10,7 @@
 #include <linux/mutex.h>
 
 struct rt_mutex {
-	struct mutex mutex;
+	struct mutex mutex;	/* all there is to it without priorities */
 };
 
 #define rt_mutex_init(lock)		mutex_init(&(lock)->mutex)
