@@ -570,14 +570,16 @@ TEST_F(edge, tables_are_told_to_a_driver_by_address)
 {
 	struct iopt_counters counters;
 	int fd = iopt_new(IAS, variant->flags | IOPT_BY_ADDRESS);
+	/* Where there is no call for a run, each table is a call of its own. */
+	__u64 calls = kernel_maps_runs() ? 1 : 2;
 
 	EXPECT_TRUE(iopt_fill(fd, X, SZ_2M, 3, SZ_4K, 512));
 	EXPECT_EQ(2 * SZ_2M, iopt_unmap(fd, X, SZ_2M, 2));
 	EXPECT_EQ(0, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
 	iopt_counters(fd, &counters);
-	EXPECT_EQ(1, counters.flush_walk);
-	EXPECT_EQ(X, counters.flush_walk_iova);
-	EXPECT_EQ(2 * SZ_2M, counters.flush_walk_size);
+	EXPECT_EQ(calls, counters.flush_walk);
+	EXPECT_EQ(X + (calls - 1) * SZ_2M, counters.flush_walk_iova);
+	EXPECT_EQ(2 * SZ_2M / calls, counters.flush_walk_size);
 	EXPECT_EQ(0, counters.add_page);
 	close(fd);
 }
