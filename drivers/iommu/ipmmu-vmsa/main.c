@@ -154,7 +154,7 @@ static struct ipmmu *ipmmu_create(struct platform_device *pdev)
 	if (IS_ERR(mmu->base))
 		return ERR_CAST(mmu->base);
 	if (resource_size(res) < ipmmu_registers_size(mmu->soc)) {
-		dev_err(dev, "registers %pR are too few for this SoC, which has 0x%x bytes: mend reg in the device tree\n",
+		dev_err(dev, "registers %pR are too few for this SoC, which has 0x%x bytes: fix reg in the device tree\n",
 			res, ipmmu_registers_size(mmu->soc));
 		return ERR_PTR(-EINVAL);
 	}
@@ -227,7 +227,7 @@ static struct ipmmu_root *cache_find_root(struct ipmmu *mmu)
 
 	node = of_parse_phandle(mmu->dev->of_node, "renesas,ipmmu-main", 0);
 	if (!node || !of_match_node(ipmmu_of_ids, node) || !is_main(node)) {
-		dev_err(mmu->dev, "renesas,ipmmu-main points at %pOF, which is no main IPMMU: mend the device tree\n",
+		dev_err(mmu->dev, "renesas,ipmmu-main points at %pOF, which is no main IPMMU: fix the device tree\n",
 			node);
 		of_node_put(node);
 		return ERR_PTR(-EINVAL);
@@ -237,7 +237,7 @@ static struct ipmmu_root *cache_find_root(struct ipmmu *mmu)
 	if (!main)
 		return ERR_PTR(-EPROBE_DEFER);
 	if (main->soc != mmu->soc) {
-		dev_err(mmu->dev, "is of another SoC than its main IPMMU %s: mend compatible in the device tree\n",
+		dev_err(mmu->dev, "is of another SoC than its main IPMMU %s: fix compatible in the device tree\n",
 			dev_name(main->dev));
 		return ERR_PTR(-EINVAL);
 	}
