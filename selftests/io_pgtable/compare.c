@@ -2,7 +2,7 @@
 /*
  * The library beside the kernel's own io-pgtable-arm: what the hardware is told,
  * what calls return, and every descriptor, for all that a caller may rightly
- * do. (What he may not makes the kernel warn; edges.c asks for that.)
+ * do. (What it may not makes the kernel warn; edges.c asks for that.)
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

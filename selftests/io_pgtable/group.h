@@ -15,7 +15,7 @@ void group_select(unsigned int nr);
 
 /* Return: NULL, or why there cannot be one */
 const char *group_make(void);
-/* False while somebody is in it */
+/* False while a task is in it */
 bool group_remove(void);
 
 /* Who makes it so: pid, or the caller for 0; out of it is in the root */

@@ -84,7 +84,7 @@ static void set_limit(long limit)
 
 /* --- who helps ----------------------------------------------------------------- */
 
-/* With room for all, nobody but the worker is there to free: this is what is held */
+/* With room for all, only the worker is there to free: this is what is held */
 TEST_F(held, below_the_limit_nobody_helps)
 {
 	long helps = iopt_stat("helps"), freed = iopt_stat("freed");
@@ -98,7 +98,7 @@ TEST_F(held, below_the_limit_nobody_helps)
 	EXPECT_EQ(freed, iopt_stat("freed"));
 }
 
-/* Whoever frees goes on until the limit is kept, and not a batch longer */
+/* A task that frees goes on until the limit is kept, and not a batch longer */
 TEST_F(held, free_keeps_the_limit)
 {
 	long tables = 0, pending, before;

@@ -391,7 +391,7 @@ static long free_pages(void)
 }
 
 /*
- * Somebody wants more than is free: he gets what is pending, and nobody is killed.
+ * A task wants more than is free: it gets what is pending, and none is killed.
  * Most of the memory is eaten before, for the worker is not held for long.
  */
 TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 300)
@@ -442,7 +442,7 @@ static void enter_narrow_group(long bytes)
 }
 
 /*
- * The group is full of tables that nobody uses any more: who needs some more
+ * The group is full of tables that are not used any more: a task that needs more
  * helps, and is neither refused nor killed.
  */
 TEST_F(memory, own_pending_tables_are_memory_at_hand)
@@ -563,7 +563,7 @@ TEST_F(memory, chain_that_is_not_paid_for)
 	}
 }
 
-/* Nobody may sleep, and nothing is left: what it takes is the whole machine's */
+/* The mapper may not sleep, and nothing is left: it takes the whole machine's */
 TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
 {
 	struct iopt_map map = {
@@ -576,7 +576,7 @@ TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
 	set_oom_score(-1000);
 	ASSERT_TRUE(wait_eater(eater));
 	ASSERT_EQ(0, ioctl(fd, IOPT_IOC_MAP, &map));
-	/* First of all there has to be memory again, for everybody */
+	/* First of all there has to be memory again, for all tasks */
 	end_eater(eater);
 	TH_LOG("0x%llx mapped", map.mapped);
 	ASSERT_EQ(-ENOMEM, map.result);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Whatever happens to CPUs and to processes while page tables are made and freed:
- * everything comes back, and nobody waits for somebody who has been stopped.
+ * everything comes back, and no task waits for one that has been stopped.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -195,7 +195,7 @@ static const char *wait_for_worker(void)
 		usleep(10000);
 	}
 	if (iopt_stat("helps") != helps)
-		return complain("somebody helped");
+		return complain("another task helped");
 	return NULL;
 }
 

@@ -172,7 +172,7 @@ static bool they_help(long since)
 	return iopt_stat("helps") > since;
 }
 
-/* Nobody who frees keeps the system awake, or takes along what others wait for */
+/* No freeing task keeps the system awake, or takes along what others wait for */
 TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 {
 	pid_t pids[PROCESSES];

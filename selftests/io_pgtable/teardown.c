@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page tables of all sizes and states are freed: every page comes back, in
- * batches that keep to their bounds, by whoever the parameters say.
+ * batches that keep to their bounds, by the task that the parameters name.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -203,7 +203,7 @@ FIXTURE_TEARDOWN(tree)
 		TH_LOG("%s", _bad);					\
 } while (0)
 
-/* Free it, and see that whoever is to do the work does it */
+/* Free it, and see that the task that is to do the work does it */
 static const char *free_by(const char *deferred, int fd)
 {
 	long helps = iopt_stat("helps"), shrinks = iopt_stat("shrinks");
@@ -214,7 +214,7 @@ static const char *free_by(const char *deferred, int fd)
 			return complain("tables are pending after a free by the caller");
 		return NULL;
 	}
-	/* Short of memory, somebody else may have been made to help */
+	/* Short of memory, another task may have been made to help */
 	if (iopt_stat("helps") != helps && iopt_stat("shrinks") == shrinks)
 		return complain("the caller helped, and was not to");
 	return NULL;
@@ -298,7 +298,7 @@ TEST_F_TIMEOUT(tree, as_big_as_memory_allows, 300)
 	close(fd);
 }
 
-/* The caller of a free hands the tree over: no batch of it is his, however big. */
+/* The caller of a free hands the tree over and runs no batch of it, however big. */
 TEST_F_TIMEOUT(tree, caller_frees_nothing, 300)
 {
 	long helps, tries;
@@ -392,7 +392,7 @@ TEST_F_TIMEOUT(tree, several_at_once, 120)
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * 8));
 }
 
-/* Nobody helps, and nothing new comes in to start a worker. */
+/* No task helps, and nothing new comes in to start a worker. */
 static bool all_is_freed(void)
 {
 	int ms;

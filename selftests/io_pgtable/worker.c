@@ -26,7 +26,7 @@
 
 #define FAIR_SERVERS	"/sys/kernel/debug/sched/fair_server"
 
-/* Somebody else, what holds the worker back, and the rest of the system */
+/* Other tasks, what holds the worker back, and the rest of the system */
 #define CPUS_MIN	3
 #define CPUS_MAX	32
 
@@ -137,7 +137,7 @@ static bool hog_is_there(void)
 	return false;
 }
 
-/* Is a tree that nobody helps with still pending after a while? */
+/* Is a tree that no task helps with still pending after a while? */
 static bool is_held(void)
 {
 	int fd = iopt_new(39, 0);

@@ -16,8 +16,8 @@
 void worker_require(void);
 
 /*
- * Put it on one CPU, which something of higher priority never leaves; whoever
- * calls this is kept off that CPU, and so are the processes it makes. Return:
+ * Put it on one CPU, which something of higher priority never leaves; the caller
+ * is kept off that CPU, and so are the processes it makes. Return:
  * NULL, or why it cannot be done.
  *
  * Work of the kernel's that has to run on each CPU waits meanwhile: the files

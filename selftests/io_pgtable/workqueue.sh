@@ -58,7 +58,7 @@ ran_on()
 			print "# not on CPU " cpu ": " $0; exit 1 }' "$work/trace"
 }
 
-# was_as_nice_as NICE: whoever ran them, but for the workqueue's rescuer, which has a
+# was_as_nice_as NICE: each task that ran them but the workqueue's rescuer, which has a
 # value of its own and comes where no worker is to be had in time
 was_as_nice_as()
 {

@@ -143,7 +143,7 @@ load_disk()
 	done
 }
 
-# Nobody waits for such a reader, it waits for nobody
+# No task waits for such a reader, and it waits for none
 load_reader()
 {
 	while [ -e "$work/busy" ]; do
@@ -200,7 +200,7 @@ files_agree()
 		}'
 }
 
-# Each master of the host is somebody's, once on the one micro-TLB that it has here
+# Each master of the host has an owner, once on the one micro-TLB that it has here
 masters_listed()
 {
 	for group in /sys/bus/pci/devices/*/iommu_group; do

@@ -193,7 +193,7 @@ TEST_F_TIMEOUT(teardown, closed_while_attached, 60)
 	EXPECT_EQ(0, host_pages_back(&self->rig.before, RIG_BACK_MS));
 }
 
-/* Free a domain of @size; how many batches did somebody else than the worker run? */
+/* Free a domain of @size; how many batches were not the worker's? */
 static long long batches_of_caller(const struct rig *rig, u64 size,
 				   const char *deferred)
 {

@@ -118,7 +118,7 @@ static void unmap_in_steps(uint64_t size, uint64_t step)
 
 	device_range(fd, IPMMU_BENCH_MAP_PAGES, 0, size, 2 * MIB);
 	begin();
-	/* A call into the kernel for each: nobody waits for more than one. */
+	/* A call into the kernel for each: no task waits for more than one. */
 	for (iova = 0; iova < size; iova += step)
 		device_range(fd, IPMMU_BENCH_UNMAP, iova, step, step);
 	end();

@@ -2,7 +2,7 @@
 #
 # Reads what addr2line -a -f -i says: an offset, then the function there and its
 # place, then the one that it was put into, and so on. The first that is ours is the
-# one to name: helpers of the kernel's headers count for whoever uses them.
+# one to name: helpers of the kernel's headers count for the function that uses them.
 # Before that, in the file "offsets": "ADDRESS OFFSET". Variable: ours, the
 # folder of our sources. Output: "ADDRESS FUNCTION FILE".
 

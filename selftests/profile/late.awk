@@ -103,7 +103,7 @@ function finish(    i, start)
 	split("", in_all)
 	split("", in_slice)
 	if (!nr_blocks) {
-		complain(what[measurement] ": nobody woke up")
+		complain(what[measurement] ": no task woke up")
 		return
 	}
 	start = before[0]

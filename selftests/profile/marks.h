@@ -2,7 +2,7 @@
 /*
  * How the guest tells the emulator's plugin when to measure: by two instructions
  * of the hint space that mean nothing (Arm ARM C6.2, HINT: what is not allocated is
- * a NOP), so that the same programs run where nobody listens. They need no address
+ * a NOP), so that the same programs run where nothing listens. They need no address
  * and no privilege. Measurements are numbered in the order in which they are made.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

@@ -31,7 +31,7 @@
  * and stores are made in the order that their barriers give them; the mutations
  * give up those barriers one by one.
  *
- * A walker that is always ready hides that everybody else waits for ever. STUCK
+ * A walker that is always ready hides that all others wait for ever. STUCK
  * leaves that out, as in table.pml.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
@@ -484,7 +484,7 @@ proctype leaf_owner()
 	}
 }
 
-/* Somebody who unmaps in other places, and pushes the empty table out of its list */
+/* Another unmapper, in other places, pushes the empty table out of its list */
 proctype evictor()
 {
 	byte gen, took, saw_failed, seen;
@@ -494,7 +494,7 @@ proctype evictor()
 	:: cut_off(vacant)
 	:: skip
 	fi;
-	/* Whoever has cut an empty table off may be late to flush. */
+	/* The unmapper that has cut an empty table off may be late to flush. */
 	if
 	:: flush();
 		completed = false

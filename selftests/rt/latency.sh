@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# On a kernel with PREEMPT_RT nobody who maps, unmaps or frees tables holds a CPU:
+# On a kernel with PREEMPT_RT no task that maps, unmaps or frees tables holds a CPU:
 # the timerlat tracer has a timer and a thread of the highest priority on each CPU
 # and notes how late both are, while a full 39-bit space is filled and freed, by
 # the worker and by the caller, in batches of the usual and of the largest size.

@@ -24,7 +24,7 @@ bool domain_is_watched(const struct domain *d, const struct hw_leaf *leaf)
 	return leaf->iova < d->watched.end && d->watched.start < leaf->iova + leaf->size;
 }
 
-/* Where somebody takes a block apart there may be smaller leaves already. */
+/* Where an unmapper takes a block apart there may be smaller leaves already. */
 static void follow_split(struct domain *d, u64 iova, u64 size)
 {
 	const struct run *run = model_find(&d->model, iova);
@@ -51,7 +51,7 @@ void dirty_written(struct domain *d, struct hw_leaf *leaf)
 
 /* --- a look ------------------------------------------------------------------------- */
 
-/* Whoever maps there does not know yet that his leaf is not as he has made it. */
+/* The mapper there does not know yet that its leaf is not as it has made it. */
 static bool somebody_maps(const struct domain *d, const struct range *where)
 {
 	const struct flight *f;
@@ -72,7 +72,7 @@ void dirty_begin(struct domain *d, struct range asked, bool clears)
 	model_change(&d->model, d->watched.start, d->watched.end, PROT_STAYS, 0);
 }
 
-/* Has nobody else been at work since the look began? */
+/* Has no other call been at work since the look began? */
 static bool is_calm(const struct domain *d)
 {
 	return d->calm && d->calls == d->calls_then;
@@ -92,7 +92,7 @@ static bool is_there(struct domain *d, u64 start, u64 size)
 	if (hw_peek(&d->hw, start, &live))
 		follow_split(d, start, live.size);
 	run = model_find(&d->model, start);
-	/* He who maps it has not come back yet. */
+	/* The mapper of it has not come back yet. */
 	if (!run && flight_at(d, start))
 		return false;
 	/* Since it was read it may have become part of a block. */
@@ -113,7 +113,7 @@ static void record(struct iommu_dirty_bitmap *bitmap, unsigned long iova,
 	/* Or there may have been one, which has come apart since it was read. */
 	if ((start < wide.start || end > wide.end) &&
 	    (is_calm(d) || end <= d->asked.start || start >= d->asked.end))
-		shim_panic("0x%lx at 0x%llx is reported, where nobody has asked", size,
+		shim_panic("0x%lx at 0x%llx is reported, without having been asked for", size,
 			   start);
 	model_change(&d->model, max(start, wide.start), min(end, wide.end),
 		     PROT_SEEN, 0);
@@ -149,7 +149,7 @@ static const char *verdict(const struct domain *d, u32 prot, bool clean)
 	if (prot & PROT_CLEAN && seen)
 		return "was clean, and is reported";
 	if (prot & PROT_CLEAN && !clean)
-		return "was clean, and nobody has written there";
+		return "was clean, and no device has written there";
 	if (!(prot & PROT_CLEAN) && !seen)
 		return "was dirty, and is not reported";
 	/* Where a block has come apart it is reported, and stays dirty. */
@@ -158,7 +158,7 @@ static const char *verdict(const struct domain *d, u32 prot, bool clean)
 	return NULL;
 }
 
-/* Nobody may say, or has asked, what it was. */
+/* What it was is not known, or has not been asked for. */
 static bool is_free(const struct domain *d, const struct hw_leaf *leaf)
 {
 	const struct flight *flight = flight_at(d, leaf->iova);

@@ -76,7 +76,7 @@ static bool leaf_is_right(const struct domain *d, const struct hw_leaf *leaf,
 {
 	u64 mask, wanted = domain_descriptor(d, run->prot, leaf->level, &mask);
 
-	/* Nobody knows how far the one who makes leaves clean has come. */
+	/* How far the task that makes leaves clean has come is not known. */
 	if (d->clears && domain_is_watched(d, leaf) && wanted & HW_DBM) {
 		wanted &= ~HW_READ_ONLY;
 		mask &= ~HW_READ_ONLY;

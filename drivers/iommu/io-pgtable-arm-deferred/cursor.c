@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The walk that takes a sub-tree apart: depth first, children before parents,
- * no recursion and no memory but the cursor. The sub-tree is nobody else's:
+ * no recursion and no memory but the cursor. The sub-tree has no other user:
  * hardware has forgotten it and no other CPU knows the way to it.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

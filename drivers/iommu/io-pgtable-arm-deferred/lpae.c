@@ -61,7 +61,7 @@ static u64 lpae_s1_memory_type(int prot)
 /*
  * Stage 1 knows no write-only leaf: a mapping to write is one to read, too
  * (D8.4.1). Where hardware keeps the dirty state, a leaf to write begins as
- * dirty: nobody would miss a write that came before the first look.
+ * dirty: its owner would miss a write that came before the first look.
  */
 static u64 lpae_s1_attrs(int prot, unsigned int flags)
 {
@@ -104,7 +104,7 @@ static u64 lpae_s2_attrs(int prot)
  * @prot: IOMMU_READ, IOMMU_WRITE and so on
  * @flags: what holds for all leaves, LPAE_FLAG_STAGE2 and so on
  *
- * The access flag is set, for nobody would take the fault.
+ * The access flag is set, for no handler would take the fault.
  */
 u64 lpae_leaf_attrs(int prot, unsigned int flags)
 {

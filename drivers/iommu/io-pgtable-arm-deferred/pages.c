@@ -26,9 +26,9 @@
  * A caller that may not block does not allocate a chunk. It takes one that has been
  * made ready, see refill.c, or else a single page.
  *
- * Who may do what: anybody, in any context, takes spares and returns tables that
- * nobody has seen; both are one atomic operation. The state of chunks is changed only
- * by whoever has made the tree busy, apart from a new one's, which nobody knows.
+ * Any mapper, in any context, takes spares and returns tables that it has not
+ * published; both are one atomic operation. The state of chunks is changed only by
+ * the task that has made the tree busy, apart from that of a chunk not yet in use.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -46,8 +46,8 @@
 
 /*
  * The smallest order that does not pass through the CPU's lists of free pages,
- * 16 tables: whoever frees one by one of the orders up to
- * PAGE_ALLOC_COSTLY_ORDER, and takes nothing, empties those lists each time.
+ * 16 tables: a task that frees one by one of the orders up to
+ * PAGE_ALLOC_COSTLY_ORDER, and takes none, empties those lists each time.
  */
 #if PAGE_SHIFT == 12
 #define IOPT_CHUNK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
@@ -82,7 +82,7 @@
 
 /*
  * All but one page of a chunk are not needed yet: nothing is reclaimed or
- * compacted for them, nobody woken to do so, and no reserve touched. If there
+ * compacted for them, no task woken to do so, and no reserve touched. If there
  * is no chunk a single page is asked for, as the caller said.
  */
 #define IOPT_GFP_CHUNK_DROPPED	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | \
@@ -452,7 +452,7 @@ static unsigned int iopt_chunk_left(struct page *first)
 
 /*
  * If all that is left of a chunk are spares of the tree, they are not needed
- * either. Whoever takes one meanwhile keeps the chunk.
+ * either. A mapper that takes one meanwhile keeps the chunk.
  */
 static bool iopt_chunk_take_spares(struct iopt_tree *tree, struct page *first)
 {
@@ -575,7 +575,7 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
 }
 
 /*
- * iopt_pages_free() - tables that nobody looks at any more
+ * iopt_pages_free() - tables that no task and no hardware looks at any more
  * @pages: overwritten
  *
  * Return: how many single pages were given back.
@@ -597,7 +597,7 @@ unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
 }
 
 /*
- * iopt_pages_close() - nobody makes tables in this tree any more
+ * iopt_pages_close() - no mapper makes tables in this tree any more
  *
  * What is left goes with the root, for it is no work that the caller should have.
  */

@@ -33,7 +33,7 @@ void iopt_pages_reject(struct iopt_tree *tree, struct page *page);
 void iopt_pages_return(struct iopt_tree *tree, struct page *page);
 void iopt_pages_close(struct iopt_tree *tree);
 
-/* For whoever has made the tree busy, or the only one to know of it */
+/* For the task that has made the tree busy, or alone knows of it */
 unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
 			     unsigned int nr);
 unsigned int iopt_pages_held(const struct iopt_tree *tree);

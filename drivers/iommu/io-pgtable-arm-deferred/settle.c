@@ -2,8 +2,8 @@
 /*
  * Trees that live and have nothing to free, but hold pages that wait for the rest of
  * their chunks, see pages.c. Each rests in a list: what comes in next takes it out
- * of there, and if nothing does for a while, or memory is short, or somebody waits
- * for everything, it is settled. It is busy meanwhile, as for a batch.
+ * of there, and if nothing does for a while, or memory is short, or a task drains,
+ * it is settled. It is busy meanwhile, as for a batch.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

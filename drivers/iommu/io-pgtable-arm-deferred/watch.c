@@ -110,7 +110,7 @@ static bool iopt_read_path(struct iopt *iopt, unsigned long at,
 			return false;
 		entries[level] = entry;
 	}
-	/* What is kept of a table that was there is nobody's business. */
+	/* The stamp of a table that was there stays inside the library. */
 	entries[level] = lpae_is_valid(walk->entry) ? walk->entry : 0;
 	return true;
 }

@@ -118,7 +118,7 @@ static void fault_print(struct device *mmu, const struct fault *fault)
 }
 
 /*
- * Whoever asked for the faults of a domain gets them first. Whether it was a read
+ * The domain's fault handler, where there is one, comes first. Whether it was a read
  * or a write the hardware does not tell.
  */
 static void fault_report(struct device *mmu, const struct fault *fault)

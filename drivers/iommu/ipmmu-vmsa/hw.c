@@ -244,8 +244,8 @@ static __always_inline unsigned long flush_begin(struct ipmmu_context *ctx)
  * when it is written again is not documented. So flushes of a context are
  * numbered and one runs at a time. If none runs, one starts now and its number
  * is the caller's ticket. If one runs, it may have begun before the caller had
- * its reason: the ticket is the number of the next, which whoever waits starts
- * as soon as the hardware is free. Either way the flush of the ticket's number
+ * its reason: the ticket is the number of the next, which a waiter starts as
+ * soon as the hardware is free. Either way the flush of the ticket's number
  * starts after this call, and any number of callers share it.
  */
 static __always_inline bool flush_runs(const struct ipmmu_context *ctx)
@@ -266,7 +266,7 @@ static noinline unsigned long flush_join(struct ipmmu_context *ctx)
 	return ctx->started + 1;
 }
 
-/* The flush numbered @seen is done; start the next unless somebody has. */
+/* The flush numbered @seen is done; start the next unless another flusher has. */
 static noinline void flush_next(struct ipmmu_root *root,
 				struct ipmmu_context *ctx, unsigned long seen)
 {

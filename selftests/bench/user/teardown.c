@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs to free a domain: the caller, everybody else on the same CPU,
+ * What it costs to free a domain: the caller, all others on the same CPU,
  * and in all.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

@@ -231,7 +231,7 @@ static struct miscdevice api_misc = {
 	.mode = 0600,
 };
 
-/* Nobody takes the engine away by hand while the file is open: it is a test. */
+/* The engine is not taken away by hand while the file is open: it is a test. */
 static int api_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	int ret;

@@ -15,7 +15,7 @@
 #define LINE		64	/* of the Cortex-A57's data cache, in bytes */
 
 /*
- * Now and then a clean takes its time, as if an interrupt had come first: nobody
+ * Now and then a clean takes its time, as if an interrupt had come first: no CPU
  * may rely on what was written before until then. Long enough for a neighbour to
  * map a page meanwhile; and of the lines of a table only the first is in for it.
  */

@@ -111,7 +111,7 @@ static void device_realize(DeviceState *qdev, Error **errp)
 	for (i = 0; i < 1 + device->caches; i++)
 		add_unit(device, i);
 	sysbus_init_irq(SYS_BUS_DEVICE(device), &device->irq);
-	/* A root without caches is there to be refused: nobody is served by it */
+	/* A root without caches is there to be refused: it serves no master */
 	if (device->caches)
 		served = &device->mmu;
 	else

@@ -3,7 +3,7 @@
  * Flushes: they take time, and the root and the caches must each be told.
  *
  * Every entry has an age, a request notes the youngest, and completion drops all
- * up to it. Nothing runs by timer: whoever looks at the model settles first what
+ * up to it. Nothing runs by timer: each look at the model settles first what
  * is due by the clock, so that the outcome depends on the clock alone.
  *
  * Copyright The ipmmu-deferred authors

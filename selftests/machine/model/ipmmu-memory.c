@@ -3,7 +3,7 @@
  * Memory as the walker has it. The emulator has no caches, so by itself it would
  * show a walker each entry at once, and a table that was freed would look like
  * one that was not. What was cleaned comes from ipmmu-clean.c, which pages were freed
- * from somebody who watches the guest's kernel (ipmmu_watch.ko).
+ * from a module that watches the guest's kernel (ipmmu_watch.ko).
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -74,7 +74,7 @@ static void clean(struct ipmmu *mmu, uint64_t *copy, uint64_t address, unsigned 
 	}
 }
 
-/* Of a page that is new here, all is taken: what it had before nobody knows. */
+/* Of a page that is new here, all is taken: what it had before is not known. */
 static void add_copy(struct ipmmu *mmu, uint64_t address)
 {
 	uint64_t *copy = g_new0(uint64_t, PAGE_WORDS);
@@ -135,7 +135,7 @@ static bool check_store(struct ipmmu *mmu, const struct ipmmu_store *store, uint
 
 /*
  * The page at @address was freed: no cache may know of a table in it any more. From
- * now on it is anybody's, and is seen as it is.
+ * now on it may be of any use, and is seen as it is.
  */
 void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address)
 {

@@ -274,7 +274,7 @@ void ipmmu_poke(struct ipmmu *mmu, uint64_t where, uint32_t value);
 uint32_t ipmmu_peek(struct ipmmu *mmu, uint64_t where);
 void ipmmu_power(struct ipmmu *mmu, uint64_t how);
 
-/* What the guest's kernel does to memory, as far as somebody tells */
+/* What the guest's kernel does to memory, as far as ipmmu_watch.ko tells */
 void ipmmu_memory_cleaned(struct ipmmu *mmu, uint64_t address, unsigned int words);
 void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address);
 

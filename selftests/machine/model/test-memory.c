@@ -86,7 +86,7 @@ static void freed_while_the_flush_runs(void)
 	CHECK_EQ(errors(WITNESS_ERROR_FREED_TABLE), 1);
 }
 
-/* The page that a leaf leads to is the guest's own affair, and others are anybody's */
+/* The page that a leaf leads to is the guest's own affair, and others are not */
 static void other_pages(void)
 {
 	start();

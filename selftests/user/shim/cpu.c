@@ -144,7 +144,7 @@ void shim_lock(raw_spinlock_t *lock)
 void shim_unlock(raw_spinlock_t *lock)
 {
 	if (!shim_lock_is_mine(lock))
-		shim_panic("%s is given back by somebody else", lock->name);
+		shim_panic("%s is given back by another CPU", lock->name);
 	shim_cpu->locks--;
 	__atomic_store_n(&lock->owner, NULL, __ATOMIC_RELEASE);
 	shim_step();
@@ -205,7 +205,7 @@ void mutex_lock(struct mutex *mutex)
 void mutex_unlock(struct mutex *mutex)
 {
 	if (__atomic_load_n(&mutex->owner, __ATOMIC_RELAXED) != shim_cpu)
-		shim_panic("a mutex is given back by somebody else");
+		shim_panic("a mutex is given back by another CPU");
 	__atomic_store_n(&mutex->owner, NULL, __ATOMIC_RELEASE);
 }
 

@@ -16,7 +16,7 @@ static struct frame *frame_of(dma_addr_t dma)
 
 #ifdef SHIM_THREADS
 /*
- * A line is cleaned at one moment. Nobody is to learn anything from having waited for
+ * A line is cleaned at one moment. No thread is to learn anything from having waited for
  * this lock: the detector of races does not see it.
  */
 static int cleaning;

@@ -15,18 +15,18 @@
 #include "shim.h"
 
 /*
- * Blocks that have been freed are not used again before as many others: whoever
+ * Blocks that have been freed are not used again before as many others: a CPU that
  * still goes to one is found, be it a reader that came too late.
  */
 #define QUARANTINE	256
 
-/* What is in a page that nobody has zeroed: a valid entry, to nowhere */
+/* What is in a page that has not been zeroed: a valid entry, to nowhere */
 #define GARBAGE		0xa7
 
 char *arena;
 char *arena_cleaned;
 struct frame frames[ARENA_FRAMES];
-/* Which are allocated: apart, for everybody may look whether one is */
+/* Which are allocated: apart, for all threads may look whether one is */
 static bool used[ARENA_FRAMES];
 static struct page pages[ARENA_FRAMES];
 phys_addr_t shim_phys_base = 0x48000000;
@@ -151,7 +151,7 @@ static bool fifo_split(enum zone zone, unsigned int order, unsigned int *frame)
 	return true;
 }
 
-/* Beyond each block is a page that is nobody's. */
+/* Beyond each block is a page that belongs to none. */
 static bool find_frame(enum zone zone, unsigned int order, unsigned int *frame)
 {
 	unsigned int nr = 1u << order, at = ALIGN(next_frame[zone], nr);
@@ -282,7 +282,7 @@ void __free_pages(struct page *page, unsigned int order)
 	shim_pages -= 1l << order;
 	for (i = frame; i < frame + (1u << order); i++)
 		__atomic_store_n(&used[i], false, __ATOMIC_RELAXED);
-	/* Whoever comes now, without having been waited for, is in a race with this. */
+	/* A thread that comes now, without having been waited for, races with this. */
 	memset(block, GARBAGE, size);
 	ASAN_POISON_MEMORY_REGION(block, size);
 	ASAN_POISON_MEMORY_REGION(page, sizeof(*page) << order);

@@ -32,7 +32,7 @@ extern bool shim_verbose;
 /* --- CPUs -------------------------------------------------------------------- */
 
 /*
- * struct shim_cpu - somebody who runs the library's code
+ * struct shim_cpu - a CPU that runs the library's code
  * @below: whom it has interrupted, as far as this thread is concerned
  * @slot: which of all CPUs it is
  * @readers: how deep in such sections it is
@@ -105,7 +105,7 @@ long shim_charged(unsigned int group);
 long shim_node_stat(int node, enum node_stat_item item);
 long shim_group_stat(unsigned int group, enum node_stat_item item);
 
-/* A page goes: nobody may know it any more */
+/* A page goes: no CPU may know it any more */
 extern void (*shim_on_free)(phys_addr_t pa, size_t size);
 
 /* Is the whole of a range in pages that are allocated? */

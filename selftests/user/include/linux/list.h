@@ -45,7 +45,7 @@ static inline void list_add_tail(struct list_head *entry, struct list_head *head
 static inline void list_del(struct list_head *entry)
 {
 	shim_list_link(entry->prev, entry->next);
-	/* Whoever goes on from here falls. */
+	/* A walk that goes on from here falls. */
 	entry->next = (void *)0x100;
 	entry->prev = (void *)0x122;
 }

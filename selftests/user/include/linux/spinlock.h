@@ -9,7 +9,7 @@
 
 #include <linux/kernel.h>
 
-/* owner is a CPU of the shim's, NULL when nobody has the lock */
+/* owner is a CPU of the shim's, NULL when the lock is free */
 typedef struct {
 	const void *owner;
 	const char *name;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Waiting: nobody wakes but by a wake-up.
+ * Waiting: a task wakes by a wake-up and by nothing else.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
