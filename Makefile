@@ -29,12 +29,13 @@ sign:
 
 # What kbuild leaves beside the sources, and no more: its own "clean" would go into
 # build/, too, and take the modules of the kernels that were downloaded.
+BUILT := board check check-kernel deb dt log modules mutants protocol selftests smmu user
 clean:
 	find drivers include \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
 		-o -name modules.order \) -delete
 	rm -rf Module.symvers modules.order .*.cmd .module-common.* .tmp_versions
-	rm -rf build/modules build/selftests build/board build/log
+	rm -rf $(addprefix build/,$(BUILT))
 
 distclean: clean
 	rm -rf build
