@@ -254,6 +254,7 @@ grouping()
 
 ./witness clear 2>/dev/null || ktap_skip_all "no emulated IPMMU here"
 [ -e "$PLATFORM/ee100000.mmc" ] || ktap_skip_all "no emulated masters beside PCI here"
+[ -e ipmmu_soc.ko ] || ktap_skip_all "this kernel has no CONFIG_SOC_BUS"
 ! [ -d "$MODULE_SYS" ] || ktap_skip_all "the driver is loaded already"
 
 if is_gen4; then
