@@ -169,6 +169,19 @@ bool reclaim_ticket_is_done(unsigned long ticket)
 	return smp_load_acquire(&reclaimer.first) > ticket;
 }
 
+/* reclaim_owed() - how many tables are not free of what @ticket waits for */
+unsigned long reclaim_owed(unsigned long ticket)
+{
+	unsigned long flags, number, owed = 0;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	for (number = reclaimer.first; number <= reclaimer.now; number++)
+		if (number <= ticket)
+			owed += reclaim_epoch(number)->owed;
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return owed;
+}
+
 void reclaim_init_epochs(void)
 {
 	unsigned int i;

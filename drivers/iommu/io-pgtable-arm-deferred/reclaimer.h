@@ -119,6 +119,7 @@ const struct list_head *reclaim_queue_of(unsigned long number);
 unsigned long reclaim_ticket(void);
 bool reclaim_ticket_is_done(unsigned long ticket);
 bool reclaim_is_waiting_for(unsigned long ticket);
+unsigned long reclaim_owed(unsigned long ticket);
 void reclaim_init_epochs(void);
 
 /* reclaim.c; with the reclaimer's lock held */

@@ -205,28 +205,45 @@ void reclaim_throttle_caller(void)
 	cond_resched();
 }
 
-/*
- * reclaim_make_room() - free a batch for a mapper that is refused memory
- * @ticket: of its map call; 0 for the first time, and set then
- *
- * A map waits for what was pending when it was refused for the first time, and
- * not for what others hand over meanwhile. Context: may sleep. Return: false when
- * all of that is free, or does not get there, or the task has been killed.
- */
-bool reclaim_make_room(unsigned long *ticket)
+/* Return: false when nothing comes of it, and those who are to free must be stuck */
+static bool reclaim_help_or_wait(unsigned long ticket)
 {
-	if (!*ticket)
-		*ticket = reclaim_ticket();
-	if (fatal_signal_pending(current) || reclaim_ticket_is_done(*ticket))
-		return false;
-	if (reclaim_help(*ticket) >= 0) {
+	if (reclaim_help(ticket) >= 0) {
 		cond_resched();
 		return true;
 	}
-	return reclaim_boost_for(*ticket) ||
+	return reclaim_boost_for(ticket) ||
 	       wait_event_killable_timeout(reclaimer.done,
-					   reclaim_ticket_is_ready(*ticket),
+					   reclaim_ticket_is_ready(ticket),
 					   RECLAIM_PATIENCE) > 0;
+}
+
+/*
+ * reclaim_make_room() - free tables for a mapper that is refused memory
+ * @ticket: of its map call; 0 for the first time, and set then
+ *
+ * A map waits for what was pending when it was refused for the first time, and
+ * not for what others hand over meanwhile. To be refused costs more than a batch: the
+ * kernel looks for memory to reclaim in the whole of a control group. So half of
+ * what is left becomes free between two tries, of which there are few then, however
+ * much of it is for other groups. Context: may sleep. Return: false when all of that
+ * is free, or does not get there, or the task has been killed.
+ */
+bool reclaim_make_room(unsigned long *ticket)
+{
+	unsigned long owed;
+
+	if (!*ticket)
+		*ticket = reclaim_ticket();
+	owed = reclaim_owed(*ticket);
+	if (!owed)
+		return false;
+	do {
+		if (fatal_signal_pending(current) ||
+		    !reclaim_help_or_wait(*ticket))
+			return false;
+	} while (reclaim_owed(*ticket) > owed / 2);
+	return true;
 }
 
 /* Is there a batch for the one that waits for this tree, or no more to free? */
