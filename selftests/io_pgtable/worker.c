@@ -246,6 +246,14 @@ const char *worker_hold(void)
 	return bad;
 }
 
+bool worker_is_held(void)
+{
+	siginfo_t info = {};
+
+	return hog > 0 && !waitid(P_PID, hog, &info, WEXITED | WNOHANG | WNOWAIT) &&
+	       !info.si_pid;
+}
+
 void worker_let_go(void)
 {
 	if (hog > 0) {

@@ -29,6 +29,9 @@ void worker_require(void);
 const char *worker_hold(void);
 void worker_let_go(void);
 
+/* Has it been held since then? */
+bool worker_is_held(void);
+
 /* The same in two steps: onto that CPU, and then off it, wherever it is just then */
 const char *worker_confine(void);
 const char *worker_preempt(void);

@@ -717,7 +717,7 @@ static long iopt_read(const struct iopt_time *arg)
 	u64 start = ktime_get_ns();
 
 	rcu_read_lock();
-	while (ktime_get_ns() - start < arg->ns)
+	while (ktime_get_ns() - start < arg->ns && !fatal_signal_pending(current))
 		cpu_relax();
 	rcu_read_unlock();
 	return 0;

@@ -219,7 +219,7 @@ struct iopt_load {
 #define IOPT_IOC_WRITE		_IOWR('i', 0xde, struct iopt_write)
 #define IOPT_IOC_PATH		_IOWR('i', 0xdf, struct iopt_path)
 #define IOPT_IOC_LOAD		_IOW('i', 0xe0, struct iopt_load)
-/* Hold up every grace period for ns nanoseconds, by reading for that long */
+/* Hold up every grace period by reading, for ns nanoseconds or until it is killed */
 #define IOPT_IOC_READ		_IOW('i', 0xe1, struct iopt_time)
 /* How long the callback of a plain call_rcu() takes to come */
 #define IOPT_IOC_GRACE		_IOR('i', 0xe2, struct iopt_time)
