@@ -91,6 +91,10 @@ test-package:
 	@$(MACHINE)/setup 6.12
 	@selftests/package/test.sh
 
+# Other people's programs and tests
+test-clients:
+	@$(MACHINE)/test-clients
+
 test-debug:
 	@$(MACHINE)/test-debug
 
@@ -151,6 +155,7 @@ help:
 	@echo "  window           a device that does DMA for a minute there while it is moved about"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
+	@echo "  test-clients     other people's programs and tests on the library and the driver"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  coverage         lines of the driver that no test reaches (COVERAGE_BOOTS: which boots)"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
@@ -163,5 +168,5 @@ help:
 
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
-	test-user test-package test-long fuzz test-stress test-debug \
+	test-user test-clients test-package test-long fuzz test-stress test-debug \
 	coverage test-versions demo bench bench-smp profile shell help

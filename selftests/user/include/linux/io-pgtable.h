@@ -24,6 +24,8 @@ enum io_pgtable_fmt {
 #define IO_PGTABLE_QUIRK_ARM_TTBR1	BIT(5)
 #define IO_PGTABLE_QUIRK_ARM_OUTER_WBWA	BIT(6)
 #define IO_PGTABLE_QUIRK_ARM_HD		BIT(7)
+#define IO_PGTABLE_QUIRK_ARM_S2FWB	BIT(8)
+#define IO_PGTABLE_QUIRK_NO_WARN	BIT(9)
 
 struct iommu_flush_ops {
 	void (*tlb_flush_all)(void *cookie);
