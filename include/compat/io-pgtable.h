@@ -100,6 +100,12 @@ static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
 #else
 #define COMPAT_QUIRK_DIRTY		0
 #endif
+/* A mapper that is refused is told so by what it is returned, never by a warning. */
+#ifdef IO_PGTABLE_QUIRK_NO_WARN
+#define COMPAT_QUIRK_NO_WARN		IO_PGTABLE_QUIRK_NO_WARN
+#else
+#define COMPAT_QUIRK_NO_WARN		0
+#endif
 /* 5.10 only: the flush queue, where later kernels have a flag of the gather */
 #ifdef IO_PGTABLE_QUIRK_NON_STRICT
 #define COMPAT_QUIRK_NON_STRICT		IO_PGTABLE_QUIRK_NON_STRICT

@@ -57,15 +57,16 @@ struct iopt_format {
 	unsigned long quirks;
 };
 
+#define IOPT_S2_QUIRKS	(COMPAT_QUIRK_NON_STRICT | COMPAT_QUIRK_NO_WARN)
 #define IOPT_S1_QUIRKS	(IO_PGTABLE_QUIRK_ARM_NS | IO_PGTABLE_QUIRK_ARM_TTBR1 | \
 			 COMPAT_QUIRK_OUTER_WBWA | COMPAT_QUIRK_DIRTY |	\
-			 COMPAT_QUIRK_NON_STRICT)
+			 IOPT_S2_QUIRKS)
 
 static const struct iopt_format iopt_formats[] = {
 	[ARM_32_LPAE_S1] = { false, 32, 40, IOPT_S1_QUIRKS },
-	[ARM_32_LPAE_S2] = { true, 40, 40, COMPAT_QUIRK_NON_STRICT },
+	[ARM_32_LPAE_S2] = { true, 40, 40, IOPT_S2_QUIRKS },
 	[ARM_64_LPAE_S1] = { false, 0, 0, IOPT_S1_QUIRKS },
-	[ARM_64_LPAE_S2] = { true, 0, 0, COMPAT_QUIRK_NON_STRICT },
+	[ARM_64_LPAE_S2] = { true, 0, 0, IOPT_S2_QUIRKS },
 };
 
 /* The size of the CPU's pages if it is wanted, else the next smaller, else larger */
