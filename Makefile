@@ -113,6 +113,10 @@ test-versions:
 demo:
 	@$(MACHINE)/demo
 
+# A disk assigned to a guest with KVM on the emulated host
+demo-guest:
+	@$(MACHINE)/demo-guest
+
 bench:
 	@$(MACHINE)/bench $(BENCH_FLAGS)
 
@@ -144,6 +148,7 @@ help:
 	@echo
 	@echo "On any Debian 12 amd64 machine; each does all set-up by itself:"
 	@echo "  demo             the main job, on an emulated R-Car Gen3 host"
+	@echo "  demo-guest       a disk assigned to guests with KVM there, killed in mid-I/O"
 	@echo "  test             all tests there, on all supported kernels"
 	@echo "  test-user        the library in user space, under ASan, UBSan and TSan"
 	@echo "  test-long        the same with 10 million random operations"
@@ -169,4 +174,4 @@ help:
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user test-clients test-package test-long fuzz test-stress test-debug \
-	coverage test-versions demo bench bench-smp profile shell help
+	coverage test-versions demo demo-guest bench bench-smp profile shell help

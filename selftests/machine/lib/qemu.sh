@@ -19,6 +19,12 @@ emulator_of()
 	fi
 }
 
+# userland_of SUITE: the file system that selftests/machine/userland makes
+userland_of()
+{
+	echo "$BUILD/userland/$1.ext4"
+}
+
 # Slots of bus 0, in QEMU's notation (addr= takes hexadecimal). The IPMMU stands before slots 0 to 11; the witness and the
 # runner's channel must work without it.
 NVME_SLOT=0x1
@@ -26,6 +32,7 @@ DMA_FIRST_SLOT=0x2
 IPMMU_LAST_SLOT=0xb
 WITNESS_SLOT=0xc
 CHANNEL_SLOT=0xd
+USERLAND_SLOT=0xe
 
 # R-Car Gen3 has the Cortex-A57, which has no pages of 16 KiB.
 qemu_cpu()
@@ -100,6 +107,9 @@ qemu_devices()
 	for ((i = DMA_FIRST_SLOT; i < DMA_FIRST_SLOT + dma; i++)); do
 		qemu+=(-device "ipmmu-dma,addr=$(printf '%#x' "$i")")
 	done
+	[ -z "$userland" ] ||
+		qemu+=(-drive "if=none,id=userland,format=raw,readonly=on,file=$(userland_of "$userland")"
+			-device "virtio-blk-pci,drive=userland,addr=$USERLAND_SLOT")
 	for i in "${devices[@]}"; do
 		qemu+=(-device "$i")
 	done

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh disable=SC2034,SC2154
+#
+# For scripts that have other programs drive a device by VFIO: Debian's user space, and
+# the device. Sourced, with ktap.sh before.
+
+USERLAND=/debian
+
+# Debian's programs are on a disk that is not behind the IPMMU.
+mount_userland()
+{
+	modprobe virtio_blk
+	modprobe ext4
+	wait_for 15 test -b /dev/vda
+	mkdir -p $USERLAND
+	mount -o ro /dev/vda $USERLAND || return 1
+	mount --bind /dev $USERLAND/dev
+	mount --bind /proc $USERLAND/proc
+	mount --bind /sys $USERLAND/sys
+	mount -t tmpfs tmpfs $USERLAND/tmp
+}
+
+# The first NVMe controller, by its place on the bus
+nvme_function()
+{
+	pci_path=$(grep -l 0x010802 /sys/bus/pci/devices/*/class | head -n 1)
+	[ -n "$pci_path" ] && basename "$(dirname "$pci_path")"
+}
+
+# give_to DRIVER: the device $function
+give_to()
+{
+	device=/sys/bus/pci/devices/$function
+	[ ! -e "$device/driver" ] || echo "$function" > "$device/driver/unbind"
+	echo "$1" > "$device/driver_override"
+	echo "$function" > /sys/bus/pci/drivers_probe
+	[ "$(basename "$(readlink "$device/driver")")" = "$1" ]
+}
