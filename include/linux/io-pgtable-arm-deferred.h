@@ -82,7 +82,8 @@
  * DOC: The callbacks of io_pgtable_cfg.tlb
  *
  * map and unmap call them in the context of their own caller, with no lock of the
- * library's held, and several CPUs may do so at the same time. A driver whose
+ * library's held, and several CPUs may do so at the same time. tlb_flush_all() is
+ * called by a work of the library, too: see io_pgtable_deferred_allow_flush(). A driver whose
  * map or unmap is called where sleeping is not allowed has callbacks that do not
  * sleep. With no callbacks at all (tlb is NULL) a block never takes the place of a
  * table, and io_pgtable_deferred_free() takes the flush for granted.
@@ -233,7 +234,8 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
  *
  * The hardware must have been told to leave the tables alone, and a flush that
  * started after that must be complete. No callback of cfg->tlb is called from here
- * on, and the cookie may be gone.
+ * on. The cookie may be gone, if io_pgtable_deferred_allow_flush() has been told
+ * before that no flush is to be asked for.
  *
  * Context: may sleep.
  */
@@ -321,6 +323,27 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
  * Context: any.
  */
 void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
+
+/**
+ * io_pgtable_deferred_allow_flush() - may the library ask for a flush by itself?
+ * @ops: the page table
+ * @allow: what the driver says to that; at first it may
+ *
+ * Tables that have become empty page by page are found some time after the last
+ * unmap, and wait for a flush. cfg->tlb->tlb_flush_all() is called for that, by a
+ * work that may sleep, that is frozen while the system is suspended, and that
+ * runs for one page table at a time. A driver whose cookie goes before the page
+ * table does, and one that cannot be asked at any time, must say so: then those
+ * tables wait for the next flush that the driver makes. There are about a thousand
+ * of them at most, or, where the library may ask, about fifty.
+ *
+ * With @allow false no such call is under way when this returns, and none will
+ * come: what the callback uses may go. io_pgtable_deferred_free() and
+ * io_pgtable_deferred_free_flushed() do the same first of all.
+ *
+ * Context: may sleep, and waits for the callback; not from the callback itself.
+ */
+void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow);
 
 /**
  * io_pgtable_deferred_drain() - wait until what is pending now has been freed

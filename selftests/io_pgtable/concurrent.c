@@ -26,7 +26,7 @@
 #define OPS_DEFAULT	10000		/* of a thread */
 #define RACE_ROUNDS	600
 #define SCAN_ROOM	16384
-#define PLACES		24		/* three times what is kept of empty tables */
+#define PLACES		24		/* tables that die and come back */
 #define ROUND		5		/* one more than fit, with the tables above them */
 
 static __u64 seed;
@@ -278,7 +278,7 @@ static void region_op(struct lane *lane)
 }
 
 /*
- * A page of each lane in more tables than are kept when they are empty, some of
+ * A page of each lane in a few tables, some of
  * them alone in a table of the level above: tables die and come back all the
  * time, under the feet of the neighbours.
  */
@@ -298,8 +298,8 @@ static void dying_op(struct lane *lane)
 }
 
 /*
- * Round and round a few more places than are kept: whoever empties a table
- * drives out the one that is mapped next, and that somebody else maps by now.
+ * Round and round a few places: each table is empty when a sweep comes by, and one
+ * of the lanes is about to map something in it.
  */
 static void round_op(struct lane *lane)
 {
@@ -440,11 +440,14 @@ static const char *check_tables(const struct model *all, int fd, long before,
 	__u64 needed = model_tables(all);
 	long live;
 
-	if (tables < needed || tables > needed + KEPT_TABLES)
+	if (tables < needed)
 		return complain("%llu tables, %llu of them needed", tables,
 				needed);
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	iopt_drain();
+	iopt_sweep(fd);
+	tables = iopt_tables(fd);
+	if (tables != needed)
+		return complain("%llu tables after a sweep, %llu of them needed",
+				tables, needed);
 	live = iopt_stat("live") - before;
 	if (iopt_alone() && live != (long)tables)
 		return complain("%ld tables live, expected %llu", live, tables);

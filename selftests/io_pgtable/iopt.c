@@ -22,6 +22,9 @@
 #include "iopt.h"
 #include "kselftest.h"
 
+/* A sweep takes some grace periods: many times that */
+#define SWEEP_MS	30000
+
 #define MODULE_PARAMS	"/sys/module/io_pgtable_arm_deferred/parameters/"
 #define MODULE_HOLDERS	"/sys/module/io_pgtable_arm_deferred/holders"
 #define DEBUGFS		"/sys/kernel/debug/io-pgtable-arm-deferred/"
@@ -100,6 +103,23 @@ long iopt_param(const char *name)
 int iopt_set_param(const char *name, const char *value)
 {
 	return write_text(MODULE_PARAMS, name, value);
+}
+
+/*
+ * Tables become none by themselves while a test counts them: a sweep is made when the
+ * test asks for it. Once for all tests of a program, which run in children.
+ */
+static char sweep_ms[24];
+
+static void __attribute__((__constructor__)) stop_sweeps(void)
+{
+	snprintf(sweep_ms, sizeof(sweep_ms), "%ld", iopt_param("sweep_ms"));
+	iopt_set_param("sweep_ms", "0");
+}
+
+static void __attribute__((__destructor__)) go_on_with_sweeps(void)
+{
+	iopt_set_param("sweep_ms", sweep_ms);
 }
 
 static bool alone;
@@ -409,6 +429,24 @@ __u64 iopt_free(int fd)
 
 	must(fd, IOPT_IOC_FREE, &arg, "free");
 	return arg.ns;
+}
+
+/* A drain begins sweeps; each has a grace period in it, so there is no telling when. */
+void iopt_sweep_alone(void)
+{
+	int ms = SWEEP_MS;
+
+	iopt_drain();
+	while (iopt_stat("sweeps") > 0 && ms--)
+		usleep(1000);
+	iopt_drain();
+}
+
+void iopt_sweep(int fd)
+{
+	iopt_sweep_alone();
+	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopt_drain();
 }
 
 __u64 iopt_drain(void)

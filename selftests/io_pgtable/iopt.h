@@ -24,9 +24,6 @@
 #define SZ_512G		0x8000000000ull
 #define SIZES		(SZ_4K | SZ_2M | SZ_1G)
 
-/* Empty tables that the library may keep, beyond the root */
-#define KEPT_TABLES	8
-
 /*
  * Checks return what they have to say, or NULL when all is well. The text
  * is the thread's own and lasts until its next.
@@ -73,6 +70,12 @@ void iopt_counters(int fd, struct iopt_counters *counters);
 __u64 iopt_free(int fd);
 void iopt_go_first(bool on);
 __u64 iopt_drain(void);
+
+/* Tables that are empty are looked for, flushed, and freed. */
+void iopt_sweep(int fd);
+
+/* The same without a flush of the test's own */
+void iopt_sweep_alone(void);
 /* Foreign load on this page table; a reader for so long; a plain callback's way */
 void iopt_load(int fd, bool on);
 void iopt_read_for(__u64 ns);

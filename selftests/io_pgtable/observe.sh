@@ -14,8 +14,8 @@ EVENTS=$TRACING/events/io_pgtable_deferred
 
 # Plain numbers; those that only grow are among them
 NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
-	trees held trees_done helps drains shrinks"
-GROWING="freed batches trees_done helps drains shrinks"
+	trees held trees_done helps drains shrinks sweeps swept limbo limbo_flushes"
+GROWING="freed batches trees_done helps drains shrinks swept"
 
 here=$(dirname "$0")
 # shellcheck source=results.sh

@@ -258,16 +258,15 @@ static const char *check_leaves(struct test *t)
 	const char *bad = NULL;
 	size_t i;
 
+	iopt_sweep(t->fd);
 	iopt_scan(t->fd, &scan);
 	if (scan.leaves != model_leaves(&t->model))
 		return complain("%llu leaves; expected %llu", scan.leaves,
 				model_leaves(&t->model));
 	t->tables = scan.tables;
-	if (scan.tables < model_tables(&t->model) ||
-	    scan.tables > model_tables(&t->model) + KEPT_TABLES)
-		return complain("%llu tables; expected %llu, and %u at most that are empty",
-				scan.tables, model_tables(&t->model),
-				KEPT_TABLES);
+	if (scan.tables != model_tables(&t->model))
+		return complain("%llu tables after a sweep; expected %llu",
+				scan.tables, model_tables(&t->model));
 	if (scan.leaves > SCAN_ROOM)
 		return complain("more leaves than the test has room for");
 	for (i = 0; i < t->model.nr && !bad; i++) {

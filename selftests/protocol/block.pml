@@ -7,18 +7,16 @@
  * the table in one go.
  *
  * What it stands for, beside table.pml:
- *	map_page()	iopt_map_plan(), iopt_map_build(), iopt_map_run()
- *	unmap_page()	iopt_unmap_run(), iopt_unmap_leaves()
- *	map_block()	iopt_map_plan(), iopt_map_replace(), iopt_map_room(),
- *			iopt_map_run()
+ *	map_page()	iopt_map_step(), iopt_map_run(), iopt_map_publish()
+ *	unmap_page()	iopt_unmap_run(), iopt_unmap_leaf()
+ *	map_block()	iopt_map_run(), iopt_make_way()
  *	unmap_block()	iopt_unmap_run(), iopt_unmap_leaves()
  *	unmap_table()	iopt_unmap_tables()
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		4
-#define CLIENTS		2	/* the owner, and elsewhere */
-#define ELSEWHERE	2
+#define CLIENTS		1
 #define ROUNDS		4
 #define BLOCKS
 
@@ -31,22 +29,24 @@ inline map_page(i, to)
 	:: else ->
 		d_step {
 			s = slot;
+			c = closing;
 			if
 			:: is_table(s) -> rcu_enter()
-			:: else -> above++
+			:: else
 			fi
 		}
 		if
 		:: is_table(s) ->
-			d_step {
-				p = s - TABLE;
-				reserve(p, ok);
-				rcu_exit()
-			}
+			p = s - TABLE;
+			if
+			:: c -> hold(p, ok)
+			:: else -> ok = true
+			fi;
 			if
 			:: ok -> d_step { touch(p); entry[p * 2 + i] = to }
-			:: else -> await_detach()
-			fi
+			:: else
+			fi;
+			d_step { rcu_exit() }
 		:: else ->
 			settle(s, took, gen);
 			/* Nobody else puts anything there. */
@@ -57,10 +57,9 @@ inline map_page(i, to)
 				:: else -> break
 				od;
 				never(map_failed, slot != s);
-				slot = TABLE + p;
+				put(TABLE + p);
 				state[p] = LIVE;
 				entry[p * 2 + i] = to;
-				count[p] = 1;
 				below++;
 				slot_mem = slot;
 				ok = true
@@ -68,6 +67,7 @@ inline map_page(i, to)
 		fi;
 		atomic {
 			s = 0;
+			c = false;
 			p = NONE
 		}
 	od;
@@ -83,12 +83,10 @@ inline map_beside(i, to)
 	d_step {
 		never(table_lost, !is_table(slot));
 		p = slot - TABLE;
-		reserve(p, ok);
-		never(table_lost, !ok);
+		touch(p);
 		entry[p * 2 + i] = to;
 		mapped[i] = to;
-		p = NONE;
-		ok = false
+		p = NONE
 	}
 }
 
@@ -99,16 +97,16 @@ inline unmap_page(i)
 		rcu_enter();
 		never(table_lost, !is_table(slot));
 		p = slot - TABLE;
+		c = touched;
 		touch(p);
 		entry[p * 2 + i] = 0
 	}
-	d_step { release(p, ok) }
 	if
-	:: ok -> note_empty(p, gen)
+	:: !c -> mark(p)
 	:: else
 	fi;
 	atomic {
-		ok = false;
+		c = false;
 		p = NONE;
 		rcu_exit()
 	}
@@ -116,7 +114,7 @@ inline unmap_page(i)
 	legal[i] = 0
 }
 
-/* Cut off whatever table is there. Return: @ok, was there one? */
+/* Cut off the table that is there. Return: @ok, was there one? */
 inline cut_whole()
 {
 	d_step {
@@ -154,14 +152,11 @@ inline map_block(to)
 		ok = false
 	:: else -> break
 	od;
-	atomic {
-		s = slot;
-		above++
-	}
+	s = slot;
 	settle(s, took, gen);
 	d_step {
 		never(map_failed, is_valid(slot));
-		slot = BLOCK + to;
+		put(BLOCK + to);
 		slot_mem = slot
 	}
 	atomic {
@@ -177,10 +172,9 @@ inline unmap_block()
 		mapped[0] = 0;
 		mapped[1] = 0;
 		never(table_lost, !is_block(slot));
-		slot = 0;
+		put(0);
 		slot_mem = 0
 	}
-	above--;
 	flush(took, gen);
 	d_step {
 		legal[0] = 0;
@@ -209,7 +203,7 @@ inline unmap_table()
 active proctype owner()
 {
 	byte p = NONE, s, gen, took, round;
-	bool ok;
+	bool ok, c;
 
 	do
 	:: round < ROUNDS ->

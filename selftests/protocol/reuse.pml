@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Neighbours: two callers map and unmap a page each, over and over, in the same
- * table, and need no lock. The table dies when it is empty, the slot is used
- * anew. The steps M1 to R1 of empty.c.
+ * table, and need no lock. A sweep cuts the table off when it is empty, the slot is
+ * used anew. The steps M1 to R1 of sweep.c.
  *
  * What it stands for, beside table.pml:
- *	map()		iopt_map_plan(), iopt_map_build(), iopt_map_run(),
- *			iopt_publish() for a coherent walker
- *	unmap()		iopt_unmap_run(), iopt_unmap_leaves()
+ *	map()		iopt_map_step(), iopt_map_one(), iopt_map_run(),
+ *			iopt_map_publish(), iopt_map_build(), iopt_publish() for
+ *			a coherent walker
+ *	unmap()		iopt_unmap_run(), iopt_unmap_leaf()
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		4	/* one for each map */
-#define CLIENTS		3	/* two neighbours, and elsewhere */
-#define ELSEWHERE	2
+#define CLIENTS		2
 #ifndef ROUNDS
 #define ROUNDS		2
 #endif
@@ -31,49 +31,52 @@ inline build(p, i, to)
 	state[p] = MAKERS;
 #ifdef PUBLISH_BEFORE_FILL
 	entry[p * 2] = GARBAGE;
-	entry[p * 2 + 1] = GARBAGE;
+	entry[p * 2 + 1] = GARBAGE
 #else
-	entry[p * 2 + i] = to;
+	entry[p * 2 + i] = to
 #endif
-	count[p] = 1
 }
 
 inline discard(p)
 {
 	entry[p * 2] = 0;
 	entry[p * 2 + 1] = 0;
-	count[p] = 0;
 #ifndef DISCARD_FORGOTTEN
 	state[p] = UNUSED
 #endif
 }
 
-/* The table is there: iopt_map_run() */
+/* The table is there: iopt_map_run(). The walk has seen it, and its mark, as @c says. */
 inline map_run(i, to)
 {
-#ifdef RESERVE_AFTER_RCU
+	p = s - TABLE;
+#ifdef CLOSING_IGNORED
+	ok = true;
+#else
+	if
+	:: c -> hold(p, ok)
+	:: else -> ok = true
+	fi;
+#endif
+#ifdef WRITTEN_AFTER_RCU
 	d_step { rcu_exit() };
 #endif
-	d_step {
-		p = s - TABLE;
-		reserve(p, ok);
-		rcu_exit()
-	}
 	if
 	:: ok ->
 #ifndef WALK_NOT_CLEANED
-		/* Whoever has published the table may not have come so far. */
+		/* The mapper that has published the table may not have come so far. */
 		slot_mem = slot;
 #endif
 		d_step {
 			touch(p);
 			entry[p * 2 + i] = to
 		}
-	:: else -> await_detach()
-	fi
+	:: else
+	fi;
+	d_step { rcu_exit() }
 }
 
-/* It is not: iopt_map_build(). The slot of the root is reserved. */
+/* It is not: iopt_map_build(), iopt_map_publish(). The root stays. */
 inline map_build(i, to)
 {
 	settle(s, took, gen);
@@ -81,12 +84,10 @@ inline map_build(i, to)
 		build(p, i, to);
 		if
 		:: slot == s ->
-			slot = TABLE + p;
+			put(TABLE + p);
 			state[p] = LIVE;
 			ok = true
-		:: else ->
-			discard(p);
-			above--
+		:: else -> discard(p)
 		fi
 	}
 #ifdef PUBLISH_BEFORE_FILL
@@ -114,9 +115,10 @@ inline map(i, to)
 	:: else ->
 		d_step {
 			s = slot;
+			c = closing;
 			if
 			:: is_table(s) -> rcu_enter()
-			:: else -> above++
+			:: else
 			fi
 		}
 		if
@@ -125,6 +127,7 @@ inline map(i, to)
 		fi;
 		atomic {
 			s = 0;
+			c = false;
 			p = NONE
 		}
 	od;
@@ -134,7 +137,10 @@ inline map(i, to)
 	}
 }
 
-/* The entry is valid, so the table that it is in does not go. */
+/*
+ * The entry is valid, so the table that it is in does not go. Whether it is marked
+ * has been seen by the walk, before the entry is cleared.
+ */
 inline unmap(i)
 {
 	d_step {
@@ -142,22 +148,25 @@ inline unmap(i)
 		rcu_enter();
 		never(table_lost, !is_table(slot));
 		p = slot - TABLE;
+		c = touched;
+		touch(p);
+		never(table_lost, entry[p * 2 + i] == 0)
+	}
+#ifdef CLEARED_AFTER_RCU
+	d_step { rcu_exit() };
+#endif
+	d_step {
 		touch(p);
 		entry[p * 2 + i] = 0
 	}
-	d_step { release(p, ok) }
-#ifdef COUNT_DROPPED_TWICE
-	d_step { release(p, ok) }
-#endif
-#ifdef NOTE_AFTER_RCU
-	d_step { rcu_exit() }
-#endif
+#ifndef TOUCHED_NOT_SET
 	if
-	:: ok -> note_empty(p, gen)
+	:: !c -> mark(p)
 	:: else
 	fi;
+#endif
 	atomic {
-		ok = false;
+		c = false;
 		p = NONE;
 		rcu_exit()
 	}
@@ -168,7 +177,7 @@ inline unmap(i)
 proctype client(byte i)
 {
 	byte p = NONE, s, gen, took, round;
-	bool ok;
+	bool ok, c;
 
 	do
 	:: round < ROUNDS ->

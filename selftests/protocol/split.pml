@@ -2,8 +2,8 @@
 /*
  * A block of which two callers unmap a part each, at the same time: one of them
  * puts a table into its place, the other finds it there. With the second part
- * gone the table is empty, and may be cut off while the first caller has not
- * come back from publishing it.
+ * gone the table is empty and marked, while the first caller has not come back
+ * from publishing it.
  *
  * What it stands for, beside table.pml:
  *	unmap_part()	iopt_unmap_one(), iopt_unmap_run()
@@ -13,13 +13,13 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		2	/* one for each who splits */
-#define CLIENTS		3	/* two who unmap, and elsewhere */
-#define ELSEWHERE	2
+#define CLIENTS		2
 #define BLOCKS
 
 #include "table.pml"
 
 bool unmap_short;
+bool third;			/* a third caller has a part, unmaps it, and is fast */
 
 inline split(i)
 {
@@ -31,10 +31,11 @@ inline split(i)
 		od;
 		if
 		:: slot == s ->
-			slot = TABLE + p;
+			put(TABLE + p);
+			touched = third;
+			root_touched = third;
 			state[p] = LIVE;
 			entry[p * 2 + 1 - i] = s - BLOCK;
-			count[p] = 1;
 			ok = true
 		:: else -> p = NONE
 		fi
@@ -47,7 +48,7 @@ inline split(i)
 		}
 		/* LPAE_SW_CLEAN: no more than another way to write the same entry */
 #ifdef CLEAN_WRITTEN_BLINDLY
-		slot = TABLE + p;
+		d_step { put(TABLE + p) };
 #endif
 		ok = false;
 		done = true
@@ -70,6 +71,7 @@ inline unmap_part(i)
 		d_step {
 			rcu_enter();
 			s = slot;
+			c = touched;
 			never(table_lost, !is_valid(s))
 		}
 		if
@@ -85,15 +87,15 @@ inline unmap_part(i)
 				never(unmap_short, entry[p * 2 + i] == 0);
 				entry[p * 2 + i] = 0
 			}
-			d_step { release(p, ok) }
 			if
-			:: ok -> note_empty(p, gen)
+			:: !c -> mark(p)
 			:: else
 			fi;
 			done = true
 		fi;
 		atomic {
 			ok = false;
+			c = false;
 			p = NONE;
 			s = 0;
 			rcu_exit()
@@ -106,7 +108,7 @@ inline unmap_part(i)
 proctype client(byte i)
 {
 	byte p = NONE, s, gen, took;
-	bool ok, done;
+	bool ok, done, c;
 
 	unmap_part(i);
 	d_step {
@@ -119,15 +121,13 @@ init {
 	atomic {
 		slot = BLOCK + 1;
 		slot_mem = BLOCK + 1;
-		above = 1;
 		legal[0] = bit(1);
 		legal[1] = bit(1);
 		mapped[0] = 1;
 		mapped[1] = 1;
-		/* The key may have stayed there from a table that was here before. */
 		if
-		:: in_list = true
-		:: in_list = false
+		:: third = true
+		:: third = false
 		fi;
 		run client(0);
 		run client(1)

@@ -5,23 +5,25 @@
  * flush, RCU and the end of the page table. Included by reuse.pml and block.pml.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
- *	reserve()	iopt_page_reserve()
- *	release()	iopt_page_release(), iopt_walk_release()
- *	note_empty()	iopt_note_empty(), iopt_mark_kept()
- *	evict()		iopt_evict(), iopt_kill(), iopt_cut_empty()
- *	cut_off()	iopt_detach(), iopt_sync_entries(), iopt_limbo_add()
+ *	hold()		iopt_hold(), iopt_touch() of a mapper
+ *	mark()		iopt_mark_touched(), iopt_touch() of an unmapper
+ *	touch_root()	reclaim_touched()
+ *	sweeper		reclaim_sweep_begin(), iopt_sweep_enter(), the grace
+ *			period between, iopt_sweep_is_empty(),
+ *			iopt_sweep_stamp(), iopt_sweep_leave()
+ *	cut_off()	iopt_detach(), iopt_sweep_cut_locked(),
+ *			iopt_sync_entries(), iopt_limbo_add()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
  *			iopt_limbo_settle(), io_pgtable_deferred_flush_end()
  *	settle()	iopt_map_settle()
  *	reclaimer	reclaim_queue(), reclaim_graced(), and the worker
- *	elsewhere	whoever empties tables in other places and so pushes
- *			this one out of the list of the kept
+ *	closer		iopt_end(), io_pgtable_deferred_free_flushed()
  *
  * Left out: levels in between (one slot, tables of two entries under it), failed
  * flushes (flush.pml), memory that the walker does not snoop but for the slot,
- * the reclaimer's queue. A page that has been freed
- * is never used again, so that whatever touches it is seen to. The list of the
- * kept has one place.
+ * the reclaimer's queue. A page that has been freed is never used again, so that
+ * what touches it is seen to. The root is what is above the table, with a mark
+ * that is a flag of the page table's.
  *
  * A walker and a lookup that are always ready hide that everybody else waits for
  * ever. STUCK leaves them out, for a search for that: they take no lock and wait
@@ -48,15 +50,14 @@ mtype = { UNUSED, MAKERS, LIVE, FREED };
 
 byte slot;			/* as CPUs see it */
 byte slot_mem;			/* as the walker sees it */
-byte above;			/* entries of the root, valid or reserved */
+bool touched, closing;		/* LPAE_SW_TOUCHED and _CLOSING in the slot */
+bool root_touched;		/* tree->touched: a sweep is due */
+bool sweeping;			/* one is under way */
+bool ended;			/* tree->ended */
 short below;			/* tables under the root */
 
 mtype state[PAGES] = UNUSED;
 byte entry[PAGES * 2];		/* 0, or where to */
-byte count[PAGES];		/* IOPT_PAGE_ENTRIES */
-bool dead[PAGES];		/* IOPT_PAGE_DEAD */
-bool kept[PAGES];		/* IOPT_PAGE_KEPT */
-bool in_list;			/* iopt->kept[] has the key of the slot */
 
 bool lock;			/* tree->detach_lock */
 byte limbo;			/* pages in limbo, a bit each */
@@ -65,6 +66,7 @@ byte flushed_gen;
 
 byte rcu_in;			/* who is in a read-side section, by pid */
 byte gp_wait;			/* for whom the grace period waits */
+byte sweep_wait;		/* and the one between the passes of a sweep */
 byte ungraced, grace;		/* pages, a bit each */
 
 byte walk_cache = NONE;		/* the table that the walker remembers */
@@ -77,7 +79,7 @@ bool off;			/* the walker is turned off */
 
 /* What must never be. An error of the search names one of these. */
 bool walks_freed, wrong_target, unseen_map, freed_twice, touches_freed;
-bool table_lost, count_negative, count_wrong, map_failed, forgotten, leak;
+bool table_lost, count_wrong, map_failed, forgotten, leak;
 
 #define never(what, bad)	what = (bad); assert(!what)
 #define bit(n)			(1 << (n))
@@ -88,45 +90,60 @@ bool table_lost, count_negative, count_wrong, map_failed, forgotten, leak;
 #define rcu_enter()		rcu_in = rcu_in | bit(_pid)
 #define rcu_exit() \
 	rcu_in = without(rcu_in, _pid); \
-	gp_wait = without(gp_wait, _pid)
+	gp_wait = without(gp_wait, _pid); \
+	sweep_wait = without(sweep_wait, _pid)
 
-/* @ok: false if the table is dead, and then await_detach() comes next */
-inline reserve(p, ok)
+#define is_empty(p)	(entry[(p) * 2] == 0 && entry[(p) * 2 + 1] == 0)
+
+/* A table goes into the slot, or something else: without marks. */
+#define put(what)		slot = what; touched = false; closing = false
+
+/* The mark of what is above, after that of the table: U1 */
+inline touch_root()
 {
-	touch(p);
-#ifdef RESERVE_IGNORES_DEAD
-	ok = true;
-#else
-	ok = !dead[p];
-#endif
+	d_step { root_touched = true }
+}
+
+/*
+ * A mapper has seen "closing" with table @p in the slot. Return: @ok, is the table
+ * still there?
+ */
+inline hold(p, ok)
+{
+	d_step {
+		if
+		:: slot == TABLE + p ->
+			closing = false;
+			touched = true;
+			ok = true
+		:: else -> ok = false
+		fi
+	}
 	if
-	:: ok -> count[p]++
+	:: ok -> touch_root()
 	:: else
 	fi
 }
 
-/* Whoever has killed the table gives the lock up with the slot let go of. */
-inline await_detach()
+/* An unmapper has seen no mark. */
+inline mark(p)
 {
-#ifdef WALKS_ON
-	skip
-#else
-	!lock
+#ifdef ROOT_MARKED_FIRST
+	touch_root();
 #endif
-}
-
-/* @last: nothing is left, and the table is not in the list */
-inline release(p, last)
-{
-	touch(p);
-	never(count_negative, count[p] == 0);
-	count[p]--;
-	last = count[p] == 0 && !kept[p]
+	d_step {
+		if
+		:: slot == TABLE + p -> touched = true
+		:: else
+		fi
+	}
+#ifndef ROOT_MARKED_FIRST
+	touch_root()
+#endif
 }
 
 inline to_limbo(p)
 {
-	never(count_negative, above == 0);
 #ifndef BELOW_NOT_TAKEN
 	below--;
 #endif
@@ -135,7 +152,6 @@ inline to_limbo(p)
 #else
 	limbo = limbo | bit(p);
 #endif
-	above--;
 	p = NONE
 }
 
@@ -151,15 +167,21 @@ inline cut_off(p, gen)
 #endif
 #ifdef DETACH_WITHOUT_LOCK
 	gen = limbo_gen;
-	slot = gen;
+	d_step { put(gen) };
 	gen = 0;
 #else
 #ifdef NO_STAMP
-	slot = 0;
+	d_step { put(0) };
 #else
-	slot = limbo_gen;
+	d_step { put(limbo_gen) };
 #endif
 #endif
+	let_go(p)
+}
+
+/* The slot has a stamp. */
+inline let_go(p)
+{
 #ifdef LIMBO_BEFORE_CLEAN
 	d_step {
 		to_limbo(p);
@@ -175,69 +197,54 @@ inline cut_off(p, gen)
 #endif
 }
 
-inline evict(p, gen)
+/* S3 and S4: unless a mapper has taken the mark away, or the page table goes */
+inline cut_if_closing(p, gen)
 {
 	d_step {
 #ifndef DETACH_WITHOUT_LOCK
 		!lock;
 		lock = true;
 #endif
-		p = NONE;
-		if
-		:: is_table(slot) ->
-			p = slot - TABLE;
-			touch(p);
-#ifndef KEPT_NOT_CLEARED
-			kept[p] = false
-#endif
-		:: else -> lock = false
-		fi
-	}
-	if
-	:: p != NONE ->
-		/* iopt_kill() */
-		d_step {
-			if
-#ifdef KILL_IGNORES_COUNT
-			:: !dead[p] -> dead[p] = true
+#ifdef DETACH_WITHOUT_LOCK
+		gen = limbo_gen
 #else
-			:: !dead[p] && count[p] == 0 -> dead[p] = true
+		gen = 0
 #endif
-			:: else ->
-				p = NONE;
-#ifndef LOCK_KEPT
-				lock = false
-#endif
-			fi
-		}
-		if
-		:: p != NONE -> cut_off(p, gen)
-		:: else
-		fi
-	:: else
-	fi
-}
-
-/* In the read-side section of the walk, or else the table may be gone. */
-inline note_empty(p, gen)
-{
+	}
 	d_step {
-		touch(p);
 		if
-		:: count[p] == 0 && !dead[p] && !kept[p] -> kept[p] = true
-		:: else -> p = NONE
+#ifdef MARK_NOT_COMPARED
+		:: slot == TABLE + p && !ended ->
+#else
+#ifdef CUTS_AFTER_END
+		:: slot == TABLE + p && closing ->
+#else
+		:: slot == TABLE + p && closing && !ended ->
+#endif
+#endif
+#ifdef FLUSH_BEFORE_DETACH
+			forget();
+#endif
+#ifdef DETACH_WITHOUT_LOCK
+			put(gen);
+#else
+#ifdef NO_STAMP
+			put(0);
+#else
+			put(limbo_gen);
+#endif
+#endif
+			gen = 0
+		:: else ->
+			p = NONE;
+			gen = 0;
+#ifndef LOCK_KEPT
+			lock = false
+#endif
 		fi
 	}
 	if
-	:: p != NONE ->
-		d_step {
-			p = in_list;
-			in_list = true
-		}
-		if
-		:: p -> evict(p, gen)
-		:: else -> p = NONE
-		fi
+	:: p != NONE -> let_go(p)
 	:: else
 	fi
 }
@@ -429,38 +436,97 @@ end:	do
 }
 #endif
 
-active proctype elsewhere()
+/* Sweeps, each of two passes. What one has cut off waits for a flush of others, or not. */
+active proctype sweeper()
 {
-	byte p = NONE, gen, took, turns;
+	byte p = NONE, gen, took;
 
-	do
-	/* It waits for nothing: with no table in the list, nobody else's comes. */
-	:: d_step { turns < ELSEWHERE && in_list ->
-			turns++;
-			in_list = false }
-		evict(p, gen);
+end:	do
+	:: d_step { root_touched && !off ->
+			sweeping = true;
+#ifndef ROOT_TAKEN_LATE
+			root_touched = false
+#endif
+		}
+		/* S1 */
+		d_step {
+			if
+			:: is_table(slot) && (touched || closing) ->
+				closing = true;
+				touched = false
+			:: else
+			fi
+		}
+#ifdef ROOT_TAKEN_LATE
+		root_touched = false;
+#endif
+		/* S2 */
+#ifndef NO_GRACE_BETWEEN
+		d_step { sweep_wait = rcu_in };
+		sweep_wait == 0;
+#endif
+		/* S3: an entry a step, and the table may be cut off meanwhile */
+		d_step {
+			if
+			:: is_table(slot) && closing ->
+				rcu_enter();
+				p = slot - TABLE;
+				touch(p);
+				took = entry[p * 2]
+			:: else
+			fi
+		}
 		if
-		:: flush(took, gen)
-		:: skip
-		fi
-	:: break
-	od;
-	atomic {
-		turns = 0;
-		busy--
-	}
+		:: p == NONE
+		:: p != NONE && took == 0 ->
+			d_step {
+				touch(p);
+				took = entry[p * 2 + 1]
+			}
+		:: p != NONE && took != 0
+		fi;
+		if
+		:: p != NONE && took == 0 -> cut_if_closing(p, gen)
+		:: p != NONE && took != 0 ->
+			d_step {
+				if
+				:: slot == TABLE + p -> closing = false
+				:: else
+				fi
+			}
+		:: p == NONE
+		fi;
+		atomic {
+			p = NONE;
+			took = 0;
+			gen = 0;
+			rcu_exit()
+		}
+		if
+		:: !ended -> flush(took, gen)
+		:: true
+		fi;
+		sweeping = false
+	od
 }
 
 /*
- * io_pgtable_deferred_free(), after everybody is done: the context is off and
- * flushed, limbo goes to the reclaimer, and then what is left under the root.
+ * io_pgtable_deferred_free(), after all are done: at any time of a sweep, or when there
+ * is none left to make. The context is off and flushed, limbo goes to the
+ * reclaimer, and then what is left under the root.
  */
 active proctype closer()
 {
 	byte p, left;
 
+	if
+	:: busy == 0
+	:: d_step { busy == 0 && !sweeping && !root_touched ->
+			never(forgotten, is_table(slot) && is_empty(slot - TABLE)) }
+	fi;
 	d_step {
-		busy == 0 && rcu_in == 0;
+		!lock;
+		ended = true;
 		off = true;
 		walk_cache = NONE;
 		leaf_cache[0] = 0;
@@ -468,15 +534,13 @@ active proctype closer()
 		ungraced = ungraced | limbo;
 		limbo = 0
 	}
-	ungraced == 0 && grace == 0;
+	!sweeping && rcu_in == 0 && ungraced == 0 && grace == 0;
 	d_step {
 		if
 		:: is_table(slot) -> touch(slot - TABLE)
 		:: else
 		fi;
-		never(count_wrong, above != is_valid(slot));
 		never(count_wrong, below != is_table(slot));
-		never(forgotten, is_table(slot) && count[slot - TABLE] == 0 && !in_list);
 		if
 		:: is_table(slot) -> free_page(slot - TABLE)
 		:: else

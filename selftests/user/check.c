@@ -60,14 +60,13 @@ static u64 see_entry(struct look *look, u64 pa)
 static unsigned long see_table(struct look *look, u64 table, u64 iova, int level)
 {
 	const struct hw *hw = &look->d->hw;
-	unsigned int i, entries = 0;
 	unsigned long below = 0;
+	unsigned int i;
 	struct page *page;
 
 	for (i = 0; i < hw_entries(hw, level); i++, iova += 1ull << hw_shift(hw, level)) {
 		u64 entry = see_entry(look, table + i * sizeof(u64));
 
-		entries += entry & 1;
 		if (hw_is_table(entry, level))
 			below += see_table(look, hw_address(hw, entry), iova, level + 1);
 		else if (hw_is_leaf(entry, level))
@@ -76,18 +75,11 @@ static unsigned long see_table(struct look *look, u64 table, u64 iova, int level
 			shim_panic("0x%llx at level %d is nothing", entry, level);
 	}
 	page = virt_to_page(phys_to_virt(table));
-	if (iopt_page_below(page) != below ||
-	    FIELD_GET(IOPT_PAGE_ENTRIES, page_private(page)) != entries ||
-	    iopt_page_level(page) != level)
-		shim_panic("a table at level %d counts %lu entries, %lu tables; there are %u, %lu",
-			   iopt_page_level(page),
-			   FIELD_GET(IOPT_PAGE_ENTRIES, page_private(page)),
-			   iopt_page_below(page), entries, below);
+	if (iopt_page_below(page) != below || iopt_page_level(page) != level)
+		shim_panic("a table at level %d counts %lu tables at level %d; there are %lu",
+			   level, iopt_page_below(page), iopt_page_level(page), below);
 	return below + 1;
 }
-
-/* Empty tables that may be there: as many as the documentation says */
-#define KEPT		8
 
 unsigned long domain_check(struct domain *d)
 {
@@ -98,8 +90,18 @@ unsigned long domain_check(struct domain *d)
 	if (look.run != d->model.nr)
 		shim_panic("nothing at 0x%llx and after; %zu runs of %zu",
 			   d->model.runs[look.run].start, look.run, d->model.nr);
-	if (look.tables < needed || look.tables > needed + KEPT)
-		shim_panic("%lu tables, where %llu are needed and %u may be kept",
-			   look.tables, needed, KEPT);
+	if (look.tables < needed)
+		shim_panic("%lu tables, where %llu are needed", look.tables, needed);
 	return look.tables;
+}
+
+/* All sweeps have been made, and what they have cut off has been flushed. */
+void domain_check_swept(struct domain *d)
+{
+	unsigned long tables = domain_check(d);
+	u64 needed = model_tables(&d->model);
+
+	if (tables != needed)
+		shim_panic("%lu tables after a sweep, where %llu are needed", tables,
+			   needed);
 }

@@ -169,6 +169,8 @@ struct domain *domain_new(const struct shape *shape, struct choice *choice)
 		free(d);
 		return NULL;
 	}
+	if (choose_freely(choice, 2))
+		io_pgtable_deferred_allow_flush(d->ops, false);
 	hw_init(&d->hw, shape->fmt, &d->cfg, choice);
 	if (d->hw.ias != shape->ias || d->hw.shift != (unsigned int)ilog2(shape->granule))
 		shim_panic("the hardware is told of %u bits and pages of 2^%u",

@@ -206,5 +206,6 @@ void domain_check_walk(struct domain *d, u64 iova);
 
 /* Everything: each leaf, each count. Return: how many tables are reached. */
 unsigned long domain_check(struct domain *d);
+void domain_check_swept(struct domain *d);
 
 #endif /* USER_DOMAIN_H */

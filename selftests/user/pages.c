@@ -341,6 +341,41 @@ static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
 	}
 }
 
+/* --- what waits for the rest of its chunk ---------------------------------------------- */
+
+/* So many tables in chunks, of each of which a part goes, and a part stays */
+#define IN_CHUNKS	64
+#define STEP		2
+
+/*
+ * A drain settles a tree of which the worker has begun a sweep, and has not had the
+ * CPU for long enough to go on with it.
+ */
+static void drains_settle_what_is_swept(const struct shape *shape)
+{
+	unsigned int nr;
+
+	if (!has_room_for(IN_CHUNKS) || PAGE_SHIFT != 12)
+		return;
+	for (nr = 0; nr < IN_CHUNKS; nr++)
+		map_as(1, nr, GFP_KERNEL);
+	for (nr = 0; nr < IN_CHUNKS; nr += STEP) {
+		struct call call = call_at(nr * domain_leaf_size(d, 1), 1, 1);
+
+		do_unmap(d, &call);
+		/* Begins a sweep, of which no batch is made. */
+		if (!nr)
+			io_pgtable_deferred_drain();
+	}
+	do_flush(d, true);
+	while (shim_run_rcu())
+		;
+	shim_resched = UINT_MAX;
+	io_pgtable_deferred_drain();
+	shim_resched = 0;
+	expect_few_spares();
+}
+
 /* --- all of it ---------------------------------------------------------------------- */
 
 static const struct {
@@ -354,6 +389,7 @@ static const struct {
 	{ "charged tables come in chunks", charged_tables_come_in_chunks },
 	{ "atomic maps clear one table", atomic_maps_clear_one_table },
 	{ "a page table goes while a chunk comes", page_table_goes_while_a_chunk_comes },
+	{ "drains settle what is swept", drains_settle_what_is_swept },
 };
 
 int main(int argc, char **argv)

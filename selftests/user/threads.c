@@ -20,12 +20,15 @@
 /* Those who map and unmap; each has every third page, and every third table */
 #define MAPPERS		3
 
-/* Tables of shared pages: so many that some are not kept when empty */
+/* Tables of shared pages: so many that a sweep finds some of them empty */
 #define SHARED		64
 #define PAGES		512
 
 /* Tables that are one mapper's, which unmaps them as a whole */
 #define OWN		2
+
+/* The root, and two on the way to what may be left of the block */
+#define TABLES_LEFT	4
 
 /* Accesses to memory until another thread runs, at most */
 #define STEPS		40
@@ -167,7 +170,7 @@ static void unmap_at(u64 iova, size_t size, size_t count)
 /* A page between those of others; the tables are everybody's. */
 static void turn_shared(struct mapper *m)
 {
-	/* Mostly a page each, so that many tables are empty */
+	/* Mostly no page, or one each, so that many tables are empty */
 	unsigned int table = pick(SHARED), turn = pick(8) ? 0 : pick(4);
 	unsigned int slot = turn * MAPPERS + m->number;
 	u8 *which = &m->shared[table * PAGES + slot];
@@ -177,7 +180,7 @@ static void turn_shared(struct mapper *m)
 		unmap_at(iova, SZ_4K, 1);
 		flush(NULL);
 		*which = 0;
-	} else {
+	} else if (!pick(4)) {
 		*which = 1 + pick(2);
 		map_at(iova, SZ_4K, 1, *which);
 	}
@@ -351,6 +354,8 @@ static void *workers(void *unused)
 	begin_thread(&cpu, 103);
 	while (going_on()) {
 		shim_run_work();
+		if (!pick(4))
+			shim_pass_time();
 		sched_yield();
 	}
 	end_thread(&cpu);
@@ -437,6 +442,8 @@ static void make_table(const struct shape *shape)
 	ops = io_pgtable_deferred_alloc(fmt, &cfg, NULL);
 	if (!ops)
 		shim_panic("no page table: %s", shim_message);
+	if (pick(2))
+		io_pgtable_deferred_allow_flush(ops, false);
 	block_turn = 1;
 	block_left = MAPPERS;
 	block_which = 1;
@@ -473,8 +480,26 @@ static void run_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
+static void settle(void)
+{
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
+		;
+}
+
+/* The block that all take apart is there; nothing else is mapped. */
+static void check_swept(void)
+{
+	settle();
+	flush(NULL);
+	settle();
+	if (shim_stat("live") > TABLES_LEFT)
+		shim_panic("%ld tables are left of an empty page table, %ld were swept",
+			   shim_stat("live"), shim_stat("swept"));
+}
+
 static void end_table(void)
 {
+	check_swept();
 	io_pgtable_deferred_free(ops);
 	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
 		;
@@ -513,8 +538,8 @@ int main(int argc, char **argv)
 		end_table();
 		tables++;
 	}
-	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, %lu drains, %ld freed\n",
-	       seed, tables, flushes, walks, drains, shim_stat("freed"));
+	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, %lu drains, %ld freed, %ld swept\n",
+	       seed, tables, flushes, walks, drains, shim_stat("freed"), shim_stat("swept"));
 	shim_module_exit();
 	return !tables;
 }

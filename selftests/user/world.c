@@ -868,6 +868,17 @@ void world_settle(void)
 		;
 }
 
+/* Time passes, and what has become empty is looked for; others may come between. */
+void do_sweep(void)
+{
+	long steps = enter();
+
+	shim_pass_time();
+	while (shim_run_rcu() || shim_run_work())
+		;
+	leave(steps);
+}
+
 /* Tables that were cut off and not handed over yet */
 static unsigned long in_limbo(const struct domain *d)
 {
@@ -918,6 +929,20 @@ static void check_counters(void)
 			shim_panic("group %u is charged %ld pages", i, shim_charged(i));
 }
 
+/* With no call for a while, but for flushes, only tables that lead somewhere are left. */
+static void check_swept(void)
+{
+	unsigned int i;
+
+	world_settle();
+	for (i = 0; i < DOMAINS; i++) {
+		if (!world.domains[i])
+			continue;
+		domain_flush(world.domains[i], true);
+		domain_check_swept(world.domains[i]);
+	}
+}
+
 void world_end(void)
 {
 	unsigned int i;
@@ -925,6 +950,7 @@ void world_end(void)
 	shim_steps = SHIM_NO_STEPS;
 	shim_fail.every = 0;
 	world_look();
+	check_swept();
 	for (i = 0; i < DOMAINS; i++)
 		if (world.domains[i])
 			op_free(i);

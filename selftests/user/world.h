@@ -65,6 +65,7 @@ struct call {
 /* The call, with its result held against the model; the library's return value */
 int do_map(struct domain *d, const struct call *call);
 u64 do_unmap(struct domain *d, const struct call *call);
+void do_sweep(void);
 void do_flush(struct domain *d, bool completed);
 /* Looks for dirty leaves, and with clears makes them clean */
 void do_dirty(struct domain *d, const struct call *call, bool clears);

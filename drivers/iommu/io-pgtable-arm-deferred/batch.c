@@ -12,6 +12,7 @@
 #include "batch.h"
 #include "cursor.h"
 #include "pages.h"
+#include "reclaimer.h"
 #include "table.h"
 #include "trace.h"
 
@@ -96,6 +97,18 @@ static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
 	return b->scanned >= RECLAIM_SCAN ? RECLAIM_SCANNED : RECLAIM_EMPTY;
 }
 
+/* There is nothing (more) to free: go on with a sweep, if there is one. */
+static void reclaim_sweep_part(struct reclaim_batch *b, struct iopt_tree *tree)
+{
+	unsigned int scan = RECLAIM_SCAN - b->scanned, before = scan;
+
+	if (tree->sweep_pass != IOPT_SWEEP_MARKS &&
+	    tree->sweep_pass != IOPT_SWEEP_CUTS)
+		return;
+	reclaim_sweep_some(tree, &scan);
+	b->scanned += before - scan;
+}
+
 /*
  * reclaim_run() - free a batch of a tree
  * @max: how many tables at most
@@ -115,6 +128,8 @@ void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
 	b->singles = 0;
 	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
 		b->reason = reclaim_step(b, tree, max);
+	if (b->reason == RECLAIM_EMPTY)
+		reclaim_sweep_part(b, tree);
 	if (b->singles)
 		reclaim_calm_allocator();
 }

@@ -116,6 +116,8 @@ void iopt_debugfs_init(void)
 	iopt_show_counter("helps", &stats->helps);
 	iopt_show_counter("drains", &stats->drains);
 	iopt_show_counter("shrinks", &stats->shrinks);
+	iopt_show_counter("sweeps", &stats->sweeps);
+	iopt_show_counter("swept", &stats->swept);
 	debugfs_create_file("batch_hist", 0444, dir, &stats->batch_hist,
 			    &iopt_hist_fops);
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,

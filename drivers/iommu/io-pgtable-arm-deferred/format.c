@@ -213,6 +213,18 @@ static const char *iopt_set_geometry(struct lpae_geometry *geo,
 	return NULL;
 }
 
+/* Which level has leaves of which size: looked up by each call */
+static void iopt_set_levels(struct iopt *iopt)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	unsigned int shift;
+
+	for (shift = 0; shift < ARRAY_SIZE(iopt->levels); shift++)
+		iopt->levels[shift] = iopt->iop.cfg.pgsize_bitmap & BIT(shift) ?
+				      lpae_leaf_level(geo, BIT(shift)) :
+				      IOPT_NO_LEVEL;
+}
+
 /*
  * iopt_format_init() - everything about a page table but its memory
  *
@@ -243,6 +255,7 @@ const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt)
 		iopt_set_s2(cfg, granule, geo, size);
 	else
 		iopt_set_s1(cfg, granule, size);
+	iopt_set_levels(iopt);
 	iopt_set_paths(iopt, &iopt_formats[fmt], cfg);
 	return NULL;
 }

@@ -13,6 +13,7 @@
 #include "limbo.h"
 #include "pgtable.h"
 #include "reclaim.h"
+#include "sweep.h"
 
 atomic_long_t iopt_limbo_tables;
 atomic_long_t iopt_limbo_flushes;
@@ -167,6 +168,9 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 		atomic_long_sub(limbo->count, &iopt_limbo_tables);
 		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
 	}
+	/* A sweep may have found limbo full, and left tables alone for that. */
+	if (limbo->count >= IOPT_SWEEP_LIMBO_MAX)
+		reclaim_touched(&iopt->tree);
 	limbo->count = 0;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);

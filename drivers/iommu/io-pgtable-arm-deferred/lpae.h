@@ -94,6 +94,14 @@
  */
 #define LPAE_SW_CLEAN		BIT_ULL(55)
 
+/*
+ * Two more of these, about the table that the entry leads to: something under it
+ * has been unmapped since the last sweep, and a sweep is about to cut it off if
+ * it is empty. See sweep.c.
+ */
+#define LPAE_SW_TOUCHED		BIT_ULL(56)
+#define LPAE_SW_CLOSING		BIT_ULL(57)
+
 /* IOMMU_READ to IOMMU_PRIV: what lpae_leaf_attrs() looks at */
 #define LPAE_PROT_BITS		6
 

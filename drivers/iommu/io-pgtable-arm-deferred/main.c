@@ -82,6 +82,8 @@ static struct iopt *iopt_create(enum io_pgtable_fmt fmt,
 	if (!iopt_alloc_root(iopt))
 		goto err_free;
 
+	mutex_init(&iopt->flush_lock);
+	iopt->worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
 	iopt_format_set_root(iopt);
 	iopt->iop.cookie = cookie;
 	*cfg = iopt->iop.cfg;
@@ -125,6 +127,15 @@ void iopt_tree_free(struct iopt_tree *tree)
 	kfree(container_of(tree, struct iopt, tree));
 }
 
+/* No table is cut off by a sweep after the last flush. */
+static void iopt_end(struct iopt *iopt)
+{
+	io_pgtable_deferred_allow_flush(&iopt->iop.ops, false);
+	spin_lock_irq(&iopt->tree.detach_lock);
+	iopt->tree.ended = true;
+	spin_unlock_irq(&iopt->tree.detach_lock);
+}
+
 /* From here on there is no driver and no domain to call. */
 static void iopt_forget_driver(struct iopt *iopt)
 {
@@ -145,6 +156,7 @@ void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops)
 
 	iopt = iopt_from_ops(ops);
 	might_sleep();
+	iopt_end(iopt);
 	iopt_forget_driver(iopt);
 
 	/* The flush that the caller has made covers what was in limbo, too. */
@@ -190,6 +202,7 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
 		return;
 
 	might_sleep();
+	iopt_end(iopt_from_ops(ops));
 	if (iopt_flush_before_free(iopt_from_ops(ops)))
 		io_pgtable_deferred_free_flushed(ops);
 	else

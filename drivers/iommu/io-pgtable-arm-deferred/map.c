@@ -30,6 +30,10 @@
  * @done: leaves mapped
  * @made: tables have been made
  * @ticket: how long to wait for memory, 0 when there was no need to
+ * @built: tables for the next run that no other has seen, by level, each with the
+ *	   one below it in it, and the last with the first leaves of the run
+ * @top: level of the first of them; below @level there is none
+ * @filled: leaves in the last of them
  */
 struct iopt_map {
 	struct iopt *iopt;
@@ -43,6 +47,9 @@ struct iopt_map {
 	size_t done;
 	bool made;
 	unsigned long ticket;
+	u64 *built[LPAE_LEVELS];
+	int top;
+	unsigned int filled;
 };
 
 static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
@@ -68,16 +75,36 @@ u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
 }
 
 /*
+ * Others may mark the entry meanwhile, for the sweep; and the table may have been
+ * emptied and cut off already, if it stands in for a block, for then it holds
+ * nothing of its maker's. It is for software only, so it may reach memory when it
+ * likes.
+ */
+static void iopt_note_clean(u64 *slot, u64 entry)
+{
+	const u64 marks = LPAE_SW_TOUCHED | LPAE_SW_CLOSING;
+	u64 seen = entry, old;
+
+	while (!((seen ^ entry) & ~marks)) {
+		old = cmpxchg64_relaxed(slot, seen, seen | LPAE_SW_CLEAN);
+		if (old == seen)
+			break;
+		seen = old;
+	}
+}
+
+/*
  * iopt_publish() - let a walker find @table, and all that was built under it
  * @walk: the way to the slot
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
- * The caller has reserved the slot, or the block in it has. For the walker
+ * The caller is in the RCU read-side section of the walk, and has seen to it that
+ * the table there stays, by iopt_hold() or by a block in the slot. For the walker
  * everything in @table was ordered before this by iopt_table_publishable(); the
  * release does the same for lookups of ours.
  *
- * Return: 0, or -EAGAIN when somebody else was there first.
+ * Return: 0, or -EAGAIN when another was there first.
  */
 int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 		 u64 old)
@@ -91,21 +118,21 @@ int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 	iopt_walk_add_below(iopt, walk, walk->level, nr);
 	if (!iopt->tree.coherent) {
 		iopt_sync_entry(&iopt->tree, walk->slot);
-		/*
-		 * For software only, so it may reach memory when it likes. A
-		 * table that stands in for a block holds nothing of its
-		 * maker's, and may have been emptied and cut off already.
-		 */
-		cmpxchg64_relaxed(walk->slot, entry, entry | LPAE_SW_CLEAN);
+		iopt_note_clean(walk->slot, entry);
 	}
 	return 0;
 }
 
-static void iopt_discard(struct iopt *iopt, u64 **built, int level, int last)
+/* Of the tables that have been built those above @level are not needed. */
+static void iopt_map_discard(struct iopt_map *map, int level)
 {
-	for (; level <= last; level++) {
-		iopt_table_unmap(&iopt->tree, iopt_table_page(built[level]));
-		iopt_table_free_unpublished(&iopt->tree, built[level]);
+	struct iopt_tree *tree = &map->iopt->tree;
+
+	for (; map->top < level; map->top++) {
+		u64 *table = map->built[map->top];
+
+		iopt_table_unmap(tree, iopt_table_page(table));
+		iopt_table_free_unpublished(tree, table);
 	}
 }
 
@@ -124,7 +151,7 @@ static void iopt_await_detach(struct iopt *iopt)
 
 /*
  * The flush that has to be complete before anything valid goes into a slot that
- * has lost a table: M3 in empty.c. Mostly it has been, long ago.
+ * has lost a table: M2 in sweep.c. Mostly it has been, long ago.
  */
 static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 {
@@ -177,8 +204,7 @@ static void iopt_build_fill(struct iopt_map *map, u64 *table, int level,
 		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
 	else
 		iopt_map_fill(map, &table[index], nr);
-	iopt_page_init(iopt_table_page(table), level, child ? 1 : nr,
-		       map->level - level);
+	iopt_page_init(iopt_table_page(table), level, map->level - level);
 }
 
 /* The table of @level on the way to the run, with the one below in it */
@@ -205,49 +231,28 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 	return NULL;
 }
 
-static int iopt_build_all(struct iopt_map *map, const struct iopt_walk *walk,
-			  u64 **built, unsigned int nr)
-{
-	u64 *child = NULL;
-	int level;
-
-	for (level = map->level; level > walk->level; level--) {
-		child = iopt_build_one(map, level, child, child ? 0 : nr);
-		if (!child) {
-			iopt_discard(map->iopt, built, level + 1, map->level);
-			return -ENOMEM;
-		}
-		built[level] = child;
-	}
-	return 0;
-}
-
 /*
- * No table where the walk ended, and a reservation there: build what is missing
- * from the leaves up, as much of the run in it as one table holds, and publish
- * it with one entry.
+ * Build what is missing below @level from the leaves up, as much of the run in it as
+ * one table holds. It is published by the next walk, with one entry.
  */
-static int iopt_map_build(struct iopt_map *map, const struct iopt_walk *walk)
+static int iopt_map_build(struct iopt_map *map, int level)
 {
-	struct iopt *iopt = map->iopt;
-	unsigned int nr = iopt_run_length(iopt, map->at, map->level, map->left);
-	u64 *built[LPAE_LEVELS];
-	int ret;
+	unsigned int nr = iopt_run_length(map->iopt, map->at, map->level,
+					  map->left);
 
-	ret = iopt_build_all(map, walk, built, nr);
-	if (ret)
-		return ret;
+	while (map->top > level + 1) {
+		int next = map->top - 1;
+		u64 *child = next < map->level ? map->built[map->top] : NULL;
+		u64 *table = iopt_build_one(map, next, child, child ? 0 : nr);
 
-	ret = iopt_map_settle(map, walk->entry) ?:
-	      iopt_publish(iopt, walk, built[walk->level + 1], walk->entry);
-	if (ret) {
-		iopt_discard(iopt, built, walk->level + 1, map->level);
-		return ret;
+		if (!table)
+			return -ENOMEM;
+		if (!child)
+			map->filled = nr;
+		map->built[next] = table;
+		map->top = next;
 	}
-
-	iopt_map_advance(map, nr);
-	map->made = true;
-	return 0;
+	return -EAGAIN;
 }
 
 /*
@@ -286,81 +291,92 @@ static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 	return nr;
 }
 
-/* The table is there, with @nr of its entries reserved for the run. */
-static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
-			unsigned int nr, u64 stamped)
+/* Has the slot lost a table that no completed flush covers? */
+static bool iopt_map_must_flush(const struct iopt_map *map, u64 entry)
 {
-	int ret = iopt_map_settle(map, stamped);
+	return unlikely(!lpae_is_valid(entry) && entry) &&
+	       FIELD_GET(LPAE_SW_STAMP, entry) >
+	       READ_ONCE(map->iopt->tree.flushed_gen);
+}
 
-	if (ret)
-		return ret;
+/* The table is there, and the walk has ended in it: write as much as it has room for. */
+static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
+			u64 *stamped)
+{
+	struct iopt *iopt = map->iopt;
+	unsigned int nr;
+
+	if (lpae_is_table(walk->entry, walk->level))
+		return iopt_map_replace(map);
+	nr = iopt_map_room(map, walk->slot, stamped);
+	if (!nr)
+		return -EEXIST;
+	if (iopt_map_must_flush(map, *stamped) ||
+	    !iopt_hold(iopt, walk, map->at))
+		return -EAGAIN;
+
+	iopt_walk_clean(iopt, walk, map->at);
 	iopt_map_fill(map, walk->slot, nr);
-	iopt_sync_entries(&map->iopt->tree, walk->slot, nr);
+	iopt_sync_entries(&iopt->tree, walk->slot, nr);
 	iopt_map_advance(map, nr);
 	return 0;
 }
 
-/* What a step of the map is going to do */
-struct iopt_map_plan {
-	struct iopt_walk walk;
-	unsigned int nr;	/* entries to reserve where the walk ended */
-	u64 stamped;
-};
-
 /*
- * M1 in empty.c: find the table to write to, and reserve what is going to be
- * written. Return: 0, -EAGAIN to walk again, or an error.
+ * Tables are missing below where the walk has ended. Return: -ENOENT if they have to
+ * be built first, which is not done in a read-side section.
  */
-static int iopt_map_plan(struct iopt_map *map, struct iopt_map_plan *plan)
+static int iopt_map_publish(struct iopt_map *map, const struct iopt_walk *walk,
+			    u64 *stamped)
 {
-	struct iopt_walk *walk = &plan->walk;
+	struct iopt *iopt = map->iopt;
+	int level = walk->level + 1, ret;
 
-	iopt_descend(map->iopt, map->at, map->level, walk);
-	plan->nr = 1;
-	plan->stamped = 0;
-	if (walk->level == map->level) {
-		if (lpae_is_table(walk->entry, walk->level))
-			return iopt_map_replace(map);
-		plan->nr = iopt_map_room(map, walk->slot, &plan->stamped);
-	} else if (lpae_is_valid(walk->entry)) {
+	if (lpae_is_valid(walk->entry))
 		return -EEXIST;
-	}
-	if (!plan->nr)
-		return -EEXIST;
+	*stamped = walk->entry;
+	if (iopt_map_must_flush(map, walk->entry))
+		return -EAGAIN;
+	if (map->top > level)
+		return -ENOENT;
+	if (!iopt_hold(iopt, walk, map->at))
+		return -EAGAIN;
 
-	if (likely(iopt_page_reserve(iopt_table_page(walk->table[walk->level]),
-				     plan->nr)))
-		return 0;
-
-	/* Dead: it is not to be found any more once the lock has been given up. */
-	iopt_await_detach(map->iopt);
-	return -EAGAIN;
+	iopt_walk_clean(iopt, walk, map->at);
+	ret = iopt_publish(iopt, walk, map->built[level], walk->entry);
+	if (ret)
+		return ret;
+	/* What is left of what was built are tables that others have published. */
+	iopt_map_discard(map, level);
+	map->top = map->level + 1;
+	iopt_map_advance(map, map->filled);
+	map->made = true;
+	return 0;
 }
 
+/* M1 in sweep.c. Return: 0 when a run is mapped, -EAGAIN to walk again, or an error. */
 static int iopt_map_step(struct iopt_map *map)
 {
-	struct iopt_map_plan plan compat_uninitialized;
+	struct iopt_walk walk compat_uninitialized;
 	struct iopt *iopt = map->iopt;
+	u64 stamped = 0;
 	int ret;
 
 	rcu_read_lock();
-	ret = iopt_map_plan(map, &plan);
-	rcu_read_unlock();
-	if (ret)
-		return ret;
-
-	iopt_walk_clean(iopt, &plan.walk, map->at);
-
-	if (plan.walk.level == map->level)
-		ret = iopt_map_run(map, &plan.walk, plan.nr, plan.stamped);
+	iopt_descend(iopt, map->at, map->level, &walk);
+	if (walk.level == map->level)
+		ret = iopt_map_run(map, &walk, &stamped);
 	else
-		ret = iopt_map_build(map, &plan.walk);
-	if (!ret)
-		return 0;
-
-	rcu_read_lock();
-	iopt_walk_release(iopt, &plan.walk, map->at, plan.nr);
+		ret = iopt_map_publish(map, &walk, &stamped);
 	rcu_read_unlock();
+
+	if (ret == -ENOENT)
+		return iopt_map_build(map, walk.level);
+	/* A table that another has made holds the rest of the run. */
+	if (!ret && map->top <= map->level)
+		iopt_map_discard(map, map->level + 1);
+	if (ret == -EAGAIN && iopt_map_must_flush(map, stamped))
+		return iopt_map_settle(map, stamped) ?: -EAGAIN;
 	return ret;
 }
 
@@ -376,13 +392,13 @@ static int iopt_map_all(struct iopt_map *map)
 
 	while (map->left) {
 		ret = iopt_map_step(map);
-		if (ret == -EAGAIN) {
-			/* A table died, was replaced, or somebody else made it. */
-			cpu_relax();
+		/* A table was built, or cut off, or another mapper made it. */
+		if (ret == -EAGAIN)
 			continue;
-		}
-		if (ret)
+		if (ret) {
+			iopt_map_discard(map, map->level + 1);
 			return ret;
+		}
 		if (!sleeps)
 			continue;
 		if (++runs % IOPT_RUNS_PER_HELP == 0)
@@ -403,6 +419,13 @@ static int iopt_map_all(struct iopt_map *map)
 static int iopt_map_recover(struct iopt *iopt)
 {
 	return iopt_flush_stale(iopt) ? 0 : -EIO;
+}
+
+/* All of a leaf but its address */
+static u64 iopt_map_attrs(const struct iopt *iopt, int prot, int level)
+{
+	return iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
+	       lpae_leaf_type(level);
 }
 
 static int iopt_map_check(struct iopt *iopt, unsigned long iova,
@@ -427,33 +450,77 @@ static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 	return 0;
 }
 
-int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
-		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
-		   gfp_t gfp, size_t *mapped)
+/* The general way: more than a page, tables to make, or something to wait for */
+static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
+				  phys_addr_t paddr, size_t pgsize, int level,
+				  size_t pgcount, int prot, gfp_t gfp,
+				  size_t *done)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
 	struct iopt_map map compat_uninitialized;
-	struct iopt_call call;
 	int ret;
 
-	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &map.at);
-	if (ret)
-		return ret;
-
 	map.iopt = iopt;
-	map.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
+	map.at = at;
+	map.level = level;
 	map.paddr = paddr;
-	map.attrs = iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
-		    lpae_leaf_type(map.level);
+	map.attrs = iopt_map_attrs(iopt, prot, level);
 	map.pgsize = pgsize;
 	map.gfp = gfp & ~IOPT_GFP_DROPPED;
 	map.left = pgcount;
 	map.done = 0;
 	map.made = false;
 	map.ticket = 0;
-	iopt_call_enter(iopt, &call, "map", map.at, pgsize * pgcount);
+	map.top = level + 1;
 	ret = iopt_map_all(&map);
+	*done = map.done * pgsize;
+	return ret;
+}
 
+/*
+ * A single leaf into a slot that is empty, of a table that is there, needs no waiting
+ * for, and has been cleaned on the way to. That is nearly all of them. Return:
+ * false if it is not so; then nothing has been done.
+ */
+static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
+					 phys_addr_t paddr, int level, int prot)
+{
+	struct iopt_walk walk compat_uninitialized;
+	bool fits;
+
+	rcu_read_lock();
+	iopt_descend(iopt, at, level, &walk);
+	fits = walk.level == level && !walk.entry &&
+	       !(walk.above & LPAE_SW_CLOSING) &&
+	       (iopt->tree.coherent || (walk.common & LPAE_SW_CLEAN));
+	if (likely(fits)) {
+		WRITE_ONCE(*walk.slot, lpae_pack(&iopt->tree.geo, paddr) |
+			   iopt_map_attrs(iopt, prot, level));
+		iopt_sync_entry(&iopt->tree, walk.slot);
+	}
+	rcu_read_unlock();
+	return fits;
+}
+
+int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
+		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
+		   gfp_t gfp, size_t *mapped)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+	unsigned int level = iopt_level_of(iopt, pgsize);
+	struct iopt_call call;
+	size_t done = pgsize;
+	unsigned long at;
+	int ret;
+
+	if (unlikely(level == IOPT_NO_LEVEL))
+		return -EINVAL;
+	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &at);
+	if (ret)
+		return ret;
+	iopt_call_enter(iopt, &call, "map", at, pgsize * pgcount);
+	if (unlikely(pgcount != 1 || !iopt_map_one(iopt, at, paddr, level, prot)))
+		ret = iopt_map_many(iopt, at, paddr, pgsize, level, pgcount,
+				    prot, gfp, &done);
 	/*
 	 * Entries before what tells a device to use them. Cleaning the cache has
 	 * had such a barrier in it, but the DMA API cleans nothing for an IOMMU
@@ -462,6 +529,6 @@ int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 	wmb();
 	iopt_call_leave(iopt, &call);
 	if (mapped)
-		*mapped += map.done * pgsize;
+		*mapped += done;
 	return ret;
 }

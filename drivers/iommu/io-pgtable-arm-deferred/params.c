@@ -21,10 +21,18 @@
 #define RECLAIM_BATCH_DEFAULT	64
 #define RECLAIM_BATCH_MAX	4096
 
+/*
+ * From the first unmap to the search for empty tables: many unmaps share one, and what
+ * is mapped again meanwhile keeps its tables. A day at most.
+ */
+#define RECLAIM_SWEEP_MS_DEFAULT	250
+#define RECLAIM_SWEEP_MS_MAX		86400000
+
 struct reclaim_params reclaim_params = {
 	.deferred = true,
 	.batch = RECLAIM_BATCH_DEFAULT,
 	.workers = 1,
+	.sweep_ms = RECLAIM_SWEEP_MS_DEFAULT,
 };
 
 module_param_named(deferred, reclaim_params.deferred, bool, 0644);
@@ -71,6 +79,16 @@ static int reclaim_set_workers(const char *val, const struct kernel_param *kp)
 	return ret;
 }
 
+static int reclaim_set_sweep_ms(const char *val, const struct kernel_param *kp)
+{
+	return reclaim_set_range(val, kp, 0, RECLAIM_SWEEP_MS_MAX);
+}
+
+static const struct kernel_param_ops reclaim_sweep_ms_ops = {
+	.set = reclaim_set_sweep_ms,
+	.get = param_get_ulong,
+};
+
 static const struct kernel_param_ops reclaim_batch_ops = {
 	.set = reclaim_set_batch,
 	.get = param_get_ulong,
@@ -100,6 +118,11 @@ module_param_cb(workers, &reclaim_workers_ops, &reclaim_params.workers, 0644);
 __MODULE_PARM_TYPE(workers, "ulong");
 MODULE_PARM_DESC(workers,
 		 "most trees that workers free at the same time, 1 to 8 (default 1)");
+
+module_param_cb(sweep_ms, &reclaim_sweep_ms_ops, &reclaim_params.sweep_ms, 0644);
+__MODULE_PARM_TYPE(sweep_ms, "ulong");
+MODULE_PARM_DESC(sweep_ms,
+		 "milliseconds from an unmap to the search for empty tables (default 250; 0: only when memory is short)");
 
 /* Unless it has been given, it depends on how much memory there is. */
 void reclaim_init_params(void)

@@ -9,17 +9,15 @@
 #define _IOPT_PGTABLE_H
 
 #include <linux/io-pgtable-arm-deferred.h>
+#include <linux/mutex.h>
 #include <linux/overflow.h>
 
 #include "overlap.h"
 #include "table.h"
 #include "tree.h"
 
-/*
- * Tables that may stay beyond the root although they are empty, counting those
- * that only lead to an empty one: enough for somebody who works in a few places.
- */
-#define IOPT_KEPT_TABLES	8
+/* No level has leaves of that size. */
+#define IOPT_NO_LEVEL		0xff
 
 /**
  * struct iopt - a live page table
@@ -38,8 +36,9 @@
  * @gathers: the driver wants to hear of each leaf that is unmapped
  * @attrs: attributes of a leaf, by prot
  * @tree: its memory, which lives on after the hand-over
- * @kept: which empty tables have not been cut off yet, see empty.c
- * @kept_pos: where the latest of them is
+ * @levels: which level has leaves of a size, by its log2; IOPT_NO_LEVEL if none
+ * @flush_lock: held while the worker has the driver flush; guards the next one
+ * @worker_flushes: the driver may be asked for that
  * @calls: maps and unmaps under way, in debug builds
  *
  * One allocation with the tree in it: freed with the last table, long after
@@ -66,9 +65,10 @@ struct iopt {
 	u64 table_attrs;
 	bool gathers;
 	u64 attrs[BIT(LPAE_PROT_BITS)];
+	u8 levels[BITS_PER_LONG];
 	struct iopt_tree tree;
-	unsigned long kept[IOPT_KEPT_TABLES] ____cacheline_aligned_in_smp;
-	atomic_t kept_pos;
+	struct mutex flush_lock;	/* no flush by the worker begins or ends */
+	bool worker_flushes;
 	struct iopt_calls calls;
 };
 
@@ -86,8 +86,6 @@ static_assert(IOPT_LINE(struct iopt, ended) <
 	      IOPT_LINE(struct iopt, root));
 static_assert(IOPT_LINE(struct iopt, unsettled) <
 	      IOPT_LINE(struct iopt, tree.geo));
-static_assert(IOPT_LINE(struct iopt, tree.left) <
-	      IOPT_LINE(struct iopt, kept));
 #endif
 
 static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
@@ -111,6 +109,8 @@ static inline bool iopt_is_stale(const struct iopt *iopt)
  * @table: by level, from the root's to @level
  * @slot: where the walk ended, in the last of them
  * @entry: the entry there, as read
+ * @above: the entry that led to that table; for the root one that says the same
+ *	   as one that needs no mark
  * @common: the bits that all entries above it have in common
  * @level: of the table that @slot is in
  */
@@ -118,6 +118,7 @@ struct iopt_walk {
 	u64 *table[LPAE_LEVELS];
 	u64 *slot;
 	u64 entry;
+	u64 above;
 	u64 common;
 	int level;
 };
@@ -138,6 +139,7 @@ static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
 	u64 *table = iopt->root;
 	/* The root has an entry for every offset within the input size. */
 	u64 *slot = &table[at >> shift];
+	u64 above = LPAE_SW_TOUCHED;
 	u64 common = ~0ULL;
 	u64 entry;
 
@@ -146,6 +148,7 @@ static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
 		walk->table[level] = table;
 		if (level == last || !lpae_leads_on(entry))
 			break;
+		above = entry;
 		common &= entry;
 		table = iopt_table_of(geo, entry);
 		shift -= bits;
@@ -154,6 +157,7 @@ static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
 	}
 	walk->slot = slot;
 	walk->entry = entry;
+	walk->above = above;
 	walk->common = common;
 	walk->level = level;
 }
@@ -198,8 +202,19 @@ static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long at,
 	return min_t(size_t, room, count);
 }
 
+/* The level that has leaves of @pgsize, or IOPT_NO_LEVEL */
+static inline unsigned int iopt_level_of(const struct iopt *iopt, size_t pgsize)
+{
+	unsigned int shift;
+
+	if (unlikely(!pgsize || (pgsize & (pgsize - 1))))
+		return IOPT_NO_LEVEL;
+	shift = __ffs(pgsize);
+	return iopt->levels[shift];
+}
+
 /*
- * Does the range lie within the input size, in whole pages of a size we serve?
+ * Does the range lie within the input size, in whole pages?
  * Return: 0 with its offset from the first IOVA in @at, or an error.
  */
 static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
@@ -208,8 +223,7 @@ static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
 {
 	unsigned long size, last;
 
-	if (!pgcount || !(pgsize & iopt->iop.cfg.pgsize_bitmap) ||
-	    (pgsize & (pgsize - 1)) || (iova & (pgsize - 1)))
+	if (!pgcount || (iova & (pgsize - 1)))
 		return -EINVAL;
 	if (check_mul_overflow(pgsize, pgcount, &size))
 		return -ERANGE;
@@ -257,21 +271,32 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen);
 bool iopt_flush_stale(struct iopt *iopt);
 int iopt_make_way(struct iopt *iopt, unsigned long at, int level);
-void iopt_note_empty(struct iopt *iopt, struct page *page, unsigned long at,
-		     int level);
+bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
+		unsigned long at, bool stays);
 
 /*
- * @nr entries of the last table of @walk have been cleared or given up. Still in
- * the RCU read-side section of the walk, or with a reservation left.
+ * Entries of the last table of @walk have been cleared: the next sweep is to look
+ * whether any is left. Mostly that is known already. Called in the RCU read-side
+ * section of the walk.
  */
-static inline void iopt_walk_release(struct iopt *iopt,
+static inline void iopt_mark_touched(struct iopt *iopt,
 				     const struct iopt_walk *walk,
-				     unsigned long at, unsigned int nr)
+				     unsigned long at)
 {
-	struct page *page = iopt_table_page(walk->table[walk->level]);
+	if (unlikely(!(walk->above & LPAE_SW_TOUCHED)))
+		iopt_touch(iopt, walk, at, false);
+}
 
-	if (unlikely(iopt_page_release(page, nr)))
-		iopt_note_empty(iopt, page, at, walk->level);
+/*
+ * Something is to be put into the last table of @walk. Return: false if that was
+ * about to be cut off, and has been. Called in the RCU read-side section of the
+ * walk, which must not end before that something is there: M1 in sweep.c.
+ */
+static inline bool iopt_hold(struct iopt *iopt, const struct iopt_walk *walk,
+			     unsigned long at)
+{
+	return likely(!(walk->above & LPAE_SW_CLOSING)) ||
+	       iopt_touch(iopt, walk, at, true);
 }
 
 #endif /* _IOPT_PGTABLE_H */

@@ -117,14 +117,21 @@ static void reclaim_make_busy(struct iopt_tree *tree, struct rt_mutex *hand)
 	reclaim_leave(tree);
 	tree->state = IOPT_TREE_BUSY;
 	tree->hand = hand;
+	tree->sweep_pass = tree->sweep;
 	list_splice_tail_init(&tree->pending, &tree->work);
+}
+
+static bool reclaim_has_tables(const struct iopt_tree *tree)
+{
+	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
+	       !list_empty(&tree->pending);
 }
 
 bool reclaim_has_work(const struct iopt_tree *tree)
 {
-	/* Sub-trees in a grace period come back by themselves. */
-	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
-	       !list_empty(&tree->pending);
+	/* Sub-trees, and sweeps, in a grace period come back by themselves. */
+	return tree->sweep == IOPT_SWEEP_MARKS ||
+	       tree->sweep == IOPT_SWEEP_CUTS || reclaim_has_tables(tree);
 }
 
 /* Nothing is left of all that was pending. */
@@ -166,19 +173,24 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 static bool reclaim_is_gone(const struct iopt_tree *tree)
 {
 	return tree->whole && tree->state == IOPT_TREE_IDLE &&
-	       !tree->pending_count && !tree->in_grace && !tree->awaited;
+	       !tree->pending_count && !tree->in_grace && !tree->awaited &&
+	       tree->sweep == IOPT_SWEEP_NONE;
 }
 
 /* Return: true when the tree has come to its end and is the caller's to free. */
 static bool reclaim_put_back(struct iopt_tree *tree)
 {
 	tree->hand = NULL;
+	reclaim_sweep_next(tree);
+	if (!reclaim_has_tables(tree))
+		reclaim_rest(tree);
 	if (reclaim_has_work(tree)) {
 		tree->state = IOPT_TREE_QUEUED;
 		reclaim_line_up(tree);
 		return false;
 	}
-	reclaim_rest(tree);
+	tree->state = IOPT_TREE_IDLE;
+	list_del_init(&tree->node);
 	iopt_count(&reclaim_stats.trees, -1);
 	return reclaim_is_gone(tree);
 }
@@ -186,13 +198,21 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 /* The tree has something that can be freed: give it a place in the queue. */
 void reclaim_enqueue(struct iopt_tree *tree)
 {
-	if (tree->state == IOPT_TREE_RESTING)
+	/* A tree that rests has no other; while it is busy they are not ours to see. */
+	if (!list_empty(&tree->pending))
 		reclaim_end_rest(tree);
-	else if (tree->state != IOPT_TREE_IDLE)
+	if (tree->state != IOPT_TREE_IDLE)
 		return;
 	tree->state = IOPT_TREE_QUEUED;
 	reclaim_line_up(tree);
 	iopt_count(&reclaim_stats.trees, 1);
+}
+
+/* reclaim_dequeue() - it is to be lined up anew later: reclaim_enqueue() */
+void reclaim_dequeue(struct iopt_tree *tree)
+{
+	reclaim_leave(tree);
+	iopt_count(&reclaim_stats.trees, -1);
 }
 
 /* One more worker, if there are to be so many */
@@ -238,27 +258,46 @@ void reclaim_wake_waiters(void)
 		wake_up_all(&reclaimer.done);
 }
 
+/*
+ * The end of a batch. Return: false when the tree is to be settled before that, for
+ * a drain that waits for no more than this.
+ */
+static bool reclaim_end_batch(const struct reclaim_batch *b,
+			      struct iopt_tree *tree, bool *gone)
+{
+	unsigned long flags;
+	bool ends;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	ends = !tree->settle;
+	if (ends) {
+		reclaim_count(b, tree);
+		*gone = reclaim_put_back(tree);
+	} else {
+		reclaim_end_rest(tree);
+	}
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return ends;
+}
+
 /* Free a batch of a tree that is busy for the caller. Return: how many pages. */
 static long reclaim_batch(struct iopt_tree *tree, struct rt_mutex *hand,
 			  bool help)
 {
 	struct reclaim_batch b compat_uninitialized;
-	unsigned long flags;
-	bool gone;
+	bool gone = false;
 
 	b.help = help;
 	reclaim_run(&b, tree, READ_ONCE(reclaim_params.batch));
 	reclaim_note_live(-(long)b.tables);
-
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_count(&b, tree);
-	gone = reclaim_put_back(tree);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	while (!reclaim_end_batch(&b, tree, &gone))
+		reclaim_settle_tree(tree);
 
 	reclaim_give_hand(hand);
 	if (gone)
 		iopt_tree_release(tree);
 	reclaim_settle_later();
+	reclaim_sweep_later();
 	reclaim_wake_waiters();
 	return b.nr_pages;
 }
@@ -425,6 +464,7 @@ static void reclaim_close_locked(struct iopt_tree *tree, struct page *root,
 	WRITE_ONCE(tree->closed, true);
 	tree->whole = true;
 	iopt_pages_close(tree);
+	reclaim_sweep_close(tree);
 	reclaim_count_in(tree, iopt_page_below(root) + 1, pages);
 	list_splice_tail_init(&tree->grace, &tree->pending);
 	list_splice_tail_init(&tree->ungraced, &tree->pending);
@@ -473,6 +513,16 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 	}
 	reclaim_kick_later();
 	reclaim_share(pages);
+}
+
+/* reclaim_note_swept() - a sweep has cut off @nr tables */
+void reclaim_note_swept(unsigned int nr)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	iopt_count(&reclaim_stats.swept, nr);
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 }
 
 /* Forget the longest batch and the histograms. */
@@ -539,6 +589,9 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	INIT_LIST_HEAD(&tree->grace);
 	INIT_LIST_HEAD(&tree->pending);
 	INIT_LIST_HEAD(&tree->node);
+	INIT_LIST_HEAD(&tree->sweep_node);
+	INIT_LIST_HEAD(&tree->flush_node);
+	INIT_LIST_HEAD(&tree->rest_node);
 	INIT_LIST_HEAD(&tree->work);
 	init_llist_head(&tree->returned);
 	iopt_cursor_close(&tree->cursor);
@@ -565,9 +618,18 @@ int reclaim_init(void)
 	if (ret)
 		return ret;
 
+	ret = reclaim_init_sweep();
+	if (ret)
+		goto err_workqueue;
 	ret = reclaim_init_shrinker();
 	if (ret)
-		reclaim_exit_workqueue();
+		goto err_sweep;
+	return 0;
+
+err_sweep:
+	reclaim_exit_sweep();
+err_workqueue:
+	reclaim_exit_workqueue();
 	return ret;
 }
 
@@ -580,6 +642,7 @@ void reclaim_exit(void)
 	rcu_barrier();
 	cancel_delayed_work_sync(&reclaimer.later);
 	cancel_delayed_work_sync(&reclaimer.settle);
+	reclaim_exit_sweep();
 	reclaim_exit_workqueue();
 	WARN_ON(atomic_long_read(&reclaim_live));
 	WARN_ON(atomic_long_read(&iopt_page_count));

@@ -29,6 +29,8 @@
  * @helps: batches run by another task than a worker
  * @drains: calls that waited for everything
  * @shrinks: calls for memory that were answered
+ * @sweeps: trees in which tables that have become empty are looked for just now
+ * @swept: tables that were cut off because they had become empty
  * @batch_hist: how long batches took
  * @queue_hist: how long trees took from their hand-over to their last table
  *
@@ -48,6 +50,8 @@ struct reclaim_stats {
 	unsigned long helps;
 	unsigned long drains;
 	unsigned long shrinks;
+	unsigned long sweeps;
+	unsigned long swept;
 	struct iopt_hist batch_hist;
 	struct iopt_hist queue_hist;
 };
@@ -67,6 +71,8 @@ static inline bool reclaim_has_pending(void)
 	return READ_ONCE(reclaim_stats.pending);
 }
 
+void reclaim_touched(struct iopt_tree *tree);
+void reclaim_note_swept(unsigned int nr);
 void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count);
 void reclaim_close(struct iopt_tree *tree, struct page *root);

@@ -35,12 +35,14 @@ struct shrinker;
  * @batch: most tables of a batch
  * @limit: pending pages above which those who may sleep help
  * @workers: most trees of which workers free a batch at the same time
+ * @sweep_ms: from an unmap to the search for empty tables; 0 for no time at all
  */
 struct reclaim_params {
 	bool deferred;
 	unsigned long batch;
 	unsigned long limit;
 	unsigned long workers;
+	unsigned long sweep_ms;
 };
 
 extern struct reclaim_params reclaim_params;
@@ -70,11 +72,16 @@ struct reclaim_epoch {
  * @busy: trees of which a worker or a helper frees a batch
  * @resting: trees that hold pages and have nothing to free, the longest first
  * @nr_resting: how many
+ * @asked: how many times drains have asked for trees to be settled
  * @done: woken when a tree is waiting again, or some tables are free
  * @hands: each held by a task that frees a batch, so that it can be lent priority
  * @works: the workers; of those above the parameter none goes on
  * @later: wakes the first worker a moment after a hand-over
  * @settle: settles what has rested long enough
+ * @due: trees of which something has been unmapped, the longest first
+ * @flushing: trees with a sweep of which the driver is to be asked for a flush
+ * @sweep: begins the sweeps that are due
+ * @flush: asks drivers, on @flush_wq, which is frozen while the system is suspended
  * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {
@@ -87,12 +94,18 @@ struct reclaimer {
 	struct list_head busy;
 	struct list_head resting;
 	unsigned long nr_resting;
+	unsigned long asked;
 	wait_queue_head_t done;
 	struct rt_mutex hands[RECLAIM_HANDS];
 	struct workqueue_struct *wq;
 	struct work_struct works[RECLAIM_WORKERS_MAX];
 	struct delayed_work later;
 	struct delayed_work settle;
+	struct list_head due;
+	struct list_head flushing;
+	struct delayed_work sweep;
+	struct workqueue_struct *flush_wq;
+	struct work_struct flush;
 	struct shrinker *shrinker;
 };
 
@@ -125,6 +138,7 @@ void reclaim_init_epochs(void);
 /* reclaim.c; with the reclaimer's lock held */
 bool reclaim_has_work(const struct iopt_tree *tree);
 void reclaim_enqueue(struct iopt_tree *tree);
+void reclaim_dequeue(struct iopt_tree *tree);
 
 /* reclaim.c; without it */
 void reclaim_kick(void);
@@ -144,7 +158,19 @@ void reclaim_rest(struct iopt_tree *tree);
 void reclaim_end_rest(struct iopt_tree *tree);
 void reclaim_settle_later(void);
 long reclaim_settle(bool any);
+long reclaim_settle_tree(struct iopt_tree *tree);
+unsigned long reclaim_settle_ask(void);
+bool reclaim_settle_awaited(unsigned long number, struct rt_mutex **hand);
 void reclaim_init_settle(void);
+
+/* due.c; the first two with the reclaimer's lock held */
+void reclaim_sweep_next(struct iopt_tree *tree);
+void reclaim_sweep_close(struct iopt_tree *tree);
+void reclaim_sweep_some(struct iopt_tree *tree, unsigned int *scan);
+void reclaim_sweep_now(void);
+void reclaim_sweep_later(void);
+int reclaim_init_sweep(void);
+void reclaim_exit_sweep(void);
 
 /* shrink.c */
 int reclaim_init_shrinker(void);

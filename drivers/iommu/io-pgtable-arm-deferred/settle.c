@@ -5,6 +5,10 @@
  * of there, and if nothing does for a while, or memory is short, or a task drains,
  * it is settled. It is busy meanwhile, as for a batch.
  *
+ * A tree that is swept rests, too. While a task has a batch of the sweep in hand the
+ * tree is not taken from it; a drain asks that task to settle it at the end of
+ * the batch.
+ *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/jiffies.h>
@@ -20,32 +24,30 @@
  */
 #define RECLAIM_REST		HZ
 
-/* reclaim_rest() - the tree has nothing to free for now, and is busy no more */
+/* reclaim_rest() - the tree has nothing to free for now; it may be swept */
 void reclaim_rest(struct iopt_tree *tree)
 {
-	tree->held = tree->whole ? 0 : iopt_pages_held(tree);
-	if (!tree->held) {
-		tree->state = IOPT_TREE_IDLE;
-		list_del_init(&tree->node);
+	if (tree->held || tree->whole)
 		return;
-	}
-	tree->state = IOPT_TREE_RESTING;
+	tree->held = iopt_pages_held(tree);
+	if (!tree->held)
+		return;
 	tree->settle_at = jiffies + RECLAIM_REST;
-	list_move_tail(&tree->node, &reclaimer.resting);
+	list_add_tail(&tree->rest_node, &reclaimer.resting);
 	iopt_count(&reclaimer.nr_resting, 1);
 	iopt_count(&reclaim_stats.held, tree->held);
 }
 
-/*
- * reclaim_end_rest() - there is something to free again, or the time has come
- *
- * It is the caller who moves the tree.
- */
+/* reclaim_end_rest() - there is something to free again, or the time has come */
 void reclaim_end_rest(struct iopt_tree *tree)
 {
+	if (!tree->held)
+		return;
+	list_del_init(&tree->rest_node);
 	iopt_count(&reclaimer.nr_resting, -1);
 	iopt_count(&reclaim_stats.held, -(long)tree->held);
 	tree->held = 0;
+	tree->settle = 0;
 }
 
 static bool reclaim_is_resting(void)
@@ -67,6 +69,17 @@ void reclaim_settle_later(void)
 				   RECLAIM_REST);
 }
 
+/* The first in no one else's hands; those that are busy are as few as the CPUs. */
+static struct iopt_tree *reclaim_first_resting(void)
+{
+	struct iopt_tree *tree;
+
+	list_for_each_entry(tree, &reclaimer.resting, rest_node)
+		if (tree->state != IOPT_TREE_BUSY)
+			return tree;
+	return NULL;
+}
+
 /* Any tree, or one that has rested long enough; busy, so that it is the caller's */
 static struct iopt_tree *reclaim_take_resting(bool any, struct rt_mutex *hand)
 {
@@ -74,12 +87,13 @@ static struct iopt_tree *reclaim_take_resting(bool any, struct rt_mutex *hand)
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	tree = list_first_entry_or_null(&reclaimer.resting, struct iopt_tree,
-					node);
+	tree = reclaim_first_resting();
 	if (tree && !any && time_before(jiffies, tree->settle_at))
 		tree = NULL;
 	if (tree) {
 		reclaim_end_rest(tree);
+		if (tree->state == IOPT_TREE_QUEUED)
+			reclaim_dequeue(tree);
 		tree->state = IOPT_TREE_BUSY;
 		tree->hand = hand;
 		list_move_tail(&tree->node, &reclaimer.busy);
@@ -108,12 +122,68 @@ static void reclaim_put_settled(struct iopt_tree *tree, struct rt_mutex *hand)
 }
 
 /*
+ * reclaim_settle_tree() - give back what a tree holds that is busy for the caller
+ *
+ * Single pages are few here, and the allocator is calmed after those of each
+ * chunk. Context: may sleep. Return: how many pages.
+ */
+long reclaim_settle_tree(struct iopt_tree *tree)
+{
+	long held = iopt_pages_held(tree);
+
+	while (iopt_pages_settle(tree)) {
+		reclaim_calm_allocator();
+		cond_resched();
+	}
+	return held;
+}
+
+/*
+ * reclaim_settle_ask() - have those that are busy with a sweep settled
+ *
+ * Return: the number of the question. One that was asked before stands.
+ */
+unsigned long reclaim_settle_ask(void)
+{
+	struct iopt_tree *tree;
+	unsigned long flags, number;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	number = ++reclaimer.asked;
+	list_for_each_entry(tree, &reclaimer.busy, node)
+		if (tree->held && !tree->settle)
+			tree->settle = number;
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return number;
+}
+
+/*
+ * reclaim_settle_awaited() - is there such a tree, asked for by then?
+ * @hand: set to the hand of the one who has it
+ */
+bool reclaim_settle_awaited(unsigned long number, struct rt_mutex **hand)
+{
+	struct iopt_tree *tree;
+	unsigned long flags;
+	bool awaited = false;
+
+	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	list_for_each_entry(tree, &reclaimer.busy, node) {
+		if (tree->settle && tree->settle <= number) {
+			*hand = tree->hand;
+			awaited = true;
+			break;
+		}
+	}
+	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	return awaited;
+}
+
+/*
  * reclaim_settle() - give back what a tree holds
  * @any: not only one that has rested long enough
  *
- * Single pages are few here, and the allocator is calmed after those of each
- * chunk. Context: may sleep. Return: how many pages, or -ENOENT when there is no
- * such tree.
+ * Context: may sleep. Return: how many pages, or -ENOENT when there is no such tree.
  */
 long reclaim_settle(bool any)
 {
@@ -125,11 +195,7 @@ long reclaim_settle(bool any)
 		reclaim_give_hand(hand);
 		return -ENOENT;
 	}
-	held = iopt_pages_held(tree);
-	while (iopt_pages_settle(tree)) {
-		reclaim_calm_allocator();
-		cond_resched();
-	}
+	held = reclaim_settle_tree(tree);
 	reclaim_put_settled(tree, hand);
 	return held;
 }

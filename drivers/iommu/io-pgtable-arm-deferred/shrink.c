@@ -9,6 +9,7 @@
 #include <linux/sched.h>
 
 #include <compat/shrinker.h>
+#include "limbo.h"
 #include "reclaimer.h"
 #include "trace.h"
 
@@ -16,7 +17,8 @@ static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	unsigned long pages = READ_ONCE(reclaim_stats.pending_pages) +
-			      READ_ONCE(reclaim_stats.held);
+			      READ_ONCE(reclaim_stats.held) +
+			      atomic_long_read(&iopt_limbo_tables);
 
 	return pages ?: SHRINK_EMPTY;
 }
@@ -32,6 +34,7 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 {
 	unsigned long flags, freed = 0;
 
+	reclaim_sweep_now();
 	while (freed < sc->nr_to_scan) {
 		long pages;
 

@@ -17,7 +17,7 @@ static u64 *iopt_table_begin(struct page *page, int level)
 {
 	if (!page)
 		return NULL;
-	iopt_page_init(page, level, 0, 0);
+	iopt_page_init(page, level, 0);
 	reclaim_note_live(1);
 	return page_address(page);
 }

@@ -20,23 +20,18 @@
  * page->private of a table page:
  *
  *	1:0	its level
- *	2	dead: detached because it was empty, takes no entry any more
- *	3	kept: empty when last looked at, and in the list of those
  *	4	chunk: one of several pages that were allocated together
  *	5	done: one of a chunk, and no table any more
  *	9:6	left: in a chunk's first page: how many of the others are not done
- *	28:10	how many of its entries are valid, or about to be: up to 2^17, in a
- *		root of sixteen tables of 64 KiB
  *	63:29	how many tables are under it
  *
- * The count of entries holds a table in place: it is raised before an entry is
- * written, by somebody who has found the table alive, and lowered after the
- * entry has been cleared. Only a table with no entries can die, and a dead one
- * takes no more.
+ * Entries are not counted: a leaf is written and cleared with one store, into the
+ * table and nowhere else. Which tables are empty is found out by a sweep, see
+ * sweep.c.
  *
  * The count of tables makes a detached sub-tree a known quantity without a
- * walk. It is changed by whoever hangs tables under it or takes them away, while
- * the page table is live; after the detach nobody else is left to change it.
+ * walk. Those who hang tables under it or take them away change it, while the
+ * page table is live; after the detach there is none left to change it.
  *
  * The bits of chunks are not the table's, and may change whatever it does: that
  * is in pages.c.
@@ -44,14 +39,10 @@
  * page->lru links a detached sub-tree by its root.
  */
 #define IOPT_PAGE_LEVEL		GENMASK(1, 0)
-#define IOPT_PAGE_DEAD		BIT(2)
-#define IOPT_PAGE_KEPT		BIT(3)
 #define IOPT_PAGE_CHUNK		BIT(4)
 #define IOPT_PAGE_DONE		BIT(5)
 #define IOPT_PAGE_LEFT		GENMASK(9, 6)
 #define IOPT_PAGE_LEFT_ONE	BIT(6)
-#define IOPT_PAGE_ENTRY		BIT(10)
-#define IOPT_PAGE_ENTRIES	GENMASK(28, 10)
 #define IOPT_PAGE_BELOW		BIT(29)
 #define IOPT_PAGE_BELOW_SHIFT	29
 
@@ -94,46 +85,16 @@ static inline void iopt_page_add_below(struct page *page, long nr)
 
 /* For a table that is still its maker's alone, though its chunk is not */
 static inline void iopt_page_init(struct page *page, int level,
-				  unsigned int entries, unsigned long below)
+				  unsigned long below)
 {
 	atomic_long_t *state = iopt_page_state(page);
-	long table = level | entries * IOPT_PAGE_ENTRY | below * IOPT_PAGE_BELOW;
+	long table = level | below * IOPT_PAGE_BELOW;
 	long old = atomic_long_read(state);
 	long chunk;
 
 	do {
 		chunk = old & (IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT);
 	} while (!atomic_long_try_cmpxchg_relaxed(state, &old, chunk | table));
-}
-
-/*
- * Hold the table for @nr entries to come. The caller has found it by a walk and
- * is still in the same RCU read-side section. Return: false if it is dead.
- */
-static inline bool iopt_page_reserve(struct page *page, unsigned int nr)
-{
-	atomic_long_t *state = iopt_page_state(page);
-	long old = atomic_long_read(state);
-
-	do {
-		if (unlikely(old & IOPT_PAGE_DEAD))
-			return false;
-	} while (!atomic_long_try_cmpxchg_relaxed(state, &old,
-						  old + nr * IOPT_PAGE_ENTRY));
-	return true;
-}
-
-/*
- * @nr entries have been cleared, or have not come to be. The release orders
- * the clearing before the death of the table. Return: true if none is left and
- * the table is not in the list of the kept yet.
- */
-static inline bool iopt_page_release(struct page *page, unsigned int nr)
-{
-	long new = atomic_long_sub_return_release(nr * IOPT_PAGE_ENTRY,
-						  iopt_page_state(page));
-
-	return !(new & (IOPT_PAGE_ENTRIES | IOPT_PAGE_KEPT));
 }
 
 /* Bytes that the walker reads of a table of @level */

@@ -55,9 +55,22 @@ struct rt_mutex;
 /* Where a tree stands with the reclaimer; changes under its lock. */
 enum iopt_tree_state {
 	IOPT_TREE_IDLE,		/* nothing pending */
-	IOPT_TREE_RESTING,	/* nothing pending, but chunks wait for the rest */
 	IOPT_TREE_QUEUED,	/* waits for its turn */
 	IOPT_TREE_BUSY,		/* somebody frees a batch of it */
+};
+
+/*
+ * How far the search for empty tables is, see sweep.c and due.c; changes under the
+ * reclaimer's lock.
+ */
+enum iopt_sweep_state {
+	IOPT_SWEEP_NONE,	/* nothing has been unmapped since the last */
+	IOPT_SWEEP_DUE,		/* it has, and the time will come */
+	IOPT_SWEEP_MARKS,	/* the first pass */
+	IOPT_SWEEP_GRACE,	/* waits for a grace period */
+	IOPT_SWEEP_CUTS,	/* the second pass */
+	IOPT_SWEEP_FLUSH,	/* waits for a flush of what has been cut off */
+	IOPT_SWEEP_FLUSHING,	/* the driver is being asked for it */
 };
 
 /**
@@ -85,23 +98,36 @@ enum iopt_tree_state {
  *		 one)
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
+ * @ended: the page table is being given back, and no table cut off any more
  * @limbo_gen: number of the limbo that tables go into now, from 1
  * @ungraced: sub-trees that a lookup may still be in
  * @grace: those of them for which an RCU grace period is running
  * @rcu: that grace period
  * @in_grace: there is one
- * @node: place among the reclaimer's waiting, busy or resting trees
+ * @node: place among the reclaimer's waiting or busy trees
  * @pending: sub-trees handed to the reclaimer and not begun, the oldest first
  * @pending_count: tables handed to the reclaimer and not freed
  * @owed: the same, by the epoch of their hand-over
  * @freed: tables that the reclaimer has freed
  * @held: pages that wait for the rest of their chunks, while the tree rests
+ * @rest_node: place among those trees
+ * @settle: number of a drain that has asked for them, while the tree is busy
  * @settle_at: when they have waited long enough, in jiffies
- * @state: idle, resting, queued or busy
+ * @state: idle, queued or busy
  * @since: when the tree became pending
  * @hand: held by the task that frees a batch of it, if it has one
  * @whole: the root has been handed over; the last table takes the tree along
  * @awaited: the one who closed the tree frees it, and takes the tree along
+ * @touched: something has been unmapped since a sweep began
+ * @sweep: how far the sweep is
+ * @sweep_pass: what @sweep was when the tree was made busy; later it may be another
+ * @sweep_done: the pass that was made is
+ * @sweep_full: it was not made to its end, for limbo is full
+ * @sweep_node: place among those for which a sweep is due
+ * @sweep_at: when it is due, in jiffies
+ * @sweep_rcu: the grace period between its passes
+ * @flush_node: place among those that wait for the driver's flush
+ * @sweep_pos: where the pass stands
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
  * @partial: chunks that tables were freed of and that are not free yet, by their
@@ -109,7 +135,8 @@ enum iopt_tree_state {
  * @left: what @spare was when the tree was closed
  * @left_ready: what @ready was
  *
- * The reclaimer's lock guards @closed and @ungraced to @since. The rest is for the
+ * The reclaimer's lock guards @closed, @ungraced to @since, and @sweep to
+ * @flush_node; @touched is written by all, once a sweep. The rest is for the
  * worker or helper that has made the tree busy, and for no other.
  *
  * Each part begins a cache line: what every mapper reads (up to @closed), what
@@ -141,6 +168,7 @@ struct iopt_tree {
 	spinlock_t detach_lock ____cacheline_aligned_in_smp;
 	struct list_head limbo;
 	unsigned long limbo_count;
+	bool ended;
 	unsigned long limbo_gen;
 
 	struct list_head ungraced ____cacheline_aligned_in_smp;
@@ -153,6 +181,8 @@ struct iopt_tree {
 	unsigned long owed[IOPT_EPOCHS];
 	unsigned long freed;
 	unsigned int held;
+	struct list_head rest_node;
+	unsigned long settle;
 	unsigned long settle_at;
 	enum iopt_tree_state state;
 	ktime_t since;
@@ -160,6 +190,17 @@ struct iopt_tree {
 	bool whole;
 	bool awaited;
 
+	bool touched;
+	enum iopt_sweep_state sweep;
+	struct list_head sweep_node;
+	unsigned long sweep_at;
+	struct rcu_head sweep_rcu;
+	struct list_head flush_node;
+
+	enum iopt_sweep_state sweep_pass;
+	bool sweep_done;
+	bool sweep_full;
+	unsigned long sweep_pos;
 	struct list_head work;
 	struct iopt_cursor cursor;
 	struct page *partial[IOPT_PARTIALS];

@@ -94,20 +94,24 @@ unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
 }
 
 /* Tell a driver that flushes by address about @nr leaves that are gone */
-static void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned int nr)
+static noinline void iopt_gather(const struct iopt *iopt,
+				 struct iommu_iotlb_gather *gather,
+				 unsigned long at, size_t pgsize, unsigned int nr)
 {
-	const struct iopt *iopt = unmap->iopt;
-	unsigned long iova;
+	unsigned long iova = iopt->base + at;
 
-	if (likely(!iopt->gathers) || !unmap->gather ||
-	    compat_gather_queued(unmap->gather))
+	if (!gather || compat_gather_queued(gather))
 		return;
-
-	iova = iopt->base + unmap->at;
-	for (; nr; nr--, iova += unmap->pgsize)
-		iopt->iop.cfg.tlb->tlb_add_page(unmap->gather, iova,
-						unmap->pgsize,
+	for (; nr; nr--, iova += pgsize)
+		iopt->iop.cfg.tlb->tlb_add_page(gather, iova, pgsize,
 						iopt->iop.cookie);
+}
+
+static inline void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned int nr)
+{
+	if (unlikely(unmap->iopt->gathers))
+		iopt_gather(unmap->iopt, unmap->gather, unmap->at,
+			    unmap->pgsize, nr);
 }
 
 /* Clear leaves, up to the first entry that is none. Return: how many. */
@@ -168,7 +172,6 @@ static unsigned int iopt_unmap_tables(struct iopt_unmap *unmap,
 
 /*
  * Clear a run of entries of one table: leaves, or tables, whichever comes first.
- * The entries hold the table in place, up to the release at the end.
  * Return: how many there were.
  */
 static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
@@ -186,7 +189,7 @@ static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
 		iopt_unmap_gather(unmap, nr);
 	}
 	if (nr)
-		iopt_walk_release(iopt, walk, unmap->at, nr);
+		iopt_mark_touched(iopt, walk, unmap->at);
 	return nr;
 }
 
@@ -203,7 +206,7 @@ static void iopt_split_fill(struct iopt *iopt, u64 *table, u64 block, int level,
 	lpae_fill(geo, table, skip, attrs, pa, size);
 	lpae_fill(geo, &table[after], BIT(geo->bits) - after, attrs,
 		  pa + after * size, size);
-	iopt_page_init(iopt_table_page(table), level, BIT(geo->bits) - nr, 0);
+	iopt_page_init(iopt_table_page(table), level, 0);
 }
 
 /*
@@ -240,7 +243,7 @@ static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
 	unsigned int entries = BIT(iopt->tree.geo.bits);
 
 	iopt_unmap_leaves(iopt, walk->slot, walk->level, 1);
-	iopt_walk_release(iopt, walk, unmap->at, 1);
+	iopt_mark_touched(iopt, walk, unmap->at);
 	iopt_unmap_gather(unmap, entries);
 	iopt_unmap_note_walk(unmap, entries);
 	unmap->split = true;
@@ -353,7 +356,63 @@ static void iopt_unmap_settle(const struct iopt_unmap *unmap)
 	if (unmap->split || (unmap->walk_size && !queued))
 		iopt_flush_walk(iopt, unmap->gen, unmap->walk_at,
 				unmap->walk_size);
-	iopt_limbo_limit(iopt, queued ? IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
+}
+
+/* Do too many tables wait for a flush that the caller is not going to make? */
+static noinline void iopt_unmap_limit(struct iopt *iopt,
+				      struct iommu_iotlb_gather *gather)
+{
+	if (!iopt_gather_is_whole(gather))
+		iopt_limbo_limit(iopt, compat_gather_queued(gather) ?
+				 IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
+}
+
+/* The general way: more than a leaf, or a part of one, or one that is not there */
+static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
+				       size_t pgsize, int level, size_t pgcount,
+				       struct iommu_iotlb_gather *gather)
+{
+	struct iopt_unmap unmap compat_uninitialized;
+
+	unmap.iopt = iopt;
+	unmap.gather = gather;
+	unmap.at = at;
+	unmap.pgsize = pgsize;
+	unmap.level = level;
+	unmap.left = pgcount;
+	unmap.done = 0;
+	unmap.walk_at = 0;
+	unmap.walk_size = 0;
+	unmap.gen = 0;
+	unmap.split = false;
+	while (unmap.left && iopt_unmap_step(&unmap))
+		;
+	if (unlikely(unmap.walk_size))
+		iopt_unmap_settle(&unmap);
+	return unmap.done;
+}
+
+/*
+ * A single leaf of a table that has been cleaned on the way to. That is nearly all of
+ * them. Return: false if it is not so; then nothing has been done.
+ */
+static __always_inline bool iopt_unmap_leaf(struct iopt *iopt, unsigned long at,
+					    int level)
+{
+	struct iopt_walk walk compat_uninitialized;
+	bool fits;
+
+	rcu_read_lock();
+	iopt_descend(iopt, at, level, &walk);
+	fits = walk.level == level && lpae_is_leaf(walk.entry, level) &&
+	       (iopt->tree.coherent || (walk.common & LPAE_SW_CLEAN));
+	if (likely(fits)) {
+		WRITE_ONCE(*walk.slot, 0);
+		iopt_sync_entry(&iopt->tree, walk.slot);
+		iopt_mark_touched(iopt, &walk, at);
+	}
+	rcu_read_unlock();
+	return fits;
 }
 
 size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
@@ -361,27 +420,26 @@ size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			struct iommu_iotlb_gather *gather)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_unmap unmap compat_uninitialized;
+	unsigned int level = iopt_level_of(iopt, pgsize);
 	struct iopt_call call;
+	unsigned long at;
+	size_t done;
 
-	if (iopt_check_range(iopt, iova, pgsize, pgcount, &unmap.at))
+	if (level == IOPT_NO_LEVEL ||
+	    iopt_check_range(iopt, iova, pgsize, pgcount, &at))
 		return 0;
 
-	unmap.iopt = iopt;
-	unmap.gather = gather;
-	unmap.pgsize = pgsize;
-	unmap.level = lpae_leaf_level(&iopt->tree.geo, pgsize);
-	unmap.left = pgcount;
-	unmap.done = 0;
-	unmap.walk_size = 0;
-	unmap.gen = 0;
-	unmap.split = false;
-	iopt_call_enter(iopt, &call, "unmap", unmap.at, pgsize * pgcount);
-	while (unmap.left && iopt_unmap_step(&unmap))
-		;
+	iopt_call_enter(iopt, &call, "unmap", at, pgsize * pgcount);
+	if (likely(pgcount == 1) && likely(iopt_unmap_leaf(iopt, at, level))) {
+		done = pgsize;
+		if (unlikely(iopt->gathers))
+			iopt_gather(iopt, gather, at, pgsize, 1);
+	} else {
+		done = iopt_unmap_many(iopt, at, pgsize, level, pgcount, gather);
+	}
 	iopt_call_leave(iopt, &call);
-	if (unlikely(unmap.walk_size || READ_ONCE(iopt->unsettled)))
-		iopt_unmap_settle(&unmap);
+	if (unlikely(READ_ONCE(iopt->unsettled)))
+		iopt_unmap_limit(iopt, gather);
 	compat_order_queue(&iopt->iop.cfg);
-	return unmap.done;
+	return done;
 }

@@ -104,18 +104,30 @@ static int reclaim_wait_for(unsigned long ticket)
 
 /*
  * What rests when this begins; more may come to rest, and is for those who wait
- * for it.
+ * for it. One that others sweep a part of is settled by them, at the end of that.
  */
 static void reclaim_settle_resting(void)
 {
-	unsigned long nr = READ_ONCE(reclaimer.nr_resting);
+	unsigned long nr = READ_ONCE(reclaimer.nr_resting), number;
+	struct rt_mutex *hand;
 
 	while (nr-- && !fatal_signal_pending(current) && reclaim_settle(true) >= 0)
 		cond_resched();
+
+	number = reclaim_settle_ask();
+	while (!fatal_signal_pending(current) &&
+	       reclaim_settle_awaited(number, &hand))
+		if (!reclaim_boost(hand))
+			wait_event_killable(reclaimer.done,
+					    !reclaim_settle_awaited(number,
+								    &hand));
 }
 
 /*
  * reclaim_drain() - wait until everything that is pending now has been freed
+ *
+ * Tables that are empty begin to be looked for; that takes grace periods of its own,
+ * and is not waited for.
  *
  * Context: may sleep. Return: 0, or -EINTR when a fatal signal came before that.
  */
@@ -129,6 +141,8 @@ int reclaim_drain(void)
 
 	ret = reclaim_wait_for(reclaim_ticket());
 	reclaim_settle_resting();
+	/* Last of all, so that no worker has them in hand while they are settled. */
+	reclaim_sweep_now();
 	return ret;
 }
 
@@ -233,8 +247,10 @@ bool reclaim_make_room(unsigned long *ticket)
 {
 	unsigned long owed;
 
-	if (!*ticket)
+	if (!*ticket) {
+		reclaim_sweep_now();
 		*ticket = reclaim_ticket();
+	}
 	owed = reclaim_owed(*ticket);
 	if (!owed)
 		return false;

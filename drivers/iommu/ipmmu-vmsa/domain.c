@@ -223,6 +223,8 @@ static void domain_free(struct iommu_domain *io)
 	struct io_pgtable_ops *ops = root ? domain->ops : NULL;
 
 	if (root) {
+		/* The tables may outlive the domain, and ask it for nothing then. */
+		io_pgtable_deferred_allow_flush(ops, false);
 		mutex_lock(&root->mutex);
 		domain_evict(domain);
 		if (ipmmu_context_park(domain))

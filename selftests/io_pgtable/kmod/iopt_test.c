@@ -200,7 +200,8 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 	int nid = READ_ONCE(node);
 
 	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB |
-			   IOPT_ACCOUNT | IOPT_BY_ADDRESS) ||
+			   IOPT_ACCOUNT | IOPT_BY_ADDRESS |
+			   IOPT_WORKER_FLUSHES) ||
 	    !iopt_node_is_there(nid))
 		return -EINVAL;
 	if (file->ops)
@@ -227,6 +228,9 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 	file->ops = iopt_alloc(file, arg->fmt);
 	if (!file->ops)
 		return -EOPNOTSUPP;
+	/* Tests count flushes: there is none that they have not asked for. */
+	if (!file->kernel && !(arg->flags & IOPT_WORKER_FLUSHES))
+		io_pgtable_deferred_allow_flush(file->ops, false);
 	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
 	arg->ias = file->cfg.ias;
 	arg->oas = file->cfg.oas;
@@ -663,7 +667,7 @@ static long iopt_path(struct iopt_file *file, struct iopt_path *arg)
 
 /* --- others at work --------------------------------------------------------- */
 
-/* Tables that the load makes and cuts in turn: more than are kept when empty */
+/* Tables that the load makes and cuts in turn */
 #define LOAD_TABLES		64
 
 static void iopt_load_turn(struct iopt_file *file, u64 iova)

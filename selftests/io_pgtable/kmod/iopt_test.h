@@ -37,6 +37,7 @@
 #define IOPT_NO_TLB		0x4	/* no flush callbacks at all */
 #define IOPT_ACCOUNT		0x8	/* tables are charged to who maps */
 #define IOPT_BY_ADDRESS		0x10	/* the driver flushes leaf by leaf */
+#define IOPT_WORKER_FLUSHES	0x20	/* the worker may ask the driver for a flush */
 
 /* One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no */
 struct iopt_create {

@@ -326,7 +326,7 @@ struct workqueue_struct {
 
 static pthread_mutex_t work_mutex = PTHREAD_MUTEX_INITIALIZER;
 static LIST_HEAD(delayed_works);
-unsigned long jiffies;
+unsigned long shim_jiffies;
 static struct workqueue_struct *queues[QUEUES];
 
 static struct workqueue_struct highpri = {
@@ -419,7 +419,7 @@ bool shim_pass_time(void)
 	bool any = false;
 
 	quiet_lock(&work_mutex);
-	WRITE_ONCE(jiffies, jiffies + SHIM_PASSES);
+	WRITE_ONCE(shim_jiffies, shim_jiffies + SHIM_PASSES);
 	while (!list_empty(&delayed_works)) {
 		work = list_first_entry(&delayed_works, struct work_struct,
 					node);

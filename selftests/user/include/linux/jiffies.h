@@ -14,8 +14,12 @@
 /* How much passes at once */
 #define SHIM_PASSES		(10UL * HZ)
 
-extern unsigned long jiffies;
+extern unsigned long shim_jiffies;
 
+/* It is volatile in the kernel. */
+#define jiffies			READ_ONCE(shim_jiffies)
+
+#define msecs_to_jiffies(ms)	((unsigned long)(ms) * HZ / 1000)
 #define time_before(a, b)	((long)((a) - (b)) < 0)
 
 #endif /* SHIM_JIFFIES_H */

@@ -1,0 +1,439 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Tables that have become empty page by page.
+ *
+ * Callers count nothing: a mapper writes its leaves, an unmapper clears them, each
+ * with plain stores and without a lock. Empty tables are found by a sweep, which
+ * the reclaimer's worker makes some time after the last unmap, in two passes
+ * with an RCU grace period between them. Two marks lead it, which are software's
+ * bits in the entry that leads to a table, so that a walk sees them by the way.
+ *
+ * M1 A mapper walks, and writes its leaves, or publishes a table that it has
+ *    built before, in one RCU read-side section. If the table to write to is
+ *    marked "closing" the mapper takes the mark away first, by a cmpxchg. If that
+ *    finds that the table has been cut off, the mapper walks again.
+ * M2 Into a slot that has lost a table the mapper puts something only after a
+ *    flush that started after the detach is complete: the slot carries the
+ *    number of the limbo (LPAE_SW_STAMP), and flushed_gen tells.
+ * U1 An unmapper walks, clears its entries, makes that visible, and sees to the
+ *    mark "touched" of the table and of those above it, in one RCU read-side
+ *    section. It writes a mark only where there is none, from below, and stops
+ *    at the first that is there: the one who put that there goes on.
+ * S1 The first pass goes down where there are marks, from above, and makes
+ *    "closing" of "touched".
+ * S2 A grace period. Mappers that had not seen "closing" have written by then, and
+ *    unmappers that had seen "touched" have cleared.
+ * S3 The second pass goes down where it finds "closing". It looks at the tables, those
+ *    that have others under them last. One that has an entry is left alone, without
+ *    the mark. An empty one is cut off by one cmpxchg of its slot, from the
+ *    entry with the mark to a stamp: a mapper's M1 either precedes that, and then
+ *    it fails, or follows, and then the mapper finds the stamp.
+ * S4 That is done under the detach lock, the table is in limbo before the lock is
+ *    given up, and counts above it are lowered. Those who unmap a whole table
+ *    hold the lock, too. So a table is cut off once.
+ * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands over.
+ * R1 The reclaimer frees a table a grace period after that, so that those who
+ *    have walked to it before S3 may still look at its entries.
+ *
+ * The order of U1 and S1 matters, for the marks are in different words: an unmapper
+ * marks below, then looks above; the sweep takes the mark away above, then looks
+ * below. Each of the four is ordered by a full barrier, so one sees the other.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/export.h>
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/sched.h>
+
+#include <compat/io-pgtable.h>
+#include "pgtable.h"
+#include "reclaim.h"
+#include "sweep.h"
+
+/*
+ * Mark the table that @slot leads to. Return: 1 if that was done, 0 if it was
+ * marked, -ENOENT if it is not there any more.
+ */
+static int iopt_touch_one(struct iopt *iopt, u64 *slot, const u64 *table,
+			  bool stays)
+{
+	u64 entry = READ_ONCE(*slot), old, new;
+
+	for (;;) {
+		if (!lpae_leads_on(entry) ||
+		    iopt_table_of(&iopt->tree.geo, entry) != table)
+			return -ENOENT;
+		new = entry | LPAE_SW_TOUCHED;
+		if (stays)
+			new &= ~LPAE_SW_CLOSING;
+		if (new == entry)
+			return 0;
+		/* A full barrier before the look at what is above: U1 */
+		old = cmpxchg64(slot, entry, new);
+		if (old == entry)
+			return 1;
+		entry = old;
+	}
+}
+
+/*
+ * iopt_touch() - have the next sweep look at the last table of @walk
+ * @stays: and this one leave it alone
+ *
+ * Return: false if it has been cut off.
+ */
+bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
+		unsigned long at, bool stays)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+	int level, ret;
+
+	for (level = walk->level; level > geo->start; level--) {
+		u64 *above = walk->table[level - 1];
+
+		ret = iopt_touch_one(iopt, &above[lpae_index(geo, at, level - 1)],
+				     walk->table[level], stays);
+		if (ret <= 0)
+			return level < walk->level || !ret;
+		/* The table below it keeps it. */
+		stays = false;
+	}
+	reclaim_touched(&iopt->tree);
+	return true;
+}
+
+/*
+ * struct iopt_sweep - a pass under way
+ * @at: the next address to look at
+ * @cuts: it is the second
+ * @scan: how many entries may still be looked at
+ * @cut: how many tables have been cut off
+ * @table: on the way to @at, by level
+ * @level: of the last of them
+ */
+struct iopt_sweep {
+	struct iopt *iopt;
+	unsigned long at;
+	bool cuts;
+	unsigned int scan;
+	unsigned int cut;
+	u64 *table[LPAE_LEVELS];
+	int level;
+};
+
+static void iopt_sweep_count(struct iopt_sweep *sweep, unsigned int entries)
+{
+	sweep->scan -= min(sweep->scan, entries);
+}
+
+static u64 *iopt_sweep_slot(struct iopt_sweep *sweep, unsigned long at, int level)
+{
+	return &sweep->table[level][lpae_index(&sweep->iopt->tree.geo, at, level)];
+}
+
+/*
+ * S1 for the table that @slot leads to, when the first pass comes to its first
+ * address. Return: the entry if the pass is to go into that table, or 0.
+ */
+static u64 iopt_sweep_enter(struct iopt_sweep *sweep, u64 *slot)
+{
+	const u64 marks = LPAE_SW_TOUCHED | LPAE_SW_CLOSING;
+	size_t size = lpae_leaf_size(&sweep->iopt->tree.geo, sweep->level);
+	u64 entry = READ_ONCE(*slot), old, new;
+
+	if (sweep->cuts || (sweep->at & (size - 1)))
+		return lpae_leads_on(entry) && (entry & LPAE_SW_CLOSING) ?
+		       entry : 0;
+
+	while (lpae_leads_on(entry) && (entry & marks)) {
+		new = (entry & ~LPAE_SW_TOUCHED) | LPAE_SW_CLOSING;
+		/* A full barrier before the look at what is below: S1 */
+		old = cmpxchg64(slot, entry, new);
+		if (old == entry)
+			return new;
+		entry = old;
+	}
+	return 0;
+}
+
+static bool iopt_sweep_is_empty(struct iopt_sweep *sweep, const u64 *table,
+				int level)
+{
+	unsigned int entries = lpae_entries(&sweep->iopt->tree.geo, level);
+	unsigned int i;
+
+	for (i = 0; i < entries; i++)
+		if (lpae_is_valid(READ_ONCE(table[i])))
+			break;
+	iopt_sweep_count(sweep, i);
+	return i == entries;
+}
+
+/* It is in use: no mapper is to meet the mark. */
+static void iopt_sweep_leave(u64 *slot, u64 entry)
+{
+	u64 old;
+
+	while (lpae_leads_on(entry) && (entry & LPAE_SW_CLOSING)) {
+		old = cmpxchg64_relaxed(slot, entry, entry & ~LPAE_SW_CLOSING);
+		if (old == entry)
+			break;
+		entry = old;
+	}
+}
+
+/*
+ * With the detach lock held: @entry, which leads to an empty table, gives way to a
+ * stamp, if it has all of @marks. Others change the marks meanwhile, and only the
+ * holder of the lock where the entry leads to.
+ */
+static bool iopt_stamp(struct iopt *iopt, u64 *slot, u64 *entry, u64 marks)
+{
+	u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen), old;
+
+	while (lpae_leads_on(*entry) && (*entry & marks) == marks) {
+		old = cmpxchg64(slot, *entry, stamp);
+		if (old == *entry)
+			return true;
+		*entry = old;
+	}
+	return false;
+}
+
+/*
+ * Cut the empty table off that the last slot of @walk leads to, with the detach lock
+ * held: S4. Return: false if it is in use after all.
+ */
+static bool iopt_cut_empty(struct iopt *iopt, const struct iopt_walk *walk,
+			   u64 marks)
+{
+	u64 entry = walk->entry;
+	struct page *page;
+	LIST_HEAD(tables);
+
+	if (!iopt_stamp(iopt, walk->slot, &entry, marks))
+		return false;
+	iopt_sync_entry(&iopt->tree, walk->slot);
+	page = iopt_table_page(iopt_table_of(&iopt->tree.geo, entry));
+	iopt_walk_add_below(iopt, walk, walk->level, -1);
+	list_add(&page->lru, &tables);
+	iopt_limbo_add(iopt, &tables, 1);
+	return true;
+}
+
+/* The way there is walked anew: a table on it may have been cut off. */
+static void iopt_sweep_cut_locked(struct iopt_sweep *sweep, unsigned long at,
+				  int level)
+{
+	struct iopt *iopt = sweep->iopt;
+	struct iopt_walk walk;
+
+	if (iopt->tree.ended)
+		return;
+	iopt_descend(iopt, at, level, &walk);
+	if (walk.level == level && walk.slot == iopt_sweep_slot(sweep, at, level))
+		sweep->cut += iopt_cut_empty(iopt, &walk, LPAE_SW_CLOSING);
+}
+
+/*
+ * The second pass has been through the table that the slot at @at of a table of
+ * @level leads to, and all under it.
+ */
+static void iopt_sweep_close(struct iopt_sweep *sweep, unsigned long at, int level)
+{
+	u64 *slot = iopt_sweep_slot(sweep, at, level);
+	struct iopt *iopt = sweep->iopt;
+	u64 entry = READ_ONCE(*slot);
+	unsigned long flags;
+	u64 *table;
+
+	if (!lpae_leads_on(entry) || !(entry & LPAE_SW_CLOSING))
+		return;
+	table = iopt_table_of(&iopt->tree.geo, entry);
+	if (!iopt_sweep_is_empty(sweep, table, level + 1)) {
+		iopt_sweep_leave(slot, entry);
+		return;
+	}
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_sweep_cut_locked(sweep, at, level);
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+}
+
+/* Go on behind the entry of the last table, and up at its end. Return: is there more? */
+static bool iopt_sweep_advance(struct iopt_sweep *sweep)
+{
+	const struct lpae_geometry *geo = &sweep->iopt->tree.geo;
+	unsigned long at = sweep->at |
+			   (lpae_leaf_size(geo, sweep->level) - 1);
+
+	sweep->at = at + 1;
+	while (sweep->level > geo->start &&
+	       !lpae_index(geo, sweep->at, sweep->level)) {
+		sweep->level--;
+		if (sweep->cuts)
+			iopt_sweep_close(sweep, at, sweep->level);
+	}
+	return at < sweep->iopt->last;
+}
+
+/* Look at the entry at @at, and go down if it leads to where the pass has to go. */
+static bool iopt_sweep_step(struct iopt_sweep *sweep)
+{
+	u64 *slot = iopt_sweep_slot(sweep, sweep->at, sweep->level);
+	u64 entry = iopt_sweep_enter(sweep, slot);
+
+	iopt_sweep_count(sweep, 1);
+	if (entry && sweep->level < LPAE_LAST_LEVEL - 1) {
+		sweep->table[++sweep->level] =
+			iopt_table_of(&sweep->iopt->tree.geo, entry);
+		return true;
+	}
+	if (entry && sweep->cuts)
+		iopt_sweep_close(sweep, sweep->at, sweep->level);
+	return iopt_sweep_advance(sweep);
+}
+
+/* iopt_sweep_may_flush() - may the driver be asked for a flush? */
+bool iopt_sweep_may_flush(struct iopt_tree *tree)
+{
+	struct iopt *iopt = container_of(tree, struct iopt, tree);
+
+	return READ_ONCE(iopt->worker_flushes);
+}
+
+/* iopt_sweep_has_room() - is there room for more in limbo? */
+bool iopt_sweep_has_room(struct iopt_tree *tree)
+{
+	return READ_ONCE(tree->limbo_count) < (iopt_sweep_may_flush(tree) ?
+					       IOPT_SWEEP_LIMBO :
+					       IOPT_SWEEP_LIMBO_MAX);
+}
+
+/*
+ * iopt_sweep() - go on with a pass over a page table
+ * @pos: where, from 0; on return where to go on
+ * @cuts: the second pass, a grace period after the first
+ * @scan: how many entries may be looked at; counted down
+ *
+ * Called by the worker or helper that has made the tree busy, so that no table that
+ * the root leads to is freed meanwhile, and in no more than one pair of hands.
+ */
+enum iopt_swept iopt_sweep(struct iopt_tree *tree, unsigned long *pos, bool cuts,
+			   unsigned int *scan)
+{
+	struct iopt_sweep sweep = {
+		.iopt = container_of(tree, struct iopt, tree),
+		.at = *pos, .cuts = cuts, .scan = *scan,
+		.level = tree->geo.start,
+	};
+	bool more = tree->geo.start < LPAE_LAST_LEVEL;
+
+	/* A batch cuts off no more than a few, so this is looked at but once. */
+	if (!iopt_sweep_has_room(tree) && (cuts || !iopt_sweep_may_flush(tree)))
+		return IOPT_SWEPT_FULL;
+	sweep.table[tree->geo.start] = sweep.iopt->root;
+	rcu_read_lock();
+	while (more && sweep.scan && !need_resched())
+		more = iopt_sweep_step(&sweep);
+	rcu_read_unlock();
+
+	*pos = sweep.at;
+	*scan = sweep.scan;
+	if (sweep.cut)
+		reclaim_note_swept(sweep.cut);
+	return more ? IOPT_SWEPT_PART : IOPT_SWEPT_ALL;
+}
+
+/*
+ * iopt_sweep_flush() - ask the driver for the flush of what has been cut off
+ *
+ * Context: may sleep; not the worker that frees, which touches no hardware.
+ */
+void iopt_sweep_flush(struct iopt_tree *tree)
+{
+	struct iopt *iopt = container_of(tree, struct iopt, tree);
+
+	mutex_lock(&iopt->flush_lock);
+	if (iopt->worker_flushes)
+		compat_tlb_flush_all(&iopt->iop);
+	mutex_unlock(&iopt->flush_lock);
+}
+
+void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
+{
+	struct iopt *iopt = iopt_from_ops(ops);
+
+	might_sleep();
+	mutex_lock(&iopt->flush_lock);
+	WRITE_ONCE(iopt->worker_flushes, allow);
+	mutex_unlock(&iopt->flush_lock);
+}
+EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);
+
+/* --- a block where a table is ---------------------------------------------------- */
+
+/*
+ * Have @walk, which ends at an entry that leads to a table, end at one that leads to
+ * a table without entries, there or below. Called with the detach lock held, so
+ * that none of the tables goes. Return: false where there is a leaf on the way.
+ */
+static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
+			    unsigned long *at)
+{
+	const struct lpae_geometry *geo = &iopt->tree.geo;
+
+	while (lpae_is_table(walk->entry, walk->level)) {
+		u64 *table = iopt_table_of(geo, walk->entry);
+		int level = walk->level + 1;
+		unsigned int index = 0;
+
+		while (index < BIT(geo->bits) &&
+		       !lpae_is_valid(READ_ONCE(table[index])))
+			index++;
+		if (index == BIT(geo->bits))
+			return true;
+		*at += (unsigned long)index << lpae_shift(geo, level);
+		walk->table[level] = table;
+		walk->level = level;
+		walk->slot = &table[index];
+		walk->entry = READ_ONCE(*walk->slot);
+	}
+	return false;
+}
+
+/*
+ * iopt_make_way() - a block is to go where a table is
+ * @level: of the table that the block's entry is in
+ *
+ * The block may only take the place of tables that map nothing. One such table is
+ * cut off: the walks that follow find the next, or a leaf. Its slot is stamped, so
+ * that the walk which finds that empty waits for the flush (Arm ARM D8.17.1,
+ * break before make). All of the range is the caller's, so that there is no mapper
+ * of a page to wait for; one that maps in there all the same, at the same time,
+ * writes to a table that is not freed before it is done, and that leads nowhere.
+ *
+ * The caller is in the RCU read-side section of its walk. Return: -EAGAIN to walk
+ * again, or -EEXIST when something is mapped there, of which nothing has changed.
+ */
+int iopt_make_way(struct iopt *iopt, unsigned long at, int level)
+{
+	unsigned long flags, first = at;
+	struct iopt_walk walk;
+	int ret = -EAGAIN;
+	bool cut = false;
+
+	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
+	iopt_descend(iopt, at, level, &walk);
+	if (walk.level == level && lpae_is_table(walk.entry, level)) {
+		if (iopt_find_empty(iopt, &walk, &first))
+			cut = iopt_cut_empty(iopt, &walk, 0);
+		else
+			ret = -EEXIST;
+	}
+	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+
+	/* If the map fails now, what is above may be empty. */
+	if (cut)
+		iopt_touch(iopt, &walk, first, false);
+	return ret;
+}
