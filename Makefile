@@ -62,6 +62,12 @@ test-user:
 test-long:
 	@USER_OPS=10000000 selftests/user/test.sh
 
+# One mistake at a time in a copy of the library: do the tests in user space notice?
+MUTANTS_SAMPLE ?= 100
+MUTANTS_SEED ?= 1
+mutants:
+	@selftests/mutants/run --sample=$(MUTANTS_SAMPLE) --seed=$(MUTANTS_SEED) $(MUTANTS)
+
 FUZZ_SECONDS ?= 600
 fuzz:
 	@USER_FUZZ=$(FUZZ_SECONDS) selftests/user/test.sh
@@ -153,6 +159,7 @@ help:
 	@echo "  test-user        the library in user space, under ASan, UBSan and TSan"
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
+	@echo "  mutants          tries MUTANTS_SAMPLE [100] mistakes in the library: do tests notice?"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-builtin     both drivers built into 6.12 and 7.3 from source, which are booted"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
@@ -173,5 +180,5 @@ help:
 
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
-	test-user test-clients test-package test-long fuzz test-stress test-debug \
+	test-user mutants test-clients test-package test-long fuzz test-stress test-debug \
 	coverage test-versions demo demo-guest bench bench-smp profile shell help
