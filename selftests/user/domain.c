@@ -15,6 +15,8 @@
 void bracket_begin(struct domain *d, struct bracket *bracket)
 {
 	io_pgtable_deferred_flush_begin(d->ops, &bracket->limbo);
+	/* One that has failed meanwhile may be among those that the library has seen. */
+	bracket->failed = d->failing;
 	bracket->open = true;
 	bracket->done = false;
 }
@@ -25,6 +27,7 @@ void bracket_forget(struct domain *d, struct bracket *bracket)
 	wmb();
 	hw_forget(&d->hw);
 	d->nr_unflushed = 0;
+	d->apart = (struct range) { };
 	bracket->done = true;
 }
 
@@ -32,6 +35,11 @@ void bracket_end(struct domain *d, struct bracket *bracket, bool completed)
 {
 	if (completed && !bracket->done)
 		bracket_forget(d, bracket);
+	/* Others may look before the library returns. */
+	if (completed)
+		d->good = max(d->good, bracket->failed);
+	else
+		d->failing++;
 	io_pgtable_deferred_flush_end(d->ops, &bracket->limbo, completed);
 	bracket->open = false;
 	if (completed)
@@ -47,6 +55,23 @@ void domain_flush(struct domain *d, bool completed)
 	bracket_begin(d, &bracket);
 	shim_step();
 	bracket_end(d, &bracket, completed);
+}
+
+void domain_flush_settled(struct domain *d, bool completed)
+{
+	struct bracket bare;
+
+	if (!io_pgtable_deferred_is_settled(d->ops)) {
+		domain_flush(d, completed);
+		return;
+	}
+	if (completed) {
+		bracket_forget(d, &bare);
+		return;
+	}
+	d->failing++;
+	io_pgtable_deferred_flush_failed(d->ops);
+	d->failed++;
 }
 
 static void flush_for_library(struct domain *d)
@@ -248,6 +273,15 @@ void domain_unflushed(struct domain *d, u64 start, u64 end)
 	last = &d->unflushed[UNFLUSHED - 1];
 	last->start = min(last->start, start);
 	last->end = max(last->end, end);
+}
+
+void domain_apart(struct domain *d, struct range wide)
+{
+	if (d->apart.end) {
+		wide.start = min(wide.start, d->apart.start);
+		wide.end = max(wide.end, d->apart.end);
+	}
+	d->apart = wide;
 }
 
 const struct range *domain_unflushed_at(const struct domain *d, u64 iova)

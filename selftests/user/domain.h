@@ -40,6 +40,7 @@ struct bracket {
 	struct io_pgtable_deferred_limbo limbo;
 	bool open;
 	bool done;	/* the hardware has forgotten */
+	unsigned long failed;	/* flushes that had, when it began */
 };
 
 /* Ranges that were unmapped and not flushed; the last takes what has no room */
@@ -82,6 +83,7 @@ struct flight {
 /*
  * struct domain - a page table
  * @base: of the IOVAs; above the hole in the middle for TTBR1
+ * @apart: where blocks were taken apart for unmaps that were not flushed
  * @asked: where somebody looks for dirty leaves
  * @watched: the same with the blocks at its edges
  * @clears: and makes them clean
@@ -91,6 +93,8 @@ struct flight {
  * @calls: to map or unmap, so far
  * @flushes: that have completed, whoever asked
  * @failed: that have not
+ * @failing: and those that are about to say so
+ * @good: so many of those, the first ones, has a flush made good that began later
  */
 struct domain {
 	const struct shape *shape;
@@ -103,6 +107,7 @@ struct domain {
 	struct bracket brackets[BRACKETS];
 	struct range unflushed[UNFLUSHED];
 	unsigned int nr_unflushed;
+	struct range apart;
 	struct flight *flights;
 	struct range asked;
 	struct range watched;
@@ -113,6 +118,8 @@ struct domain {
 	unsigned long calls;
 	unsigned long flushes;
 	unsigned long failed;
+	unsigned long failing;
+	unsigned long good;
 };
 
 /* Return: NULL when the library has not made one */
@@ -157,9 +164,13 @@ void bracket_begin(struct domain *d, struct bracket *bracket);
 void bracket_forget(struct domain *d, struct bracket *bracket);
 void bracket_end(struct domain *d, struct bracket *bracket, bool completed);
 void domain_flush(struct domain *d, bool completed);
+/* Without brackets, as a driver does where there is nothing to release */
+void domain_flush_settled(struct domain *d, bool completed);
 
 /* Unmapped, as far as the library is concerned */
 void domain_unflushed(struct domain *d, u64 start, u64 end);
+/* Of a call that has taken blocks apart; a device may know them as they were. */
+void domain_apart(struct domain *d, struct range wide);
 const struct range *domain_unflushed_at(const struct domain *d, u64 iova);
 
 /* False if somebody is busy there */

@@ -247,7 +247,7 @@ static void walk_ends(struct domain *d, u64 iova, u64 bytes)
 int do_map(struct domain *d, const struct call *call)
 {
 	struct flight flight = flight_of(call, true);
-	unsigned long failed = shim_fail.failed + d->failed;
+	unsigned long failed = shim_fail.failed + d->failed, doubts = d->failed;
 	size_t mapped = 0;
 	long steps;
 	int ret;
@@ -261,6 +261,10 @@ int do_map(struct domain *d, const struct call *call)
 	shim_cpu->atomic = false;
 	leave(steps);
 	flight_end(d, &flight);
+	/* What a device knows of the range is in doubt until a flush has made that good. */
+	if (mapped && d->good < doubts)
+		shim_panic("map 0x%llx: %d, and of %lu failed flushes %lu are made good",
+			   call->iova, ret, doubts, d->good);
 	/* Without callbacks nothing makes a failed flush good but the caller's own. */
 	judge_map(d, call, ret, mapped,
 		  failed != shim_fail.failed + d->failed ||
@@ -298,6 +302,8 @@ static bool is_unflushed(const struct domain *d, u64 start, u64 end)
 
 	if (iopt_is_stale(iopt_from_ops(d->ops)))
 		return true;
+	if (d->apart.start < end && start < d->apart.end)
+		return true;
 	for (f = d->flights; f; f = f->next)
 		if (f->wide.start < end && start < f->wide.end)
 			return true;
@@ -325,6 +331,13 @@ static void flush_gathered(struct domain *d, const struct gather *gather, u64 st
 	if (hw_walk(&d->hw, at, &leaf))
 		shim_panic("a walk at 0x%llx finds 0x%llx, which is unmapped and flushed",
 			   at, leaf.descriptor);
+}
+
+static void unmapped_unflushed(struct domain *d, const struct flight *flight)
+{
+	domain_unflushed(d, flight->range.start, flight->range.end);
+	if (flight->wide.end - flight->wide.start > flight->range.end - flight->range.start)
+		domain_apart(d, flight->wide);
 }
 
 u64 do_unmap(struct domain *d, const struct call *call)
@@ -366,7 +379,7 @@ u64 do_unmap(struct domain *d, const struct call *call)
 	    d->failed == refused && !is_unflushed(d, call->iova, end))
 		flush_gathered(d, &gather, call->iova, done);
 	else
-		domain_unflushed(d, call->iova, end);
+		unmapped_unflushed(d, &flight);
 	return done;
 }
 
@@ -536,7 +549,16 @@ void do_flush(struct domain *d, bool completed)
 
 static void op_flush(struct domain *d)
 {
-	do_flush(d, world.steady || pick(8));
+	bool completed = world.steady || pick(8);
+	long steps;
+
+	if (pick(2)) {
+		do_flush(d, completed);
+		return;
+	}
+	steps = enter();
+	domain_flush_settled(d, completed);
+	leave(steps);
 }
 
 static void op_bracket(struct domain *d)
@@ -879,6 +901,20 @@ void do_sweep(void)
 	leave(steps);
 }
 
+/*
+ * Time passes, and there is nothing left that could be freed: the work for that is queued,
+ * and comes to its end, without a drain, and without a page table that is closed.
+ */
+void world_rest(void)
+{
+	world_settle();
+	if (shim_stat("pending") || shim_stat("pending_pages") || shim_stat("trees") ||
+	    shim_stat("held") || shim_rcu_waiting())
+		shim_panic("after a rest: pending %ld, %ld pages, trees %ld, held %ld, rcu %u",
+			   shim_stat("pending"), shim_stat("pending_pages"),
+			   shim_stat("trees"), shim_stat("held"), shim_rcu_waiting());
+}
+
 /* Tables that were cut off and not handed over yet */
 static unsigned long in_limbo(const struct domain *d)
 {
@@ -934,7 +970,7 @@ static void check_swept(void)
 {
 	unsigned int i;
 
-	world_settle();
+	world_rest();
 	for (i = 0; i < DOMAINS; i++) {
 		if (!world.domains[i])
 			continue;

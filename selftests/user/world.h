@@ -74,5 +74,7 @@ void do_walk(struct domain *d, u64 iova);
 
 /* Work and callbacks until there is nothing left */
 void world_settle(void);
+/* The same, and nothing is to be left that could be freed */
+void world_rest(void);
 
 #endif /* USER_WORLD_H */
