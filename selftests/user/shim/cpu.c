@@ -155,11 +155,23 @@ bool shim_lock_is_mine(const raw_spinlock_t *lock)
 	return __atomic_load_n(&lock->owner, __ATOMIC_RELAXED) == shim_cpu;
 }
 
+long shim_longest_off;
+
+/* Where threads do this at a time, none of them asks. */
+static void note_off(long steps)
+{
+#ifndef SHIM_THREADS
+	shim_longest_off = max(shim_longest_off, steps);
+#endif
+}
+
 bool shim_irq_save(void)
 {
 	bool were_off = shim_cpu->irqs_off;
 
 	shim_cpu->irqs_off = true;
+	if (!were_off)
+		shim_cpu->off_since = shim_steps;
 	return were_off;
 }
 
@@ -168,6 +180,8 @@ void shim_irq_restore(bool were_off)
 	if (!shim_cpu->irqs_off)
 		shim_panic("interrupts are restored, but not off");
 	shim_cpu->irqs_off = were_off;
+	if (!were_off)
+		note_off(shim_cpu->off_since - shim_steps);
 	shim_step();
 }
 

@@ -14,6 +14,7 @@
 #include <linux/interrupt.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
+#include <linux/swap.h>
 #include <linux/workqueue.h>
 
 #include "quiet.h"
@@ -358,6 +359,11 @@ void workqueue_set_max_active(struct workqueue_struct *wq, int max_active)
 	wq->max_active = max_active;
 }
 
+int shim_max_active(const struct workqueue_struct *wq)
+{
+	return wq->max_active;
+}
+
 static bool add_work(struct workqueue_struct *wq, struct work_struct *work,
 		     struct list_head *works)
 {
@@ -570,6 +576,13 @@ void shrinker_free(struct shrinker *shrinker)
 		if (shrinkers[i] == shrinker)
 			shrinkers[i] = NULL;
 	kfree(shrinker);
+}
+
+unsigned long shim_reclaimed;
+
+void mm_account_reclaimed_pages(unsigned long pages)
+{
+	__atomic_fetch_add(&shim_reclaimed, pages, __ATOMIC_RELAXED);
 }
 
 unsigned long shim_shrink_count(void)

@@ -38,6 +38,7 @@ extern bool shim_verbose;
  * @readers: how deep in such sections it is
  * @locks: spinlocks held
  * @irqs_off: interrupts disabled
+ * @off_since: what shim_steps was then
  * @reclaims: is here to make memory free, and may take from the reserves
  * @atomic: may not sleep for a reason of its own
  * @killed: its task has a fatal signal pending
@@ -49,6 +50,7 @@ struct shim_cpu {
 	unsigned int readers;
 	unsigned int locks;
 	bool irqs_off;
+	long off_since;
 	bool reclaims;
 	bool atomic;
 	bool killed;
@@ -73,6 +75,9 @@ bool shim_run_rcu(void);
 bool shim_run_work(void);
 bool shim_pass_time(void);
 unsigned int shim_rcu_waiting(void);
+
+/* The most accesses to memory between interrupts off and on, of any CPU */
+extern long shim_longest_off;
 
 /* What need_resched() says how many times in a row; then no */
 extern unsigned int shim_resched;
@@ -151,6 +156,13 @@ long shim_stat(const char *name);
 ssize_t shim_debugfs_read(const char *name, char *text, size_t size);
 int shim_debugfs_write(const char *name, u64 value);
 unsigned int shim_debugfs_files(void);
+
+/* How many works of a queue run at a time */
+struct workqueue_struct;
+int shim_max_active(const struct workqueue_struct *wq);
+
+/* Pages that the allocator was told were freed for it */
+extern unsigned long shim_reclaimed;
 
 /* All shrinkers: what they say they have, and have them free some */
 unsigned long shim_shrink_count(void);

@@ -7,8 +7,6 @@
 #ifndef SHIM_SWAP_H
 #define SHIM_SWAP_H
 
-static inline void mm_account_reclaimed_pages(unsigned long pages)
-{
-}
+void mm_account_reclaimed_pages(unsigned long pages);
 
 #endif /* SHIM_SWAP_H */

@@ -1,0 +1,810 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How much is done at a time, by which caller, and what is counted: batches, the limit,
+ * the shrinker, parameters, statistics, and how the library is loaded and unloaded.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/device.h>
+#include <linux/io-pgtable-arm-deferred.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/shrinker.h>
+#include <linux/sizes.h>
+
+#include "batch.h"
+#include "hist.h"
+#include "reclaimer.h"
+#include "shim.h"
+
+/* One page each, one table of the last level each */
+#define SPAN		SZ_2M
+/* All of them have their entries in one table of the level above. */
+#define SPANS		512
+
+/* One microsecond a look at the clock, as shim/kernel.c has it */
+#define LOOK_NS		1000
+
+struct owner {
+	struct device dev;
+	struct io_pgtable_cfg cfg;
+	struct io_pgtable_ops *ops;
+};
+
+static const char *doing = "";
+
+static void say_where(void)
+{
+	fprintf(stderr, "# %s\n", doing);
+}
+
+static void expect(const char *what, long seen, long wanted)
+{
+	if (seen != wanted)
+		shim_panic("%s: %ld, not %ld", what, seen, wanted);
+}
+
+static void expect_within(const char *what, long seen, long least, long most)
+{
+	if (seen < least || seen > most)
+		shim_panic("%s: %ld, not %ld to %ld", what, seen, least, most);
+}
+
+/* --- a page table, and its driver --------------------- */
+
+static int nothing_to_forget(void *cookie)
+{
+	return 0;
+}
+
+static void flush_all(void *cookie)
+{
+	struct owner *o = cookie;
+
+	io_pgtable_deferred_flush(o->ops, nothing_to_forget, NULL);
+}
+
+static void flush_walk(unsigned long iova, size_t size, size_t granule, void *cookie)
+{
+	flush_all(cookie);
+}
+
+static const struct iommu_flush_ops tlb = {
+	.tlb_flush_all = flush_all,
+	.tlb_flush_walk = flush_walk,
+};
+
+static void make_of(struct owner *o, enum io_pgtable_fmt fmt, unsigned int granule,
+		    unsigned int ias)
+{
+	*o = (struct owner) {
+		.dev.name = "owner",
+		.cfg = {
+			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : 0), .ias = ias, .oas = 40,
+			.coherent_walk = true, .tlb = &tlb, .iommu_dev = &o->dev,
+		},
+	};
+	o->ops = io_pgtable_deferred_alloc(fmt, &o->cfg, o);
+	if (!o->ops)
+		shim_panic("no page table: %s", shim_message);
+}
+
+static void make(struct owner *o)
+{
+	make_of(o, ARM_64_LPAE_S1, SZ_4K, 39);
+}
+
+static void map_page(struct owner *o, u64 iova, size_t page)
+{
+	size_t mapped = 0;
+
+	if (o->ops->map_pages(o->ops, iova, SZ_1G, page, 1, IOMMU_READ, GFP_KERNEL, &mapped))
+		shim_panic("map 0x%llx fails", iova);
+}
+
+/* Return: how many tables there are, with the root and one between */
+static long map_spans(struct owner *o, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		map_page(o, (u64)i * SPAN, SZ_4K);
+	return 2 + nr;
+}
+
+static void unmap_spans(struct owner *o, unsigned int first, unsigned int nr)
+{
+	size_t bytes;
+
+	for (bytes = 0; bytes < (size_t)nr * SPAN; bytes += SZ_4K * SPANS)
+		if (o->ops->unmap_pages(o->ops, (u64)first * SPAN + bytes, SZ_4K, 1, NULL) !=
+		    SZ_4K)
+			shim_panic("the page at 0x%zx is not unmapped", bytes);
+}
+
+/* By their tables; the flush is for later, as with a queue of flushes. */
+static void unmap_tables(struct owner *o, unsigned int first, unsigned int nr)
+{
+	struct iommu_iotlb_gather gather;
+
+	iommu_iotlb_gather_init(&gather);
+	gather.queued = true;
+	if (o->ops->unmap_pages(o->ops, (u64)first * SPAN, SPAN, nr, &gather) !=
+	    (size_t)nr * SPAN)
+		shim_panic("%u tables from %u on are not unmapped", nr, first);
+}
+
+static void settle(void)
+{
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
+		;
+}
+
+static void expect_nothing_left(void)
+{
+	settle();
+	expect("tables", shim_stat("live"), 0);
+	expect("pending", shim_stat("pending"), 0);
+	expect("pending pages", shim_stat("pending_pages"), 0);
+	expect("trees", shim_stat("trees"), 0);
+	expect("held", shim_stat("held"), 0);
+	expect("pages of the library", shim_stat("pages"), 0);
+	expect("in limbo", shim_stat("limbo"), 0);
+	expect("pages", shim_pages, 0);
+}
+
+static void set(const char *name, const char *value)
+{
+	expect(name, shim_param_set(name, value), 0);
+}
+
+static void set_number(const char *name, long value)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%ld", value);
+	set(name, text);
+}
+
+static void as_loaded(void)
+{
+	set("deferred", "1");
+	set("batch", "64");
+	set("workers", "1");
+	set_number("limit", totalram_pages() / 2);
+	shim_resched = 0;
+	shim_debugfs_write("reset", 1);
+}
+
+/* One item of work at a time, up to one that frees anything. Return: how many tables. */
+static long batch_of_worker(void)
+{
+	long freed = shim_stat("freed");
+
+	while (shim_stat("pending") && shim_stat("freed") == freed)
+		if (!shim_run_work() && !shim_pass_time())
+			shim_panic("%ld are pending, and no work is queued",
+				   shim_stat("pending"));
+	return shim_stat("freed") - freed;
+}
+
+/* --- batches --------------------- */
+
+/* All batches but the last are as long as the parameter says. */
+static void batches_are_as_long_as_said(void)
+{
+	long all, left, batches = shim_stat("batches");
+	static struct owner o;
+
+	set("batch", "7");
+	make(&o);
+	all = map_spans(&o, 100);
+	io_pgtable_deferred_free(o.ops);
+	for (left = all; left; left -= min(left, 7L))
+		expect("tables of a batch", batch_of_worker(), min(left, 7L));
+	expect("batches", shim_stat("batches") - batches, DIV_ROUND_UP(all, 7));
+	expect("the longest", shim_stat("longest_batch"), 7);
+}
+
+/* Where something else wants the CPU a batch ends after what is given back at once. */
+static void batches_give_way(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 100);
+	io_pgtable_deferred_free(o.ops);
+	shim_pass_time();
+	shim_resched = 1;
+	expect("tables of a batch that gives way", batch_of_worker(), RECLAIM_PAGES);
+	expect("tables of the next batch", batch_of_worker(), 64);
+}
+
+/*
+ * A table with one under it, which is led to by its last entry: as many of them are read
+ * in a batch as are 8 tables from end to end, so that it is short where all is sparse.
+ */
+static void batches_read_so_much(void)
+{
+	const unsigned int nr = 64;
+	unsigned int i;
+	static struct owner o;
+
+	make_of(&o, ARM_64_LPAE_S1, SZ_4K, 48);
+	for (i = 0; i < nr; i++)
+		map_page(&o, (u64)i * SZ_1G + SZ_1G - SPAN, SZ_4K);
+	io_pgtable_deferred_free(o.ops);
+	/* Of a table, and of the one under it that is led to */
+	expect_within("tables of a sparse batch", batch_of_worker(), 8, 18);
+	expect_within("tables of a sparse batch", batch_of_worker(), 8, 18);
+}
+
+/* While interrupts are off no more than so many tables are cut off, however many go. */
+static long longest_detach(unsigned int nr)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, nr);
+	shim_longest_off = 0;
+	unmap_tables(&o, 0, nr);
+	io_pgtable_deferred_free(o.ops);
+	settle();
+	return shim_longest_off;
+}
+
+static void detaches_are_short(void)
+{
+	long few, many, most;
+
+	few = longest_detach(64);
+	many = longest_detach(128);
+	most = longest_detach(SPANS);
+	if (many <= few)
+		shim_panic("the detach of 128 tables takes %ld accesses, of 64 %ld", many, few);
+	expect_within("accesses with interrupts off, of 512", most, few, many);
+}
+
+/* --- callers that help --------------------- */
+
+/* Above the limit, a caller that hands over frees as many pages, and no more. */
+static void callers_share_above_the_limit(void)
+{
+	static struct owner first, second;
+	long before, handed;
+
+	set("batch", "4");
+	make(&first);
+	before = map_spans(&first, 98);
+	make(&second);
+	handed = map_spans(&second, 18);
+	io_pgtable_deferred_free(first.ops);
+	set_number("limit", 50);
+	io_pgtable_deferred_free(second.ops);
+	expect("pending after a caller's share", shim_stat("pending"), before);
+	expect("helps", shim_stat("helps"), handed / 4);
+}
+
+/* At the limit it does nothing; one page above it, a batch of at least one page. */
+static void callers_leave_alone_what_is_within(void)
+{
+	long helps = shim_stat("helps");
+	static struct owner o, next, last;
+	long all;
+
+	set("batch", "4");
+	make(&o);
+	all = map_spans(&o, 40);
+	set_number("limit", all);
+	io_pgtable_deferred_free(o.ops);
+	expect("helps at the limit", shim_stat("helps"), helps);
+	make(&next);
+	expect("helps of one that makes a page table", shim_stat("helps"), helps);
+	io_pgtable_deferred_free(next.ops);
+	expect("helps above the limit", shim_stat("helps"), helps + 1);
+	set_number("limit", all - 10);
+	make(&last);
+	expect("helps of one that makes a page table", shim_stat("helps"), helps + 2);
+	io_pgtable_deferred_free(last.ops);
+}
+
+/* With deferred=0 all that a caller hands over is free when it returns, and no more. */
+static void callers_free_their_own(void)
+{
+	static struct owner other, own;
+	long left;
+
+	make(&other);
+	left = map_spans(&other, 100);
+	io_pgtable_deferred_free(other.ops);
+	set("deferred", "0");
+	make(&own);
+	map_spans(&own, 50);
+	io_pgtable_deferred_free(own.ops);
+	expect("pending after the caller has freed its own", shim_stat("pending"), left);
+	expect("references", atomic_read(&own.dev.references), 0);
+}
+
+static void drains_are_counted(void)
+{
+	long drains = shim_stat("drains"), helps = shim_stat("helps");
+	static struct owner o;
+	long all;
+
+	make(&o);
+	all = map_spans(&o, 200);
+	io_pgtable_deferred_free(o.ops);
+	expect("drain", io_pgtable_deferred_drain(), 0);
+	expect("drains", shim_stat("drains"), drains + 1);
+	expect("helps", shim_stat("helps"), helps + DIV_ROUND_UP(all, 64));
+	expect("pending", shim_stat("pending"), 0);
+}
+
+/* --- memory is short --------------------- */
+
+static unsigned long count_objects(void)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
+
+	return reclaimer.shrinker->count_objects(reclaimer.shrinker, &sc);
+}
+
+static unsigned long scan_objects(unsigned long nr)
+{
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nr_to_scan = nr };
+	unsigned long freed;
+
+	shim_cpu->reclaims = true;
+	freed = reclaimer.shrinker->scan_objects(reclaimer.shrinker, &sc);
+	shim_cpu->reclaims = false;
+	return freed;
+}
+
+/* It frees what it is told to, at most a batch more, and tells how much that was. */
+static void the_shrinker_frees_what_it_is_told(void)
+{
+	unsigned long before = shim_reclaimed, all;
+	long shrinks = shim_stat("shrinks");
+	static struct owner o;
+
+	set("batch", "4");
+	expect("objects where there is nothing", count_objects(), SHRINK_EMPTY);
+	expect("a scan where there is nothing", scan_objects(10), SHRINK_STOP);
+	make(&o);
+	all = map_spans(&o, 96);
+	io_pgtable_deferred_free(o.ops);
+	expect("objects", count_objects(), all);
+	expect("a scan of 10", scan_objects(10), 12);
+	expect("a scan of 12", scan_objects(12), 12);
+	expect("objects after two scans", count_objects(), all - 24);
+	expect("a scan of none", scan_objects(0), SHRINK_STOP);
+	expect("a scan of all", scan_objects(1000), all - 24);
+	expect("shrinks", shim_stat("shrinks") - shrinks, 5);
+	expect("pages that the allocator was told of", shim_reclaimed - before, all);
+}
+
+/* What waits for a grace period, or for the rest of a chunk, is there as well. */
+static void the_shrinker_counts_what_waits(void)
+{
+	static struct owner o;
+	long held;
+
+	make(&o);
+	map_spans(&o, 64);
+	unmap_tables(&o, 1, 50);
+	expect("in limbo", shim_stat("limbo"), 50);
+	flush_all(&o);
+	expect("in limbo", shim_stat("limbo"), 0);
+	expect("pending", shim_stat("pending"), 50);
+	expect("objects in a grace period", count_objects(), 50);
+	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
+		;
+	held = shim_stat("held");
+	if (!held)
+		shim_panic("no page waits for the rest of its chunk");
+	expect("objects that are held", count_objects(), held);
+	expect("a scan of those", scan_objects(1000), held);
+	expect("held", shim_stat("held"), 0);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- what is counted --------------------- */
+
+/* Of tables of so many pages, and a root of so many */
+static void pages_are_counted(enum io_pgtable_fmt fmt, unsigned int granule, unsigned int ias,
+			      long a_table, long a_root)
+{
+	long freed = shim_stat("freed"), pages = shim_stat("freed_pages");
+	long done = shim_stat("trees_done"), tables, live;
+	static struct owner o;
+	unsigned int i;
+
+	make_of(&o, fmt, granule, ias);
+	for (i = 0; i < 5; i++)
+		map_page(&o, (u64)i << 33, granule);
+	live = shim_stat("live");
+	tables = (live - 1) * a_table + a_root;
+	if (live < 6)
+		shim_panic("%ld tables, where 5 and a root are needed", live);
+	io_pgtable_deferred_free(o.ops);
+	expect("pending", shim_stat("pending"), live);
+	expect("pending pages", shim_stat("pending_pages"), tables);
+	expect("trees", shim_stat("trees"), 1);
+	settle();
+	expect("freed", shim_stat("freed") - freed, live);
+	expect("freed pages", shim_stat("freed_pages") - pages, tables);
+	expect("trees done", shim_stat("trees_done") - done, 1);
+}
+
+static void all_pages_are_counted(void)
+{
+	pages_are_counted(ARM_64_LPAE_S1, SZ_4K, 39, 1, 1);
+	/* Two tables, one behind the other, are the root of stage 2. */
+	pages_are_counted(ARM_64_LPAE_S2, SZ_4K, 40, 1, 2);
+	pages_are_counted(ARM_64_LPAE_S1, SZ_64K, 42, 16, 16);
+}
+
+/* A part of a tree that lives is no tree that is done. */
+static void parts_are_not_whole(void)
+{
+	long done = shim_stat("trees_done"), freed = shim_stat("freed");
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 20);
+	unmap_tables(&o, 1, 10);
+	flush_all(&o);
+	settle();
+	expect("freed of a part", shim_stat("freed") - freed, 10);
+	expect("trees done", shim_stat("trees_done"), done);
+	io_pgtable_deferred_free(o.ops);
+	settle();
+	expect("trees done", shim_stat("trees_done"), done + 1);
+}
+
+/* Bucket b has what is at least 2^b and below 2^(b + 1); the last has all above, too. */
+static void buckets_are_powers_of_two(void)
+{
+	static struct iopt_hist hist;
+	unsigned int b;
+
+	for (b = 0; b < IOPT_HIST_BUCKETS; b++) {
+		iopt_hist_add(&hist, b ? 1ull << b : 0);
+		expect("the least of a bucket", hist.count[b], 1);
+		iopt_hist_add(&hist, (2ull << b) - 1);
+		expect("the most of a bucket", hist.count[b], 2);
+	}
+	iopt_hist_add(&hist, 1ull << IOPT_HIST_BUCKETS);
+	iopt_hist_add(&hist, ~0ull);
+	expect("what is more than all", hist.count[IOPT_HIST_BUCKETS - 1], 4);
+	iopt_hist_reset(&hist);
+	for (b = 0; b < IOPT_HIST_BUCKETS; b++)
+		expect("a bucket after a reset", hist.count[b], 0);
+}
+
+/* The line of a histogram that @ns belongs in. Return: its count, 0 for no such line. */
+static long bucket_of(const char *name, unsigned long ns)
+{
+	unsigned long long first, end;
+	static char text[4096];
+	const char *line = text;
+	long count;
+
+	text[0] = '\0';
+	if (shim_debugfs_read(name, text, sizeof(text)) < 0)
+		shim_panic("no file %s", name);
+	for (; sscanf(line, "%llu %llu %ld\n", &first, &end, &count) == 3;
+	     line = strchr(line, '\n') + 1)
+		if (ns >= first && ns < end)
+			return count;
+	return 0;
+}
+
+/* By the clock of the shim's a batch takes one look, and a tree as many as there are. */
+static void times_are_counted(void)
+{
+	unsigned int i;
+	static struct owner o;
+	ktime_t since;
+	long batches;
+
+	make(&o);
+	batches = DIV_ROUND_UP(map_spans(&o, 200), 64);
+	io_pgtable_deferred_free(o.ops);
+	since = ktime_get();
+	for (i = 0; i < 5000; i++)
+		ktime_get();
+	while (shim_stat("pending"))
+		batch_of_worker();
+	expect("batches in the bucket of one look", bucket_of("batch_hist", LOOK_NS), batches);
+	expect("the longest batch", shim_stat("longest_batch_ns"), LOOK_NS);
+	expect("trees in their bucket",
+	       bucket_of("queue_hist", ktime_to_ns(ktime_sub(ktime_get(), since))), 1);
+	shim_debugfs_write("reset", 1);
+	expect("after a reset, batches", bucket_of("batch_hist", LOOK_NS), 0);
+	expect("the longest batch", shim_stat("longest_batch_ns"), 0);
+	expect("the longest batch", shim_stat("longest_batch"), 0);
+	expect("trees", bucket_of("queue_hist", 5000 * LOOK_NS), 0);
+}
+
+/* The first 32 trees a line each, then how many more there are */
+static void trees_are_listed(void)
+{
+	static struct owner owners[40];
+	static char text[8192];
+	unsigned int i, lines = 0;
+	const char *line;
+
+	for (i = 0; i < ARRAY_SIZE(owners); i++)
+		make(&owners[i]);
+	for (i = 0; i < ARRAY_SIZE(owners); i++)
+		io_pgtable_deferred_free(owners[i].ops);
+	expect("trees", shim_stat("trees"), ARRAY_SIZE(owners));
+	shim_debugfs_read("trees_list", text, sizeof(text));
+	for (line = text; !strncmp(line, "owner whole pending 1 freed 0 age_ms 0\n", 39);
+	     line += 39)
+		lines++;
+	expect("lines of trees", lines, 32);
+	if (strcmp(line, "and 8 more\n"))
+		shim_panic("after those of the trees comes \"%s\"", line);
+	for (i = 0; i < 8; i++)
+		batch_of_worker();
+	shim_debugfs_read("trees_list", text, sizeof(text));
+	if (strstr(text, "more"))
+		shim_panic("more than 32 of 32 trees: %s", text);
+}
+
+static void a_tree_is_described(void)
+{
+	static char text[256];
+	unsigned int i;
+	static struct owner o;
+
+	set("batch", "4");
+	make(&o);
+	map_spans(&o, 20);
+	unmap_tables(&o, 1, 10);
+	flush_all(&o);
+	while (shim_run_rcu())
+		;
+	batch_of_worker();
+	for (i = 0; i < 3200; i++)
+		ktime_get();
+	shim_debugfs_read("trees_list", text, sizeof(text));
+	if (strcmp(text, "owner parts pending 6 freed 4 age_ms 3\n"))
+		shim_panic("a tree of which 4 of 10 are free: %s", text);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- workers --------------------- */
+
+/* A worker that leaves others waiting wakes the next, if there is to be one. */
+static void workers_wake_each_other(unsigned int workers)
+{
+	static struct owner owners[3];
+	unsigned int i;
+
+	set_number("workers", workers);
+	expect("works at a time", shim_max_active(reclaimer.wq), workers);
+	for (i = 0; i < ARRAY_SIZE(owners); i++) {
+		make(&owners[i]);
+		map_spans(&owners[i], 200);
+		io_pgtable_deferred_free(owners[i].ops);
+	}
+	batch_of_worker();
+	for (i = 0; i < RECLAIM_WORKERS_MAX; i++)
+		expect("a worker is queued", reclaimer.works[i].pending,
+		       i == 0 || (i == 1 && workers > 1));
+	settle();
+}
+
+static void as_many_workers_as_said(void)
+{
+	workers_wake_each_other(1);
+	workers_wake_each_other(2);
+	workers_wake_each_other(8);
+}
+
+/* Those above the parameter stop, and the first goes on. */
+static void fewer_workers(void)
+{
+	static struct owner owners[4];
+	unsigned int i;
+
+	set("workers", "4");
+	for (i = 0; i < ARRAY_SIZE(owners); i++) {
+		make(&owners[i]);
+		map_spans(&owners[i], 300);
+		io_pgtable_deferred_free(owners[i].ops);
+	}
+	for (i = 0; i < 3; i++)
+		batch_of_worker();
+	set("workers", "1");
+	for (i = 0; i < 6; i++)
+		batch_of_worker();
+	for (i = 1; i < RECLAIM_WORKERS_MAX; i++)
+		expect("a worker too many is queued", reclaimer.works[i].pending, 0);
+}
+
+/* --- parameters, loading and unloading --------------------- */
+
+static void refuse(const char *name, const char *value)
+{
+	long before = shim_param_get(name);
+
+	shim_message[0] = '\0';
+	expect(name, shim_param_set(name, value), -EINVAL);
+	expect(name, shim_param_get(name), before);
+	if (!strstr(shim_message, name) || !strstr(shim_message, value))
+		shim_panic("%s of %s is refused, and \"%s\" is said", value, name, shim_message);
+}
+
+static void parameters_have_bounds(void)
+{
+	static const struct {
+		const char *name, *below, *least, *most, *above;
+	} bounds[] = {
+		{ "batch", "0", "1", "4096", "4097" },
+		{ "limit", "0", "1", "9223372036854775807", "9223372036854775808" },
+		{ "workers", "0", "1", "8", "9" },
+	};
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(bounds); i++) {
+		refuse(bounds[i].name, bounds[i].below);
+		set(bounds[i].name, bounds[i].least);
+		expect(bounds[i].name, shim_param_get(bounds[i].name),
+		       atol(bounds[i].least));
+		set(bounds[i].name, bounds[i].most);
+		expect(bounds[i].name, shim_param_get(bounds[i].name),
+		       atol(bounds[i].most));
+		refuse(bounds[i].name, bounds[i].above);
+		refuse(bounds[i].name, "many");
+	}
+}
+
+/* What an allocation, or a mapping, that fails leaves behind */
+static void a_refused_page_table_leaves_nothing(void)
+{
+	long objects = shim_objects, pages = shim_pages;
+	static struct owner o;
+
+	make(&o);
+	io_pgtable_deferred_free(o.ops);
+	settle();
+	objects = shim_objects;
+	pages = shim_pages;
+	o.cfg.pgsize_bitmap = SZ_8K;
+	shim_message[0] = '\0';
+	if (io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &o.cfg, &o))
+		shim_panic("a page table of pages of 8 KiB is made");
+	if (!strstr(shim_message, "page table refused: "))
+		shim_panic("a page table is refused, and \"%s\" is said", shim_message);
+	expect("objects", shim_objects, objects);
+	expect("pages", shim_pages, pages);
+	expect("references", atomic_read(&o.dev.references), 0);
+	expect("references to the module", atomic_long_read(&shim_module_refs), 0);
+}
+
+static void expect_unloaded(void)
+{
+	expect("pages", shim_pages, 0);
+	expect("objects", shim_objects, 0);
+	expect("files", shim_debugfs_files(), 0);
+	expect("callbacks", shim_rcu_waiting(), 0);
+	if (shim_pass_time() || shim_run_work())
+		shim_panic("work is left of a library that is not there any more");
+}
+
+/* A load that is refused memory says so, and leaves nothing, wherever that is. */
+static void a_load_may_fail(void)
+{
+	unsigned int i;
+	int ret = -ENOMEM;
+
+	shim_module_exit();
+	for (i = 0; ret; i++) {
+		shim_fail.after = i;
+		shim_fail.calls = 0;
+		shim_fail.failed = 0;
+		ret = shim_module_init();
+		shim_fail.after = LONG_MAX;
+		if (!ret && shim_fail.failed)
+			shim_panic("the library is loaded without its allocation %u", i);
+		if (!ret)
+			break;
+		expect("a load", ret, -ENOMEM);
+		expect_unloaded();
+	}
+	expect_within("allocations of a load", i, 2, 20);
+}
+
+/* Pages that are held by a tree that was taken apart, closed, and the library goes. */
+static void an_unload_leaves_nothing(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 64);
+	unmap_spans(&o, 55, 5);
+	unmap_tables(&o, 1, 50);
+	flush_all(&o);
+	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
+		;
+	if (!shim_stat("held"))
+		shim_panic("no page waits for the rest of its chunk");
+	io_pgtable_deferred_free(o.ops);
+	expect("references to the module", atomic_long_read(&shim_module_refs), 0);
+	shim_module_exit();
+	expect_unloaded();
+	expect("references", atomic_read(&o.dev.references), 0);
+	expect("a load", shim_module_init(), 0);
+}
+
+/* Half of the memory, unless something else was said before */
+static void the_limit_depends_on_the_memory(void)
+{
+	expect("the limit", shim_param_get("limit"), totalram_pages() / 2);
+	expect("the batch", shim_param_get("batch"), 64);
+	expect("workers", shim_param_get("workers"), 1);
+	expect("deferred", shim_param_get("deferred"), 1);
+	shim_module_exit();
+	set("limit", "7");
+	expect("a load", shim_module_init(), 0);
+	expect("the limit that was given", shim_param_get("limit"), 7);
+}
+
+/* ------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	void (*test)(void);
+} tests[] = {
+	/* First, for it looks at what there is without a word */
+	{ "the limit depends on the memory", the_limit_depends_on_the_memory },
+	{ "batches are as long as the parameter says", batches_are_as_long_as_said },
+	{ "batches give way", batches_give_way },
+	{ "batches read so much", batches_read_so_much },
+	{ "detaches are short", detaches_are_short },
+	{ "callers share above the limit", callers_share_above_the_limit },
+	{ "callers leave alone what is within", callers_leave_alone_what_is_within },
+	{ "callers free their own", callers_free_their_own },
+	{ "drains are counted", drains_are_counted },
+	{ "the shrinker frees what it is told", the_shrinker_frees_what_it_is_told },
+	{ "the shrinker counts what waits", the_shrinker_counts_what_waits },
+	{ "pages are counted", all_pages_are_counted },
+	{ "parts are not whole", parts_are_not_whole },
+	{ "buckets are powers of two", buckets_are_powers_of_two },
+	{ "times are counted", times_are_counted },
+	{ "trees are listed", trees_are_listed },
+	{ "a tree is described", a_tree_is_described },
+	{ "as many workers as said", as_many_workers_as_said },
+	{ "fewer workers", fewer_workers },
+	{ "parameters have bounds", parameters_have_bounds },
+	{ "a refused page table leaves nothing", a_refused_page_table_leaves_nothing },
+	{ "a load may fail", a_load_may_fail },
+	{ "an unload leaves nothing", an_unload_leaves_nothing },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	shim_context = say_where;
+	shim_memory_init();
+	if (shim_module_init())
+		shim_panic("the library does not load: %s", shim_message);
+	shim_group = 1;
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		doing = tests[i].name;
+		tests[i].test();
+		as_loaded();
+		expect_nothing_left();
+	}
+	shim_module_exit();
+	doing = "the end";
+	expect_unloaded();
+	printf("# %zu cases\n", ARRAY_SIZE(tests));
+	return 0;
+}
