@@ -34,6 +34,7 @@ TESTS = [
     ("12", "pages"),
     ("12", "scenes --seed={seed}"),
     ("12", "nth --states=1 --seed={seed}"),
+    ("threads-address", "detach"),
     ("threads-address", "threads --rounds=300 --seed={seed}"),
     ("threads-thread", "threads --rounds=120 --seed={seed}"),
     ("12", "meet --every=40 --seed={seed}"),

@@ -384,7 +384,7 @@ static void the_shrinker_frees_what_it_is_told(void)
 	expect("pages that the allocator was told of", shim_reclaimed - before, all);
 }
 
-/* What waits for a grace period, or for the rest of a chunk, is there as well. */
+/* What waits for a flush, or a grace period, or the rest of a chunk, is there as well. */
 static void the_shrinker_counts_what_waits(void)
 {
 	static struct owner o;
@@ -394,6 +394,7 @@ static void the_shrinker_counts_what_waits(void)
 	map_spans(&o, 64);
 	unmap_tables(&o, 1, 50);
 	expect("in limbo", shim_stat("limbo"), 50);
+	expect("objects in limbo", count_objects(), 50);
 	flush_all(&o);
 	expect("in limbo", shim_stat("limbo"), 0);
 	expect("pending", shim_stat("pending"), 50);
@@ -648,6 +649,7 @@ static void parameters_have_bounds(void)
 		{ "batch", "0", "1", "4096", "4097" },
 		{ "limit", "0", "1", "9223372036854775807", "9223372036854775808" },
 		{ "workers", "0", "1", "8", "9" },
+		{ "sweep_ms", "-1", "0", "86400000", "86400001" },
 	};
 	unsigned int i;
 
@@ -662,6 +664,7 @@ static void parameters_have_bounds(void)
 		refuse(bounds[i].name, bounds[i].above);
 		refuse(bounds[i].name, "many");
 	}
+	set("sweep_ms", "250");
 }
 
 /* What an allocation, or a mapping, that fails leaves behind */

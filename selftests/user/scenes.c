@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Scenes that chance seldom comes to, each with all page tables: flushes that end in
- * another order than they began in or fail, and tables of different age in one call.
+ * another order than they began in or fail, tables of different age in one call,
+ * and what sweeps leave alone.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -251,6 +252,90 @@ static void pages_over_two_ages(void)
 	must_map(0, entries(), 1, 1);
 }
 
+/* --- what a sweep leaves --------------------- */
+
+/* In the middle and at both ends, so that the tables between are others'. */
+static u64 far(unsigned int nr)
+{
+	u64 tables = domain_space(d) / domain_leaf_size(d, 1);
+	const u64 at[] = { 0, 1, tables / 2, tables - 1 };
+
+	return at[nr] * entries();
+}
+
+#define FAR	4
+
+static void sweep(void)
+{
+	do_sweep();
+	domain_flush(d, true);
+	world_settle();
+}
+
+static void expect_root_alone(void)
+{
+	expect("tables where nothing is mapped", shim_stat("live"), 1);
+}
+
+/* The tables above an empty one, which are empty with it */
+static void nothing_stays_above(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FAR; i++)
+		must_map(0, far(i), 1, 0);
+	for (i = 0; i < FAR; i++)
+		must_unmap(0, far(i), 1);
+	sweep();
+	expect_root_alone();
+}
+
+/* One at a time, each after a sweep that has found the others in use */
+static void what_is_in_use_is_looked_at_again(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < FAR; i++)
+		must_map(0, far(i), 2, 0);
+	for (i = 0; i < FAR; i++) {
+		must_unmap(0, far(i), 1);
+		sweep();
+		must_unmap(0, far(i) + 1, 1);
+		sweep();
+	}
+	expect_root_alone();
+}
+
+/* It comes and goes between two sweeps, and after both */
+static void what_was_left_alone_goes_later(void)
+{
+	must_map(0, 0, 1, 0);
+	must_unmap(0, 0, 1);
+	must_map(0, 1, 1, 0);
+	sweep();
+	domain_check_swept(d);
+	must_unmap(0, 1, 1);
+	must_map(0, 2, 1, 0);
+	must_unmap(0, 2, 1);
+	sweep();
+	expect_root_alone();
+}
+
+/* A flush that fails in the middle of it makes it late. */
+static void a_sweep_outlives_a_failed_flush(void)
+{
+	must_map(0, 0, 1, 0);
+	must_map(0, entries(), 1, 0);
+	must_unmap(0, 0, 1);
+	must_unmap(0, entries(), 1);
+	d->fails = true;
+	do_sweep();
+	world_settle();
+	d->fails = false;
+	sweep();
+	expect_root_alone();
+}
+
 /* ------------------------------------------------------------------------------- */
 
 static const struct {
@@ -267,6 +352,10 @@ static const struct {
 	{ "blocks over an old table and a young one", the_old_one_comes_first, true },
 	{ "blocks over a young table and an old one", the_young_one_comes_first, true },
 	{ "pages over an old table and a young one", pages_over_two_ages, true },
+	{ "tables above an empty one", nothing_stays_above, true },
+	{ "tables in use, and then not", what_is_in_use_is_looked_at_again, true },
+	{ "a table left alone by a sweep", what_was_left_alone_goes_later, true },
+	{ "a sweep, and a flush that fails", a_sweep_outlives_a_failed_flush, true },
 };
 
 /* Does the driver answer, and has the page table room for all this? */

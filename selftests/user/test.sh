@@ -94,7 +94,7 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..36"
+echo "1..37"
 echo "# USER_SEED=$seed has the same decisions made again"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
@@ -126,6 +126,8 @@ run "threads have no race" \
 	with_seeds 2 "$out/threads-thread/threads" --rounds=$((ops / 400))
 run "threads find nothing that has been freed" \
 	with_seeds 2 "$out/threads-address/threads" --rounds=$((ops / 400))
+run "a mapper waits for a table that is being cut off" \
+	"$out/threads-address/detach"
 on_each "$MOST" "the fuzzer finds nothing in $fuzz seconds" \
 	fuzz "$out/corpus" "$here/corpus" -max_len=1200 \
 	-max_total_time="$fuzz" -artifact_prefix="$out/" -verbosity=0
