@@ -260,6 +260,69 @@ static void split_block(void)
 	unmake(&driver);
 }
 
+/* All pages of a table, as pages: each is gathered, once, and no table is cut off. */
+static void gather_pages(void)
+{
+	struct iommu_iotlb_gather gather;
+	unsigned int i;
+
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	iommu_iotlb_gather_init(&gather);
+	nr_gathered = 0;
+	if (driver.ops->unmap_pages(driver.ops, IOVA, PAGE, PAGES, &gather) != BLOCK)
+		shim_panic("not all pages are unmapped");
+	if (nr_gathered != PAGES || driver.walks || driver.all)
+		shim_panic("%u leaves are gathered, %u flushes made", nr_gathered,
+			   driver.walks + driver.all);
+	for (i = 0; i < PAGES; i++)
+		if (gathered[i].iova != IOVA + i * PAGE || gathered[i].size != PAGE)
+			shim_panic("leaf %u is gathered as 0x%llx at 0x%llx", i,
+				   gathered[i].size, gathered[i].iova);
+	unmake(&driver);
+}
+
+static void expect_run(u64 *iova, u64 first, u64 pa, unsigned int count, u64 next)
+{
+	struct io_pgtable_deferred_run run;
+	unsigned long at = *iova;
+
+	if (!io_pgtable_deferred_next_run(driver.ops, &at, &run))
+		shim_panic("a dump ends at 0x%llx", *iova);
+	if (run.count != count || at != next)
+		shim_panic("a dump at 0x%llx: %u leaves, not %u; on at 0x%lx, not 0x%llx",
+			   *iova, run.count, count, at, next);
+	if (count && (run.iova != first || run.paddr != pa || run.pgsize != PAGE ||
+		      run.level != 3 || !run.attributes))
+		shim_panic("a dump at 0x%llx: 0x%llx from 0x%lx on, level %d", *iova,
+			   run.paddr, run.iova, run.level);
+	*iova = at;
+}
+
+/* A run ends with its table, and a look after 512 entries, whatever they are. */
+static void look_at_runs(void)
+{
+	struct io_pgtable_deferred_run run;
+	unsigned long end = ULONG_MAX;
+	u64 at = 0;
+
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES + 188, 0);
+	map_at(&driver, IOVA + BLOCK + 188 * PAGE, PA, PAGE, 1, 0);
+	expect_run(&at, IOVA, PA, PAGES, IOVA + BLOCK);
+	expect_run(&at, IOVA + BLOCK, PA + BLOCK, 188, IOVA + BLOCK + 188 * PAGE);
+	/* That goes elsewhere, so it is no part of the run before. */
+	expect_run(&at, IOVA + BLOCK + 188 * PAGE, PA, 1, IOVA + BLOCK + 189 * PAGE);
+	/* What is left of the table, and as many entries of the one above as make 512 */
+	expect_run(&at, 0, 0, 0, IOVA + (2 + 189) * BLOCK);
+	/* The rest of that table, the 510 that the root has after it, and the end */
+	expect_run(&at, 0, 0, 0, IOVA + (1 + 512 - (512 - 191)) * (u64)SZ_1G);
+	expect_run(&at, 0, 0, 0, ULONG_MAX);
+	if (io_pgtable_deferred_next_run(driver.ops, &end, &run))
+		shim_panic("a dump goes on past the end");
+	unmake(&driver);
+}
+
 /* What waits in a queue for its flush is not flushed before. */
 static void cut_queued(void)
 {
@@ -436,6 +499,30 @@ static void late_free(void)
 	expect(&hardware, IOVA, PA);
 }
 
+/* The same when a part of it is on its way to be freed: that goes, and the rest stays. */
+static void late_free_of_a_part(void)
+{
+	long live = shim_stat("live");
+	static struct driver part;
+	static struct hw known;
+
+	make(&part, &known, &as_a_whole);
+	map_at(&part, IOVA, PA, PAGE, 3 * PAGES, 0);
+	unmap_at(&part, IOVA, BLOCK, 1, true);
+	flush_whole(&part);
+	part.manner = LATE;
+	io_pgtable_deferred_free(part.ops);
+	settle();
+	if (shim_stat("live") != live + 4 || shim_stat("pending"))
+		shim_panic("%ld tables are left, and %ld pending", shim_stat("live") - live,
+			   shim_stat("pending"));
+	if (atomic_read(&part.dev.references) != 1)
+		shim_panic("%d references to the device of a page table that stays",
+			   atomic_read(&part.dev.references));
+	expect(&known, IOVA, 0);
+	expect(&known, IOVA + BLOCK, PA + BLOCK);
+}
+
 /* An end for which there was no begin */
 static void end_twice(void)
 {
@@ -462,6 +549,8 @@ static const struct {
 	{ "a table is cut off", cut_table },
 	{ "tables are cut off", cut_tables },
 	{ "a block is taken apart", split_block },
+	{ "pages are gathered", gather_pages },
+	{ "a dump", look_at_runs },
 	{ "a table is cut off and waits in a queue", cut_queued },
 	{ "a table is cut off by a driver that flushes everything", cut_as_a_whole },
 	{ "an ASID is used again", same_asid },
@@ -474,6 +563,7 @@ static const struct {
 	/* Those after which something is left for good */
 	{ "a flush does not end", begin_alone },
 	{ "a flush at the end does not complete", late_free },
+	{ "a flush at the end does not complete, and a part is free", late_free_of_a_part },
 };
 
 int main(int argc, char **argv)

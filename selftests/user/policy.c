@@ -81,7 +81,8 @@ static void make_of(struct owner *o, enum io_pgtable_fmt fmt, unsigned int granu
 	*o = (struct owner) {
 		.dev.name = "owner",
 		.cfg = {
-			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : 0), .ias = ias, .oas = 40,
+			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : 0),
+			.ias = ias, .oas = 40,
 			.coherent_walk = true, .tlb = &tlb, .iommu_dev = &o->dev,
 		},
 	};
