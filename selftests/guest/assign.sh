@@ -124,7 +124,7 @@ echo never > /sys/kernel/mm/transparent_hugepage/enabled
 
 # Both places of BARs: 512 GiB, where QEMU warns that it cannot map them, and below 4 GiB
 machine=
-[ $gic = GICv3 ] || machine=,highmem-mmio=off
+[ $gic = GICv3 ] || machine=,highmem=off
 refused_or_allowed
 
 round=1
