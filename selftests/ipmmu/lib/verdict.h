@@ -51,6 +51,7 @@ static inline const char *witness_error_name(u64 kind)
 		[WITNESS_ERROR_STALE_WALK] = "stale entry used after its flush",
 		[WITNESS_ERROR_UNSUPPORTED] = "enabled in a format that it has not",
 		[WITNESS_ERROR_FREED_TABLE] = "table freed that a cache still leads to",
+		[WITNESS_ERROR_UTLB_NO_FLUSH] = "micro-TLB on or moved, not flushed",
 	};
 
 	if (kind >= ARRAY_SIZE(names) || !names[kind])

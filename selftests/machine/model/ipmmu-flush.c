@@ -39,6 +39,15 @@ static void request(struct ipmmu *mmu, struct ipmmu_flush *flush)
 	flush->deadline = delay == IPMMU_NEVER ? IPMMU_NEVER : now(mmu) + delay;
 }
 
+/* Of a context, whose end the driver looks for */
+static void request_polled(struct ipmmu *mmu, struct ipmmu_flush *flush)
+{
+	request(mmu, flush);
+	flush->polls = mmu->flush_polls;
+	if (flush->polls)
+		flush->deadline = IPMMU_NEVER;
+}
+
 static bool due(struct ipmmu *mmu, const struct ipmmu_flush *flush)
 {
 	return flush->pending && flush->deadline != IPMMU_NEVER && flush->deadline <= now(mmu);
@@ -140,7 +149,7 @@ void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context)
 	mmu->context[context].written = false;
 	mmu->context[context].modified = false;
 	forgive(mmu, context, 0);
-	request(mmu, &mmu->context[context].flush);
+	request_polled(mmu, &mmu->context[context].flush);
 	for (cache = 0; cache < mmu->caches; cache++) {
 		struct ipmmu_cache_context *part = &mmu->cache[cache].context[context];
 
@@ -166,7 +175,7 @@ void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int conte
 
 	ipmmu_flush_settle(mmu);
 	forgive(mmu, context, 1 + cache);
-	request(mmu, &part->flush);
+	request_polled(mmu, &part->flush);
 	hurry(mmu, part, &mmu->context[context].flush);
 	/* What is late by leave counts for the root's next flush as well */
 	part->joined = !part->owed || mmu->context[context].loaded;
@@ -176,13 +185,16 @@ void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int conte
 	ipmmu_flush_settle(mmu);
 }
 
-void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb)
+/* One that is turned on or @moved with it uses nothing older from then on */
+void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, bool moved)
 {
 	struct ipmmu_tag tag = { .unit = 1 + cache, .utlb = utlb, .context = IPMMU_ANY };
 
 	ipmmu_flush_settle(mmu);
 	request(mmu, &mmu->cache[cache].utlb[utlb].flush);
 	refetch(mmu, &mmu->iotlb, tag);
+	if (moved)
+		mmu->cache[cache].utlb[utlb].flush.deadline = now(mmu);
 	ipmmu_flush_settle(mmu);
 }
 
@@ -211,6 +223,17 @@ void ipmmu_flush_settle(struct ipmmu *mmu)
 		if (due(mmu, &mmu->context[i].flush))
 			complete_root(mmu, i);
 	}
+}
+
+/* The root's FLUSH is about to be read */
+void ipmmu_flush_polled(struct ipmmu *mmu, unsigned int context)
+{
+	struct ipmmu_flush *flush = &mmu->context[context].flush;
+
+	if (!flush->pending || !flush->polls || --flush->polls)
+		return;
+	flush->deadline = now(mmu);
+	ipmmu_flush_settle(mmu);
 }
 
 /*

@@ -47,6 +47,7 @@ const char *ipmmu_error_name(enum witness_error kind)
 		[WITNESS_ERROR_STALE_WALK] = "stale entry used",
 		[WITNESS_ERROR_UNSUPPORTED] = "format that the IPMMU has not",
 		[WITNESS_ERROR_FREED_TABLE] = "table freed that a cache leads to",
+		[WITNESS_ERROR_UTLB_NO_FLUSH] = "micro-TLB on or moved, not flushed",
 	};
 
 	return (unsigned int)kind < G_N_ELEMENTS(name) ? name[kind] : "unknown";

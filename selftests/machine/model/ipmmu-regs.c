@@ -270,6 +270,7 @@ static uint32_t context_control_read(const struct access *access)
 	uint32_t ctr;
 
 	if (access->unit == 0) {
+		ipmmu_flush_polled(mmu, access->index);
 		ipmmu_flush_owed(mmu, access->index, false);
 		flush = &mmu->context[access->index].flush;
 		ctr = mmu->context[access->index].ctr;
@@ -313,17 +314,24 @@ static void check_utlb_enabled(const struct access *access, uint32_t ctr)
 
 static void utlb_write(const struct access *access, struct ipmmu_utlb *utlb, unsigned int reg)
 {
+	uint32_t old;
+
 	if (reg == IMUASID) {
 		check_reserved(access, IMUASID_ALL, ~0ull);
 		utlb->asid = access->value & IMUASID_ALL;
 		return;
 	}
 	check_reserved(access, access->mmu->geometry->utlb_bits, ~0ull);
+	old = utlb->ctr;
 	utlb->ctr = access->value & access->mmu->geometry->utlb_bits & ~IMUCTR_FLUSH;
 	if (utlb->ctr & IMUCTR_MMUEN)
 		check_utlb_enabled(access, utlb->ctr);
 	if (access->value & IMUCTR_FLUSH)
-		ipmmu_flush_utlb(access->mmu, access->unit - 1, access->index);
+		ipmmu_flush_utlb(access->mmu, access->unit - 1, access->index,
+				 utlb->ctr != old);
+	else if (utlb->ctr & IMUCTR_MMUEN && utlb->ctr != old)
+		complain(access, WITNESS_ERROR_UTLB_NO_FLUSH,
+			 (utlb->ctr & IMUCTR_TTSEL) >> IMUCTR_TTSEL_SHIFT);
 }
 
 static uint32_t utlb_read(const struct ipmmu_utlb *utlb, unsigned int reg)

@@ -174,6 +174,23 @@ static void refuse(struct access *access, enum witness_walk status, unsigned int
 		    fault_status(status) | level << IMSTR_ERRLVL_SHIFT, access->iova);
 }
 
+/* Of this context; or of any, where micro-TLBs do not note it */
+static struct ipmmu_entry *lookup_leaf(struct access *access, unsigned int level)
+{
+	struct ipmmu_store *store = &access->mmu->iotlb;
+	struct ipmmu_tag tag = access->tag;
+	struct ipmmu_entry *entry = ipmmu_store_lookup(store, &tag, level, access->iova);
+	unsigned int i;
+
+	if (!(access->mmu->inject & WITNESS_INJECT_UNTAGGED))
+		return entry;
+	for (i = 0; !entry && i < access->mmu->geometry->contexts; i++) {
+		tag.context = i;
+		entry = ipmmu_store_lookup(store, &tag, level, access->iova);
+	}
+	return entry;
+}
+
 /* Entries of different sizes over one address: hardware calls it a multi-hit */
 static unsigned int find(struct access *access, struct ipmmu_entry **found)
 {
@@ -182,10 +199,8 @@ static unsigned int find(struct access *access, struct ipmmu_entry **found)
 
 	*found = NULL;
 	for (level = 1; level < IPMMU_LEVELS; level++) {
-		struct ipmmu_entry *entry;
+		struct ipmmu_entry *entry = lookup_leaf(access, level);
 
-		entry = ipmmu_store_lookup(&access->mmu->iotlb, &access->tag, level,
-					   access->iova);
 		if (entry) {
 			*found = entry;
 			hits++;

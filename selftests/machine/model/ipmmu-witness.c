@@ -125,6 +125,8 @@ static uint64_t read_register(Witness *witness, hwaddr offset)
 		return counter_value(witness);
 	case WITNESS_FLUSH_DELAY_NS:
 		return witness->mmu->flush_delay;
+	case WITNESS_FLUSH_POLLS:
+		return witness->mmu->flush_polls;
 	case WITNESS_INJECT:
 		return witness->mmu->inject;
 	case WITNESS_ENGINE:
@@ -166,6 +168,9 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 	case WITNESS_FLUSH_DELAY_NS:
 		ipmmu_flush_settle(witness->mmu);
 		witness->mmu->flush_delay = value;
+		break;
+	case WITNESS_FLUSH_POLLS:
+		witness->mmu->flush_polls = value;
 		break;
 	case WITNESS_INJECT:
 		witness->mmu->inject = value;

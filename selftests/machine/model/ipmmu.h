@@ -167,6 +167,7 @@ unsigned int ipmmu_store_count(struct ipmmu_store *store, const struct ipmmu_tag
 struct ipmmu_flush {
 	bool pending;
 	uint64_t deadline;
+	uint64_t polls;			/* reads of FLUSH until it ends, if it is not by time */
 	uint64_t sequence;		/* entries up to this age go when it completes */
 };
 
@@ -244,6 +245,7 @@ struct ipmmu {
 	GMutex cleaned_lock;		/* processors clean while others are in the model */
 	uint64_t sequence;
 	uint64_t flush_delay;
+	uint64_t flush_polls;		/* 0: by time */
 	uint64_t inject;
 	bool irq_level;
 };
@@ -296,8 +298,9 @@ void ipmmu_irq_update(struct ipmmu *mmu);
 
 void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context);
 void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int context);
-void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb);
+void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, bool moved);
 void ipmmu_flush_settle(struct ipmmu *mmu);
+void ipmmu_flush_polled(struct ipmmu *mmu, unsigned int context);
 void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context, bool used);
 void ipmmu_suspect_report(struct ipmmu *mmu, unsigned int context);
 

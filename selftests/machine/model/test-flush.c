@@ -7,6 +7,7 @@
  */
 #include "test.h"
 
+#define OTHER		(CONTEXT + 1)
 #define NEW_PA		0x7777777000ull
 
 static void start(void)
@@ -328,7 +329,8 @@ static void reuse_context(void)
 	write_root(IMCTR, ENABLE);
 	write_cache(IMCTR, ENABLE_CACHE);
 	world.now += IPMMU_FLUSH_DELAY;
-	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB), CONTEXT << 4 | IMUCTR_MMUEN, 4);
+	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB),
+		    CONTEXT << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN, 4);
 }
 
 static void context_handed_on(void)
@@ -360,7 +362,8 @@ static void nothing_reloads_when_off(void)
 	CHECK_EQ(ipmmu_store_count(&world.mmu.iotlb, &all), 0);
 	CHECK_EQ(ipmmu_store_count(&world.mmu.walk_cache, &all), 2);
 
-	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB), CONTEXT << 4 | IMUCTR_MMUEN, 4);
+	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB),
+		    CONTEXT << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN, 4);
 	CHECK_EQ(access_read(0), LEAF_PA);
 	write_cache(IMCTR, IMCTR_FLUSH);
 	world.now += IPMMU_FLUSH_DELAY;
@@ -383,7 +386,7 @@ static void contexts_share_nothing(void)
 	ipmmu_write(&world.mmu, 1 + CACHE, base + IMCTR, ENABLE_CACHE, 4);
 	world.now += IPMMU_FLUSH_DELAY;
 	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB),
-		    (CONTEXT + 1) << 4 | IMUCTR_MMUEN, 4);
+		    (CONTEXT + 1) << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN, 4);
 	CHECK_EQ(access_read(0), REFUSED);
 	CHECK_EQ(all_errors(), 0);
 }
@@ -442,6 +445,64 @@ static void without_refetch(void)
 	CHECK_EQ(counter(WITNESS_WALKS), 2);
 }
 
+/* By number of looks, however much time goes by */
+static void polled(void)
+{
+	start();
+	world.mmu.flush_polls = 3;
+	unmap();
+	write_cache(IMCTR, ENABLE_CACHE);
+	write_root(IMCTR, ENABLE);
+	world.now += 10 * IPMMU_FLUSH_DELAY;
+	CHECK_EQ(read_root(IMCTR) & IMCTR_FLUSH, IMCTR_FLUSH);
+	CHECK_EQ(read_root(IMCTR) & IMCTR_FLUSH, IMCTR_FLUSH);
+	CHECK_EQ(read_root(IMCTR) & IMCTR_FLUSH, 0);
+	CHECK_EQ(access_read(0), REFUSED);
+	CHECK_EQ(all_errors(), 0);
+}
+
+static void point_utlb(unsigned int context, uint32_t bits)
+{
+	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB),
+		    context << 4 | IMUCTR_MMUEN | bits, 4);
+}
+
+/* Turned on like the first, with tables of its own that lead nowhere */
+static void second_context(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ipmmu_write(&world.mmu, 0, OTHER * CONTEXT_STRIDE + (i ? IMTTLBR1 : IMTTLBR0),
+			    PAGE(4), 4);
+		ipmmu_write(&world.mmu, 0, OTHER * CONTEXT_STRIDE + (i ? IMTTUBR1 : IMTTUBR0),
+			    0, 4);
+	}
+	ipmmu_write(&world.mmu, 0, OTHER * CONTEXT_STRIDE + IMTTBCR,
+		    IMTTBCR_EAE | 25 << IMTTBCR_TSZ1_SHIFT | 25, 4);
+	ipmmu_write(&world.mmu, 1 + CACHE, OTHER * CONTEXT_STRIDE + IMCTR, ENABLE_CACHE, 4);
+	ipmmu_write(&world.mmu, 0, OTHER * CONTEXT_STRIDE + IMCTR, ENABLE, 4);
+	world.now += IPMMU_FLUSH_DELAY;
+}
+
+/* A micro-TLB that does not note contexts serves what it had, unless flushed */
+static void untagged(void)
+{
+	start();
+	second_context();
+	world.mmu.inject |= WITNESS_INJECT_UNTAGGED;
+	point_utlb(OTHER, 0);
+	CHECK_EQ(access_read(0), LEAF_PA);
+	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_FLUSH), 1);
+	point_utlb(OTHER, IMUCTR_FLUSH);
+	CHECK_EQ(access_read(0), LEAF_PA);
+	point_utlb(CONTEXT, IMUCTR_FLUSH);
+	CHECK_EQ(access_read(0), LEAF_PA);
+	point_utlb(OTHER, IMUCTR_FLUSH);
+	CHECK_EQ(access_read(0), REFUSED);
+	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_FLUSH), 1);
+}
+
 const struct test flush_tests[] = {
 	{ "flush: nothing is forgotten without one", nothing_is_forgotten },
 	{ "flush: unmap, cache, root", right_order },
@@ -475,6 +536,8 @@ const struct test flush_tests[] = {
 	{ "flush: page and block at once are a multi-hit", multi_hit },
 	{ "flush: of one micro-TLB", utlb_flush },
 	{ "flush: other contexts keep theirs", other_context_kept },
+	{ "flush: ends by number of looks", polled },
+	{ "flush: of a micro-TLB that notes no context", untagged },
 	{ "flush: with refetch off all is forgotten", without_refetch },
 	{ }
 };

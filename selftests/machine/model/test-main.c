@@ -111,7 +111,8 @@ void world_enable(void)
 	}
 	write_root(IMTTBCR, IMTTBCR_EAE | 25 << IMTTBCR_TSZ1_SHIFT | 25);
 	flush_all();
-	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB), CONTEXT << 4 | IMUCTR_MMUEN, 4);
+	ipmmu_write(&world.mmu, 1 + CACHE, utlb_register(UTLB),
+		    CONTEXT << 4 | IMUCTR_FLUSH | IMUCTR_MMUEN, 4);
 }
 
 static uint64_t access_any(uint64_t iova, bool write)

@@ -166,14 +166,14 @@ static void utlb_range(void)
 static void utlb_without_context(void)
 {
 	start();
-	put(1 + CACHE, 0x300, IMUCTR_MMUEN | (CONTEXT + 1) << 4);
+	put(1 + CACHE, 0x300, IMUCTR_FLUSH | IMUCTR_MMUEN | (CONTEXT + 1) << 4);
 	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_CONTEXT), 1);
 	/* On in the root, but not in this cache */
-	put(1, 0x300, IMUCTR_MMUEN | CONTEXT << 4);
+	put(1, 0x300, IMUCTR_FLUSH | IMUCTR_MMUEN | CONTEXT << 4);
 	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_CONTEXT), 2);
-	put(1 + CACHE, 0x300, IMUCTR_MMUEN | 8 << 4);
+	put(1 + CACHE, 0x300, IMUCTR_FLUSH | IMUCTR_MMUEN | 8 << 4);
 	CHECK_EQ(errors(WITNESS_ERROR_UTLB_NO_CONTEXT), 3);
-	put(1 + CACHE, 0x300, IMUCTR_MMUEN | CONTEXT << 4);
+	put(1 + CACHE, 0x300, IMUCTR_FLUSH | IMUCTR_MMUEN | CONTEXT << 4);
 	CHECK_EQ(all_errors(), 3);
 }
 

@@ -41,6 +41,8 @@
 #define WITNESS_INJECT_REFETCH		(1 << 2)
 /* A walk sees of a page what was last cleaned, and some cleans are slow */
 #define WITNESS_INJECT_NONCOHERENT	(1 << 3)
+/* A micro-TLB does not note from which context it has an entry */
+#define WITNESS_INJECT_UNTAGGED		(1 << 4)
 
 #define WITNESS_FREED			0x090	/* wo: address of a page that the guest has freed */
 
@@ -50,6 +52,12 @@
  */
 #define WITNESS_POKE_WHERE		0x098	/* rw: IPMMU << 32 | offset */
 #define WITNESS_POKE_VALUE		0x0a0	/* rw: what is there, 32 bits */
+
+/*
+ * A flush ends when FLUSH has been read so often, however long that takes; 0: by
+ * WITNESS_FLUSH_DELAY_NS
+ */
+#define WITNESS_FLUSH_POLLS		0x0b8	/* rw */
 
 /* Registers as they may be after a time without power; a seed in bits 63:8 */
 #define WITNESS_POWER			0x0a8	/* wo: enum witness_power */
@@ -105,6 +113,7 @@ enum witness_error {
 	WITNESS_ERROR_STALE_WALK,	/* entry used that memory had no more, and no flush since */
 	WITNESS_ERROR_UNSUPPORTED,	/* enabled in a format that the IPMMU has not */
 	WITNESS_ERROR_FREED_TABLE,	/* table freed that a cache still leads to */
+	WITNESS_ERROR_UTLB_NO_FLUSH,	/* micro-TLB turned on or moved without its FLUSH */
 };
 
 enum witness_counter {
