@@ -10,6 +10,7 @@
 
 #include "kselftest_harness.h"
 
+#include "lib/attachment.h"
 #include "lib/log.h"
 #include "lib/rig.h"
 
@@ -503,12 +504,6 @@ TEST_F_TIMEOUT(dma, concurrent, 240)
 	}
 }
 
-/* Since 5.19 a group that is claimed and attached to nothing is blocked. */
-static bool claim_blocks(void)
-{
-	return !host_before(5, 19);
-}
-
 /* One domain, devices behind different cache IPMMUs: each has its own IOTLB */
 TEST_F(dma, two_caches)
 {
@@ -565,50 +560,6 @@ TEST_F(dma, blocking)
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 }
 
-#define CONTEXTS_MAX	16	/* of the root; the driver uses two less */
-
-struct attachment {
-	struct pci_function dma;
-	int fd;
-};
-
-/*
- * A domain of its own behind the device, with one page. Before 6.12 the attachment
- * fails when contexts run out, from then on the allocation.
- */
-static int attachment_try(struct attachment *a, u64 paddr)
-{
-	int ret = domain_device(a->fd, IPMMU_TEST_ALLOC, &a->dma);
-
-	if (ret && ret != -EEXIST)
-		return ret;
-	ret = domain_attach(a->fd, &a->dma);
-	return ret ? ret : domain_map(a->fd, HOST_1G, paddr, HOST_PAGE, DOMAIN_RW);
-}
-
-/* 0 or the error; -ENODEV when there is no nth device */
-static int attachment_open(struct attachment *a, unsigned int nth, u64 paddr)
-{
-	int ret;
-
-	a->fd = -1;
-	if (engine_open(&a->dma, nth))
-		return -ENODEV;
-	a->fd = open("/dev/" IPMMU_TEST_NODE, O_RDWR | O_CLOEXEC);
-	if (a->fd < 0)
-		return -errno;
-	ret = domain_device(a->fd, IPMMU_TEST_CLAIM, &a->dma);
-	return ret ? ret : attachment_try(a, paddr);
-}
-
-static void attachment_close(struct attachment *a)
-{
-	if (a->fd >= 0)
-		close(a->fd);
-	a->fd = -1;
-	pci_close(&a->dma);
-}
-
 /* The rig's own domain has the first context already */
 TEST_F_TIMEOUT(dma, contexts_run_out, 60)
 {
@@ -650,72 +601,6 @@ TEST_F_TIMEOUT(dma, contexts_run_out, 60)
 	for (i = 1; i <= count; i++)
 		attachment_close(&a[i]);
 	close(log);
-}
-
-/* A flush that does not end: said in the log, and nothing freed on its account */
-TEST_F_TIMEOUT(dma, flush_stuck, 60)
-{
-	u64 iova = 2 * HOST_1G;
-	u64 delay = pci_get(&self->rig.witness, WITNESS_FLUSH_DELAY_NS);
-	long long live, frees;
-	int log = log_open();
-
-	ASSERT_EQ(0, domain_fill(self->rig.fd, iova, 4 * HOST_2M, 0));
-	EXPECT_NE(~0ull, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
-	live = reclaimer("live");
-	frees = reclaimer("freed");
-
-	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, ~0ull);
-	EXPECT_EQ(0, domain_unmap(self->rig.fd, iova, 3 * HOST_2M));
-	EXPECT_EQ(0, log_wait(log, "flush", NULL, 2000));
-	host_sleep_ms(200);
-	EXPECT_EQ(live, reclaimer("live"));
-	EXPECT_EQ(frees, reclaimer("freed"));
-	EXPECT_EQ(0, reclaimer("pending"));
-
-	/* Healthy again: the next flush releases what waited for it */
-	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, delay);
-	EXPECT_EQ(0, domain_unmap(self->rig.fd, iova + 3 * HOST_2M, HOST_PAGE));
-	EXPECT_EQ(0, reclaimer_wait(5000));
-	EXPECT_EQ(live - 3, reclaimer("live"));
-	EXPECT_EQ(frees + 3, reclaimer("freed"));
-	EXPECT_EQ(~0ull, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
-	close(log);
-}
-
-static unsigned int quarantined(void)
-{
-	char text[4096], *line;
-	unsigned int count = 0;
-
-	file_read("/sys/kernel/debug/ipmmu-vmsa-deferred/contexts", text, sizeof(text));
-	for (line = text; (line = strstr(line, "quarantined")); line++)
-		count++;
-	return count;
-}
-
-/* A context whose last flush did not end is had again, though none asks for it */
-TEST_F_TIMEOUT(dma, quarantine_ends, 60)
-{
-	u64 delay = pci_get(&self->rig.witness, WITNESS_FLUSH_DELAY_NS);
-	long long live;
-	unsigned int ms;
-
-	ASSERT_EQ(0, domain_fill(self->rig.fd, HOST_1G, 4 * HOST_2M, 0));
-	live = reclaimer("live");
-	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, ~0ull);
-	ASSERT_EQ(0, domain_detach(self->rig.fd, &self->rig.dma));
-	ASSERT_LE(0, domain_free(self->rig.fd));
-	EXPECT_EQ(1, quarantined());
-	EXPECT_EQ(live, reclaimer("live"));
-	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, delay);
-
-	/* Tried again after half a second, then after twice as long each time */
-	for (ms = 0; ms < 20000 && quarantined(); ms += 50)
-		host_sleep_ms(50);
-	EXPECT_EQ(0, quarantined());
-	EXPECT_EQ(0, reclaimer_wait(5000));
-	EXPECT_GT(live - 4, reclaimer("live"));
 }
 
 int main(int argc, char **argv)

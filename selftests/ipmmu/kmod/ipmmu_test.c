@@ -8,6 +8,7 @@
  */
 #include <linux/fs.h>
 #include <linux/iommu.h>
+#include <linux/kprobes.h>
 #include <linux/ktime.h>
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
@@ -289,6 +290,63 @@ static int test_sync(struct test_file *tf)
 	return 0;
 }
 
+/*
+ * A flush that comes while another is waited for, on however many CPUs: the driver's
+ * wait is where a probe makes it.
+ */
+static struct test_overtake {
+	struct task_struct *task;
+	struct iommu_domain *domain;
+	unsigned long iova;
+	size_t unmapped;
+} overtake;
+
+static DEFINE_MUTEX(overtake_mutex);
+
+static int test_in_flush(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct iommu_domain *domain = overtake.domain;
+
+	if (current != overtake.task || !domain)
+		return 0;
+	overtake.domain = NULL;
+	overtake.unmapped = iommu_unmap(domain, overtake.iova, SZ_4K);
+	return 0;
+}
+
+static struct kprobe test_probe_flush = {
+	.symbol_name = "ipmmu_vmsa_deferred:flush_wait",
+	.pre_handler = test_in_flush,
+};
+
+static int test_overtake(struct test_file *tf, struct ipmmu_test_overtake *arg)
+{
+	size_t first;
+	int ret;
+
+	if (!tf->domain)
+		return -EINVAL;
+	mutex_lock(&overtake_mutex);
+	overtake = (struct test_overtake){
+		.task = current,
+		.domain = tf->domain,
+		.iova = arg->second,
+	};
+	ret = register_kprobe(&test_probe_flush);
+	if (ret)
+		goto unlock;
+	first = iommu_unmap(tf->domain, arg->iova, SZ_4K);
+	unregister_kprobe(&test_probe_flush);
+	/* Registered once more, it must look like new. */
+	test_probe_flush.addr = NULL;
+	test_probe_flush.flags = 0;
+	arg->unmapped = overtake.unmapped;
+	ret = first == SZ_4K ? 0 : -EIO;
+unlock:
+	mutex_unlock(&overtake_mutex);
+	return ret;
+}
+
 static int test_lookup(struct test_file *tf, struct ipmmu_test_lookup *arg)
 {
 	if (!tf->domain)
@@ -410,6 +468,7 @@ union test_arg {
 	struct ipmmu_test_unmap unmap;
 	struct ipmmu_test_later later;
 	struct ipmmu_test_lookup lookup;
+	struct ipmmu_test_overtake overtake;
 	struct ipmmu_test_fill fill;
 	struct ipmmu_test_free free;
 	struct ipmmu_test_faults faults;
@@ -458,6 +517,8 @@ static int test_change(struct test_file *tf, unsigned int cmd, union test_arg *a
 		return test_unmap_later(tf, &arg->later);
 	case IPMMU_TEST_SYNC:
 		return test_sync(tf);
+	case IPMMU_TEST_OVERTAKE:
+		return test_overtake(tf, &arg->overtake);
 	case IPMMU_TEST_FREE:
 		return test_free(tf, &arg->free);
 	case IPMMU_TEST_BUFFER:

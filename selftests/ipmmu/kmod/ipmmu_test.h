@@ -58,6 +58,16 @@ struct ipmmu_test_later {
 	__u64 unmapped;		/* out: bytes */
 };
 
+/*
+ * Unmaps the page at iova, and in the midst of it, as the flush for that is waited for,
+ * the page at second, with a flush of its own.
+ */
+struct ipmmu_test_overtake {
+	__u64 iova;
+	__u64 second;
+	__u64 unmapped;		/* out: bytes of the second */
+};
+
 struct ipmmu_test_lookup {
 	__u64 iova;
 	__u64 paddr;		/* out: 0 when there is nothing */
@@ -115,5 +125,6 @@ struct ipmmu_test_page {
 #define IPMMU_TEST_PAGE		_IOWR(0xd5, 13, struct ipmmu_test_page)
 #define IPMMU_TEST_UNMAP_LATER	_IOWR(0xd5, 14, struct ipmmu_test_later)
 #define IPMMU_TEST_SYNC		_IO(0xd5, 15)
+#define IPMMU_TEST_OVERTAKE	_IOWR(0xd5, 16, struct ipmmu_test_overtake)
 
 #endif /* IPMMU_TEST_H */

@@ -98,6 +98,17 @@ static inline int domain_unmap_later(int fd, u64 iova, u64 size, bool queued)
 	return arg.unmapped == size ? 0 : -EIO;
 }
 
+/* One page, and the second while the flush for the first is waited for */
+static inline int domain_overtake(int fd, u64 iova, u64 second)
+{
+	struct ipmmu_test_overtake arg = { .iova = iova, .second = second };
+	int ret = domain_ioctl(fd, IPMMU_TEST_OVERTAKE, &arg);
+
+	if (ret)
+		return ret;
+	return arg.unmapped == HOST_PAGE ? 0 : -EIO;
+}
+
 static inline int domain_sync(int fd)
 {
 	return domain_ioctl(fd, IPMMU_TEST_SYNC, NULL);
