@@ -246,7 +246,8 @@ cleans()
 	mkdir -p "$work/tree/build/kernel/any"
 	touch "$work/tree/build/kernel/any/stock.ko" "$work/tree/build/kernel/any/part.o"
 	make_in "$work/tree" clean
-	left=$(cd "$work/tree" && find . -type f ! -name '*.orig')
+	left=$(cd "$work/tree" &&
+		find . -name .git -prune -o -type f ! -name '*.orig' -print)
 	echo "$left"
 	[ "$(grep -c '/build/kernel/any/' <<< "$left")" = 2 ] &&
 		[ "$(wc -l <<< "$left")" = 2 ]
