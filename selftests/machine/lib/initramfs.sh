@@ -6,7 +6,7 @@
 
 # Stock modules every boot needs: the channel to the runner, the devices that
 # the tests drive through the IPMMU, and VFIO.
-STOCK_MODULES="virtio_pci virtio_console nvme vfio-pci vfio_iommu_type1"
+STOCK_MODULES="virtio_pci virtio_mmio virtio_console nvme vfio-pci vfio_iommu_type1"
 
 # initramfs_skeleton ROOT
 initramfs_skeleton()
