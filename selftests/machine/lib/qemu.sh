@@ -101,6 +101,12 @@ qemu_nvme()
 		-device "nvme,drive=nvme$number,serial=nvme$number,$options")
 }
 
+# qemu_nic NUMBER: a network card at the hub that takes the place of a cable
+qemu_nic()
+{
+	qemu+=(-netdev "hubport,id=nic$1,hubid=0" -device "e1000e,netdev=nic$1")
+}
+
 qemu_devices()
 {
 	local i
@@ -118,6 +124,7 @@ qemu_devices()
 	for i in "${devices[@]}"; do
 		qemu+=(-device "$i")
 	done
+	[ "$nics" = no ] || { qemu_nic 0; qemu_nic 1; }
 }
 
 qemu_arguments()
