@@ -152,6 +152,25 @@ TEST_F(waits, drain_of_cut_tables)
 	EXPECT_GT(PROMPT, worst);
 }
 
+/* Two passes with a grace period in between find tables that are empty */
+TEST_F(waits, sweep_of_emptied_tables)
+{
+	__u64 start, ns, worst = 0;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
+		ASSERT_TRUE(iopt_strip(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
+		start = now_ns();
+		iopt_sweep(self->fd);
+		ns = now_ns() - start;
+		worst = ns > worst ? ns : worst;
+		EXPECT_EQ(self->live + 1, iopt_stat("live"));
+	}
+	TH_LOG("at most %llu ms", worst / 1000000);
+	EXPECT_GT(PROMPT, worst);
+}
+
 TEST_F(waits, limit_and_cut_tables)
 {
 	__u64 start, ns, worst = 0;

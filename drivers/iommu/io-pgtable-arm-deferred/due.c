@@ -17,6 +17,7 @@
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 
+#include <compat/rcu.h>
 #include "batch.h"
 #include "reclaimer.h"
 #include "sweep.h"
@@ -63,7 +64,7 @@ static void reclaim_sweep_wait(struct iopt_tree *tree)
 {
 	tree->sweep = IOPT_SWEEP_GRACE;
 	tree->sweep_pos = 0;
-	call_rcu(&tree->sweep_rcu, reclaim_sweep_graced);
+	call_rcu_hurry(&tree->sweep_rcu, reclaim_sweep_graced);
 }
 
 /*
