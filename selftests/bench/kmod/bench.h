@@ -52,6 +52,9 @@ int bench_free(struct bench_file *bf, struct ipmmu_bench_free *arg);
 /* singles.c */
 int bench_singles(struct bench_file *bf, struct ipmmu_bench_singles *arg);
 
+/* regions.c */
+int bench_regions(struct bench_file *bf, struct ipmmu_bench_regions *arg);
+
 /* dma.c */
 int bench_dma(struct bench_file *bf, struct ipmmu_bench_dma *arg);
 int bench_pages(struct ipmmu_bench_pages *arg);

@@ -79,6 +79,25 @@ struct ipmmu_bench_singles {
 	__u64 ns;		/* address of calls numbers of 32 bits, filled */
 };
 
+/*
+ * So many pairs of map and unmap of a page, each in the next of some regions of
+ * 2 MiB, and again in the first after the last. A flush follows each unmap, or all
+ * of the page table is flushed after IPMMU_BENCH_QUEUE of them.
+ */
+struct ipmmu_bench_regions {
+	__u32 regions;
+	__u32 queued;
+	__u32 pairs;
+	__u32 pad;
+	__u64 iova;		/* the first region */
+	__u64 ns;		/* out: all pairs */
+	__u64 flushes;		/* out: that the hardware was asked for */
+	__u64 map_flushes;	/* out: those of them inside a map */
+};
+
+/* As many as the kernel's flush queue holds */
+#define IPMMU_BENCH_QUEUE	256
+
 #define IPMMU_BENCH_IOC		0xd6
 #define IPMMU_BENCH_ATTACH	_IO(IPMMU_BENCH_IOC, 0)
 #define IPMMU_BENCH_DETACH	_IO(IPMMU_BENCH_IOC, 1)
@@ -88,5 +107,6 @@ struct ipmmu_bench_singles {
 #define IPMMU_BENCH_DMA		_IOWR(IPMMU_BENCH_IOC, 5, struct ipmmu_bench_dma)
 #define IPMMU_BENCH_TABLES	_IOR(IPMMU_BENCH_IOC, 6, struct ipmmu_bench_tables)
 #define IPMMU_BENCH_SINGLES	_IOW(IPMMU_BENCH_IOC, 7, struct ipmmu_bench_singles)
+#define IPMMU_BENCH_REGIONS	_IOWR(IPMMU_BENCH_IOC, 8, struct ipmmu_bench_regions)
 
 #endif /* IPMMU_BENCH_H */

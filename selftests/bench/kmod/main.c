@@ -39,6 +39,7 @@ union bench_arg {
 	struct ipmmu_bench_dma dma;
 	struct ipmmu_bench_tables tables;
 	struct ipmmu_bench_singles singles;
+	struct ipmmu_bench_regions regions;
 };
 
 static int bench_command(struct bench_file *bf, unsigned int cmd,
@@ -61,6 +62,8 @@ static int bench_command(struct bench_file *bf, unsigned int cmd,
 		return bench_tables(&arg->tables);
 	case IPMMU_BENCH_SINGLES:
 		return bench_singles(bf, &arg->singles);
+	case IPMMU_BENCH_REGIONS:
+		return bench_regions(bf, &arg->regions);
 	default:
 		return -ENOTTY;
 	}

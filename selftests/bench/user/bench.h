@@ -51,6 +51,7 @@ uint64_t device_tables(int fd);
 void device_pages(int fd, struct ipmmu_bench_pages *pages);
 void device_dma(int fd, struct ipmmu_bench_dma *dma);
 void device_singles(int fd, struct ipmmu_bench_singles *singles);
+void device_regions(int fd, struct ipmmu_bench_regions *regions);
 void device_run(int fd, struct ipmmu_bench_range *range);
 uint64_t device_range(int fd, enum ipmmu_bench_op op, uint64_t iova,
 		      uint64_t size, uint64_t step);
@@ -80,6 +81,7 @@ void wake_print(uint64_t from, uint64_t to);
 /* The measurements */
 void measure_operations(void);
 void measure_singles(void);
+void measure_regions(void);
 void measure_dma(void);
 void measure_lazy(void);
 void measure_teardown(void);

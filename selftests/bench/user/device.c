@@ -66,6 +66,11 @@ void device_singles(int fd, struct ipmmu_bench_singles *singles)
 	command(fd, IPMMU_BENCH_SINGLES, singles, "single calls");
 }
 
+void device_regions(int fd, struct ipmmu_bench_regions *regions)
+{
+	command(fd, IPMMU_BENCH_REGIONS, regions, "regions in turn");
+}
+
 void device_run(int fd, struct ipmmu_bench_range *range)
 {
 	static const char * const names[] = {

@@ -17,6 +17,7 @@ static const struct measurement {
 } measurements[] = {
 	{ "operations", measure_operations },
 	{ "singles", measure_singles },
+	{ "regions", measure_regions },
 	{ "dma", measure_dma },
 	{ "lazy", measure_lazy },
 	{ "teardown", measure_teardown },

@@ -115,7 +115,10 @@ static void measure_lookup(int fd)
 	device_range(fd, IPMMU_BENCH_UNMAP, IOVA, size, size);
 }
 
-/* Mapped in bulk, given back in single pages: who gives the tables back? */
+/* In which tables that are empty have to be found */
+#define LATER	2000000000ull
+
+/* Mapped in bulk, given back in single pages: who gives the tables back, and when? */
 static void measure_page_by_page(int fd)
 {
 	uint64_t size = 64 * MIB, before = device_tables(fd);
@@ -129,6 +132,8 @@ static void measure_page_by_page(int fd)
 		wait_reclaimed();
 	}
 	report("unmap_pagewise", (least - nothing) / (size / PAGE));
+	pause_ns(LATER);
+	wait_reclaimed();
 	report("tables_left", (double)device_tables(fd) - before);
 }
 
