@@ -67,20 +67,36 @@ static bool read_counted(void *opaque, uint64_t address, uint64_t *descriptor)
 	return ipmmu_memory_read(mmu, address, descriptor);
 }
 
-/* Would a walk from the root, caches left out, read the same today? */
+/*
+ * Bits 58:55 of a valid descriptor are software's, and the walker ignores them (Arm
+ * ARM D8.3.2): where they alone have changed, nothing has.
+ */
+#define DESC_SOFTWARE		(MASK64(59) & ~MASK64(55))
+
+static bool same_step(const struct ipmmu_step *a, const struct ipmmu_step *b)
+{
+	return a->address == b->address &&
+	       !((a->descriptor ^ b->descriptor) & ~DESC_SOFTWARE);
+}
+
+/* Would a walk from the root, caches left out, come the same way today? */
 bool ipmmu_entry_agrees(void *opaque, const struct ipmmu_entry *entry)
 {
 	struct ipmmu *mmu = opaque;
 	struct ipmmu_walker walker = { .opaque = mmu, .read = read_plain };
 	struct ipmmu_format format;
 	struct ipmmu_walk fresh;
+	unsigned int i;
 
 	if (!ipmmu_context_format(&mmu->context[entry->tag.context], &format))
 		return false;
 	ipmmu_walk(&format, entry->iova, &walker, &fresh);
-	return fresh.steps >= entry->walk.steps &&
-	       !memcmp(fresh.step, entry->walk.step,
-		       entry->walk.steps * sizeof(fresh.step[0]));
+	if (fresh.steps < entry->walk.steps)
+		return false;
+	for (i = 0; i < entry->walk.steps; i++)
+		if (!same_step(&fresh.step[i], &entry->walk.step[i]))
+			return false;
+	return true;
 }
 
 /* Only what is switched on loads anything: units, micro-TLB, context */
@@ -122,6 +138,56 @@ static void check_stale(struct access *access, const struct ipmmu_entry *entry)
 	suspect->iova = access->iova;
 }
 
+/* A walk by the book, or one that begins with a cached table */
+struct probe {
+	struct ipmmu *mmu;
+	const struct ipmmu_entry *entry;
+	unsigned int level;
+};
+
+static bool probe_read(void *opaque, uint64_t address, uint64_t *descriptor)
+{
+	struct probe *probe = opaque;
+
+	return ipmmu_memory_read(probe->mmu, address, descriptor);
+}
+
+static bool probe_lookup(void *opaque, unsigned int level, uint64_t iova,
+			 struct ipmmu_walk *walk)
+{
+	struct probe *probe = opaque;
+
+	(void)iova;
+	if (!probe->entry || level != probe->level)
+		return false;
+	*walk = probe->entry->walk;
+	return true;
+}
+
+static bool refuses(const struct access *access, const struct ipmmu_entry *entry,
+		    unsigned int level)
+{
+	struct probe probe = { .mmu = access->mmu, .entry = entry, .level = level };
+	struct ipmmu_walker walker = {
+		.opaque = &probe, .read = probe_read, .lookup = probe_lookup,
+	};
+	struct ipmmu_format format;
+	struct ipmmu_walk walk;
+
+	return !ipmmu_context_format(&access->mmu->context[access->context], &format) ||
+	       ipmmu_walk(&format, access->iova, &walker, &walk) == WITNESS_WALK_TRANSLATION;
+}
+
+/*
+ * A table that maps nothing may be cut off long before the flush that frees it: what
+ * the cache still leads to refuses an access as well as the walk of today.
+ */
+static bool makes_no_difference(const struct access *access,
+				const struct ipmmu_entry *entry, unsigned int level)
+{
+	return refuses(access, entry, level) && refuses(access, NULL, level);
+}
+
 static bool lookup_table(void *opaque, unsigned int level, uint64_t iova,
 			 struct ipmmu_walk *walk)
 {
@@ -133,7 +199,8 @@ static bool lookup_table(void *opaque, unsigned int level, uint64_t iova,
 	if (!entry)
 		return false;
 	ipmmu_count(access->mmu, WITNESS_WALK_CACHE_HITS);
-	check_stale(access, entry);
+	if (!makes_no_difference(access, entry, level))
+		check_stale(access, entry);
 	*walk = entry->walk;
 	return true;
 }

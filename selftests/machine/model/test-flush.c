@@ -141,6 +141,33 @@ static void missing_flush_of_a_table(void)
 	CHECK_EQ(errors(WITNESS_ERROR_STALE_WALK), 1);
 }
 
+/* Marks of software's in what is cached are no change of it */
+static void software_marks(void)
+{
+	start();
+	world_put(PAGE(1), 0, GOOD_TABLE(PAGE(2)) | 0xfull << 55);
+	world_put(PAGE(2), 0, GOOD_PAGE(LEAF_PA) | 1ull << 58);
+	CHECK_EQ(access_read(0), LEAF_PA);
+	CHECK_EQ(counter(WITNESS_STALE_HITS), 0);
+	CHECK_EQ(all_errors(), 0);
+}
+
+/* Cut off and not flushed: it may be walked as long as it leads nowhere */
+static void empty_table_cut_off(void)
+{
+	start();
+	unmap();
+	flush_all();
+	CHECK_EQ(access_read(0), REFUSED);
+	world_put(PAGE(1), 0, 0);
+	CHECK_EQ(access_read(0), REFUSED);
+	CHECK_EQ(all_errors(), 0);
+	/* Used for something else before the flush, it is not empty any more. */
+	world_put(PAGE(2), 0, GOOD_PAGE(NEW_PA));
+	CHECK_EQ(access_read(0), NEW_PA);
+	CHECK_EQ(errors(WITNESS_ERROR_STALE_WALK), 1);
+}
+
 static void flush_before_detach(void)
 {
 	start();
@@ -513,6 +540,8 @@ const struct test flush_tests[] = {
 	{ "flush: asked for again in the root alone", asked_again_in_the_root },
 	{ "flush: a missing one is caught", missing_flush },
 	{ "flush: a missing one is caught, table", missing_flush_of_a_table },
+	{ "flush: marks of software's need none", software_marks },
+	{ "flush: an empty table that is cut off needs none yet", empty_table_cut_off },
 	{ "flush: one before the detach is caught", flush_before_detach },
 	{ "flush: one asked for before the detach is caught", detach_before_flush_is_done },
 	{ "flush: one before the detach is caught, table", table_flushed_before_detach },
