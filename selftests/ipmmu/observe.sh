@@ -123,7 +123,7 @@ engine()
 		shift
 		set -- "$@" -t "$test"
 	done
-	./dma "$@" >> "$work/engine" 2>&1
+	"./${program:-dma}" "$@" >> "$work/engine" 2>&1
 }
 
 # Page tables that change under the reader, then domains that do
@@ -172,7 +172,7 @@ under_load()
 	rm "$work/busy"
 	wait
 	echo "$rounds looks, up to $most lines in tables, disk: ${disk:-none}"
-	if grep '^not ok' "$work/engine"; then
+	if grep -B 6 '^not ok' "$work/engine"; then
 		failed=1
 	fi
 	grep -q '^ok' "$work/engine" && [ "$failed" = 0 ] && [ "$most" -gt 0 ]
@@ -289,8 +289,10 @@ context_events()
 late_flush_told()
 {
 	echo 'completed == 0' > "$EVENTS/flush/filter"
-	traced flush_stuck
+	program=late
+	traced unmap
 	status=$?
+	program=
 	echo 0 > "$EVENTS/flush/filter"
 	grep '^flush: ' "$work/trace"
 	[ "$status" = 0 ] && ! grep '^flush: .* completed$' "$work/trace" &&
