@@ -343,6 +343,21 @@ void flight_end(struct domain *d, struct flight *flight)
 	d->flights = flight->next;
 }
 
+static bool ranges_meet(struct range a, struct range b)
+{
+	return a.start < b.end && b.start < a.end;
+}
+
+bool flight_meets(const struct domain *d, struct range where)
+{
+	const struct flight *f;
+
+	for (f = d->flights; f; f = f->next)
+		if (ranges_meet(f->range, where) || ranges_meet(f->wide, where))
+			return true;
+	return false;
+}
+
 const struct flight *flight_at(const struct domain *d, u64 iova)
 {
 	const struct flight *f, *beside = NULL;

@@ -598,10 +598,11 @@ static void op_reclaim(void)
 static void op_cut(struct domain *d)
 {
 	const struct call call = pick_call(d);
+	const struct range range = { call.iova, call.iova + call.size * call.count };
 	const struct run *run = model_find(&d->model, call.iova);
 	long steps = shim_steps;
 
-	if (COMPAT_SPLIT_BLOCKS || flight_at(d, call.iova) || !run ||
+	if (COMPAT_SPLIT_BLOCKS || flight_meets(d, range) || !run ||
 	    run->leaf <= call.size)
 		return;
 	/* Nothing else may come between, and be warned of. */
