@@ -538,8 +538,10 @@ int main(int argc, char **argv)
 		end_table();
 		tables++;
 	}
-	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, %lu drains, %ld freed, %ld swept\n",
-	       seed, tables, flushes, walks, drains, shim_stat("freed"), shim_stat("swept"));
+	printf("# seed %llu: %u page tables, %lu flushes, %lu walks, ",
+	       seed, tables, flushes, walks);
+	printf("%lu drains, %ld freed, %ld swept\n",
+	       drains, shim_stat("freed"), shim_stat("swept"));
 	shim_module_exit();
 	return !tables;
 }
