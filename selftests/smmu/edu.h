@@ -51,4 +51,19 @@ static inline int edu_copy(const struct pci_function *edu, u64 src, u64 dst, u64
 	return -1;
 }
 
+/* Guest time counts instructions: figures are exact, and have limits. */
+static inline bool counts_instructions(void)
+{
+	char line[4096];
+
+	return file_read("/proc/cmdline", line, sizeof(line)) > 0 &&
+	       strstr(line, "smmu_test.icount=1");
+}
+
+/* The driver has its tables from io-pgtable-arm-deferred. */
+static inline bool is_deferred(void)
+{
+	return !access("/sys/module/arm_smmu_v3_deferred", F_OK);
+}
+
 #endif /* SMMU_EDU_H */

@@ -21,19 +21,6 @@
 
 static struct pci_function edu;
 
-static bool counts_instructions(void)
-{
-	char line[4096];
-
-	return file_read("/proc/cmdline", line, sizeof(line)) > 0 &&
-	       strstr(line, "smmu_test.icount=1");
-}
-
-static bool is_deferred(void)
-{
-	return !access("/sys/module/arm_smmu_v3_deferred", F_OK);
-}
-
 /* The kernel's own driver has it, too: built in, with no folder but its parameters' */
 static const char *what_is_missing(void)
 {

@@ -33,19 +33,6 @@ struct held {
 	u64 worker;
 };
 
-static bool counts_instructions(void)
-{
-	char line[4096];
-
-	return file_read("/proc/cmdline", line, sizeof(line)) > 0 &&
-	       strstr(line, "smmu_test.icount=1");
-}
-
-static bool is_deferred(void)
-{
-	return !access("/sys/module/arm_smmu_v3_deferred", F_OK);
-}
-
 static int trace_set(const char *file, const char *text)
 {
 	return parameter_set(TRACING, file, text);
