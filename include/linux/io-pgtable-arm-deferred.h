@@ -304,6 +304,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
  * has yet to make the flush that releases it.
  *
  * Context: any.
+ * Return: true if brackets may be left out.
  */
 static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
 {

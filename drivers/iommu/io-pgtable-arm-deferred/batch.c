@@ -26,13 +26,17 @@
 /* Entries between two looks at the clock of the scheduler: one table's */
 #define RECLAIM_SCAN_SLICE	512
 
-/*
+/**
+ * reclaim_calm_allocator() - keep the page allocator from a burst
+ *
  * While a CPU only frees, the page allocator doubles what it moves from the
  * CPU's list to the zone each time that list is full: up to some 2,000 pages in
  * one go, with interrupts off, 650,000 instructions. An allocation from the
  * list halves that again. So a page is taken and put back after each batch;
- * there need not be one, for nothing is done with it. Who helps may be a task that
- * reclaims memory, and may take from the reserves: not for this.
+ * there need not be one, for nothing is done with it. A helper may be a task
+ * that reclaims memory, and may take from the reserves: not for this.
+ *
+ * Context: any; takes no lock of the library's.
  */
 void reclaim_calm_allocator(void)
 {
@@ -109,12 +113,17 @@ static void reclaim_sweep_part(struct reclaim_batch *b, struct iopt_tree *tree)
 	b->scanned += before - scan;
 }
 
-/*
+/**
  * reclaim_run() - free a batch of a tree
+ * @b: the batch; @b->help is set by the caller, the rest here
+ * @tree: a tree that is busy for the caller
  * @max: how many tables at most
  *
  * Goes on until there are enough, too many entries have been read, or something
  * else wants the CPU; frees at least one, or reads a table's worth of entries.
+ * What is left of the batch then goes to the sweep, if one is under way.
+ *
+ * Context: any that may wait for no lock; holds none.
  */
 void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
 		 unsigned long max)

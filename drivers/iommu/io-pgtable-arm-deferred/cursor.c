@@ -9,12 +9,22 @@
 #include "cursor.h"
 #include "table.h"
 
+/**
+ * iopt_cursor_close() - have the cursor stand nowhere
+ * @cursor: the cursor
+ */
 void iopt_cursor_close(struct iopt_cursor *cursor)
 {
 	cursor->top = 0;
 	cursor->level = -1;
 }
 
+/**
+ * iopt_cursor_is_open() - does the cursor stand in a sub-tree?
+ * @cursor: the cursor
+ *
+ * Return: true until the root of that sub-tree has been handed out.
+ */
 bool iopt_cursor_is_open(const struct iopt_cursor *cursor)
 {
 	return cursor->level >= cursor->top;
@@ -29,7 +39,11 @@ static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table,
 	cursor->index[level] = 0;
 }
 
-/* Start on the sub-tree whose root is the table page @root. */
+/**
+ * iopt_cursor_open() - begin with a sub-tree
+ * @cursor: a cursor that is closed
+ * @root: page of the sub-tree's root, which has no other user
+ */
 void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root)
 {
 	cursor->top = iopt_page_level(root);
@@ -76,8 +90,10 @@ static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
 	return nr;
 }
 
-/*
+/**
  * iopt_cursor_take() - tables that nothing is under any more
+ * @cursor: a cursor that is open
+ * @geo: shape of the tree
  * @pages: filled with their pages, which are the caller's now
  * @max: how many at most
  * @scan: how many entries may be looked at; counted down

@@ -97,6 +97,11 @@ static void iopt_show_atomic(const char *name, atomic_long_t *counter)
 				   &iopt_atomic_fops);
 }
 
+/**
+ * iopt_debugfs_init() - make the files of the library in debugfs
+ *
+ * Context: may sleep. Fails in silence, as debugfs does: nothing depends on it.
+ */
 void iopt_debugfs_init(void)
 {
 	struct reclaim_stats *stats = &reclaim_stats;
@@ -134,6 +139,11 @@ void iopt_debugfs_init(void)
 			    &iopt_trees_list_fops);
 }
 
+/**
+ * iopt_debugfs_exit() - take them away
+ *
+ * Context: may sleep, until the last reader has left the files.
+ */
 void iopt_debugfs_exit(void)
 {
 	debugfs_remove(iopt_debugfs);

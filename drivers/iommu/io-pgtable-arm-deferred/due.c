@@ -67,10 +67,13 @@ static void reclaim_sweep_wait(struct iopt_tree *tree)
 	call_rcu_hurry(&tree->sweep_rcu, reclaim_sweep_graced);
 }
 
-/*
+/**
  * reclaim_sweep_next() - a batch of the tree has been done
+ * @tree: the tree, still busy
  *
- * With the reclaimer's lock held.
+ * If the batch came to the end of a pass, the sweep goes on with what follows.
+ *
+ * Context: the reclaimer's lock is held.
  */
 void reclaim_sweep_next(struct iopt_tree *tree)
 {
@@ -89,7 +92,13 @@ void reclaim_sweep_next(struct iopt_tree *tree)
 	}
 }
 
-/* reclaim_sweep_some() - a batch's share of the pass that is under way */
+/**
+ * reclaim_sweep_some() - a batch's share of the pass that is under way
+ * @tree: a tree that is busy for the caller
+ * @scan: how many entries may be looked at; counted down
+ *
+ * Context: the task that has the tree in hand; no lock is held.
+ */
 void reclaim_sweep_some(struct iopt_tree *tree, unsigned int *scan)
 {
 	enum iopt_swept swept = IOPT_SWEPT_ALL;
@@ -133,8 +142,10 @@ static bool reclaim_sweep_first(bool any)
 	return begins;
 }
 
-/*
+/**
  * reclaim_sweep_now() - begin all sweeps that are to be made some time
+ *
+ * Does not wait for them.
  *
  * Context: any.
  */
@@ -148,11 +159,13 @@ void reclaim_sweep_now(void)
 		reclaim_kick();
 }
 
-/*
+/**
  * reclaim_sweep_later() - see to it that what has to be done later is done
  *
- * If a work is pending it finds the trees of now, and if it has looked already it is
- * not pending.
+ * If a work is pending it finds the trees of now, and if it has looked already
+ * it is not pending.
+ *
+ * Context: any, without the reclaimer's lock.
  */
 void reclaim_sweep_later(void)
 {
@@ -175,8 +188,11 @@ void reclaim_sweep_later(void)
 	queue_delayed_work(reclaimer.wq, &reclaimer.sweep, at);
 }
 
-/*
+/**
  * reclaim_touched() - something has been unmapped, and a table marked
+ * @tree: the tree
+ *
+ * The first call since a sweep began makes the next one due.
  *
  * Context: any.
  */
@@ -198,7 +214,14 @@ void reclaim_touched(struct iopt_tree *tree)
 		reclaim_sweep_later();
 }
 
-/* reclaim_sweep_close() - no sweep begins any more. With the reclaimer's lock held. */
+/**
+ * reclaim_sweep_close() - no sweep of the tree begins any more
+ * @tree: a tree that is being closed
+ *
+ * One that is under way ends with its pass.
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_sweep_close(struct iopt_tree *tree)
 {
 	if (tree->sweep != IOPT_SWEEP_DUE)
@@ -269,6 +292,12 @@ static void reclaim_flush_work(struct work_struct *work)
 	reclaim_wake_waiters();
 }
 
+/**
+ * reclaim_init_sweep() - make what sweeps need
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM when there is no workqueue.
+ */
 int reclaim_init_sweep(void)
 {
 	INIT_LIST_HEAD(&reclaimer.due);
@@ -280,7 +309,11 @@ int reclaim_init_sweep(void)
 	return reclaimer.flush_wq ? 0 : -ENOMEM;
 }
 
-/* With no page table left */
+/**
+ * reclaim_exit_sweep() - undo reclaim_init_sweep(), with no page table left
+ *
+ * Context: may sleep.
+ */
 void reclaim_exit_sweep(void)
 {
 	cancel_delayed_work_sync(&reclaimer.sweep);

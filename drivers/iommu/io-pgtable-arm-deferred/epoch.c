@@ -53,14 +53,26 @@ static void reclaim_end_epochs(void)
 	smp_store_release(&reclaimer.first, first);
 }
 
-/* reclaim_owe() - the tree has @count tables more to free, of the epoch of now */
+/**
+ * reclaim_owe() - the tree has more to free
+ * @tree: the tree
+ * @count: how many tables, which belong to the epoch of now
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_owe(struct iopt_tree *tree, unsigned long count)
 {
 	tree->owed[reclaimer.now % IOPT_EPOCHS] += count;
 	reclaim_epoch(reclaimer.now)->owed += count;
 }
 
-/* reclaim_pay() - the tree has freed @count tables, its oldest */
+/**
+ * reclaim_pay() - the tree has freed tables
+ * @tree: the tree
+ * @count: how many; they were its oldest
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_pay(struct iopt_tree *tree, unsigned long count)
 {
 	unsigned long number;
@@ -78,7 +90,13 @@ void reclaim_pay(struct iopt_tree *tree, unsigned long count)
 	reclaim_end_epochs();
 }
 
-/* reclaim_oldest() - the oldest epoch that the tree owes anything of */
+/**
+ * reclaim_oldest() - the oldest epoch that the tree owes anything of
+ * @tree: the tree
+ *
+ * Context: the reclaimer's lock is held.
+ * Return: its number; that of now if the tree owes nothing.
+ */
 unsigned long reclaim_oldest(const struct iopt_tree *tree)
 {
 	unsigned long number = reclaimer.first;
@@ -88,29 +106,49 @@ unsigned long reclaim_oldest(const struct iopt_tree *tree)
 	return number;
 }
 
+/**
+ * reclaim_queue_of() - the trees that wait in the queue of an epoch
+ * @number: of the epoch, from reclaimer.first to reclaimer.now
+ *
+ * Context: the reclaimer's lock is held.
+ * Return: the list, by iopt_tree.node.
+ */
 const struct list_head *reclaim_queue_of(unsigned long number)
 {
 	return &reclaim_epoch(number)->waiting;
 }
 
-/* reclaim_line_up() - give the tree its place, behind others of its age */
+/**
+ * reclaim_line_up() - give the tree its place, behind others of its age
+ * @tree: a tree in no queue, or among those that are busy
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_line_up(struct iopt_tree *tree)
 {
 	list_move_tail(&tree->node, &reclaim_epoch(reclaim_oldest(tree))->waiting);
 	iopt_count(&reclaimer.nr_waiting, 1);
 }
 
-/* reclaim_leave() - out of the queue, and to those of which a batch is freed */
+/**
+ * reclaim_leave() - out of the queue, and to those of which a batch is freed
+ * @tree: a tree that waits
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_leave(struct iopt_tree *tree)
 {
 	list_move_tail(&tree->node, &reclaimer.busy);
 	iopt_count(&reclaimer.nr_waiting, -1);
 }
 
-/*
- * reclaim_next() - the tree whose turn it is, of those that @ticket covers
+/**
+ * reclaim_next() - the tree whose turn it is
+ * @ticket: only those that it covers. With RECLAIM_ANY that is one that owes
+ *	 nothing, too: it waits for its end
  *
- * With RECLAIM_ANY that is one that owes nothing, too: it waits for its end.
+ * Context: the reclaimer's lock is held.
+ * Return: the tree, still in its queue, or NULL.
  */
 struct iopt_tree *reclaim_next(unsigned long ticket)
 {
@@ -128,7 +166,13 @@ struct iopt_tree *reclaim_next(unsigned long ticket)
 	return tree;
 }
 
-/* reclaim_is_waiting_for() - has such a tree its turn? Without the lock. */
+/**
+ * reclaim_is_waiting_for() - has a tree that the ticket covers its turn?
+ * @ticket: the ticket
+ *
+ * Context: any; takes no lock, so that the answer may be old when it comes.
+ * Return: true if there is one.
+ */
 bool reclaim_is_waiting_for(unsigned long ticket)
 {
 	unsigned long first = READ_ONCE(reclaimer.first);
@@ -140,10 +184,13 @@ bool reclaim_is_waiting_for(unsigned long ticket)
 	return false;
 }
 
-/*
+/**
  * reclaim_ticket() - begin to wait for what is pending
  *
- * Where nothing has come in since the last waiter began, both wait for the same.
+ * Where nothing has come in since the last waiter began, both wait for the
+ * same.
+ *
+ * Context: any; takes the reclaimer's lock.
  * Return: the ticket, never 0.
  */
 unsigned long reclaim_ticket(void)
@@ -162,14 +209,27 @@ unsigned long reclaim_ticket(void)
 	return ticket;
 }
 
-/* reclaim_ticket_is_done() - is all free that was pending then? Without the lock. */
+/**
+ * reclaim_ticket_is_done() - is all free that was pending then?
+ * @ticket: what reclaim_ticket() said
+ *
+ * Context: any; takes no lock. With the answer true the caller sees what the
+ * tasks that freed those tables have written.
+ * Return: true if so.
+ */
 bool reclaim_ticket_is_done(unsigned long ticket)
 {
 	/* Pairs with reclaim_end_epochs() */
 	return smp_load_acquire(&reclaimer.first) > ticket;
 }
 
-/* reclaim_owed() - how many tables are not free of what @ticket waits for */
+/**
+ * reclaim_owed() - how much is not free of what a ticket waits for
+ * @ticket: the ticket
+ *
+ * Context: any; takes the reclaimer's lock.
+ * Return: a number of tables.
+ */
 unsigned long reclaim_owed(unsigned long ticket)
 {
 	unsigned long flags, number, owed = 0;
@@ -182,6 +242,9 @@ unsigned long reclaim_owed(unsigned long ticket)
 	return owed;
 }
 
+/**
+ * reclaim_init_epochs() - the first epoch, with nothing in it
+ */
 void reclaim_init_epochs(void)
 {
 	unsigned int i;

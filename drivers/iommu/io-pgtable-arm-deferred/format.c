@@ -225,11 +225,13 @@ static void iopt_set_levels(struct iopt *iopt)
 				      IOPT_NO_LEVEL;
 }
 
-/*
+/**
  * iopt_format_init() - everything about a page table but its memory
+ * @iopt: the page table; iop.cfg says what is wanted, and gets what is served
+ *	  and the registers, but for the address of the root
+ * @fmt: its format
  *
- * iop.cfg says what is wanted, and gets what is served and the registers, but for
- * the address of the root. Return: NULL, or why there can be no such page table.
+ * Return: NULL, or why there can be no such page table, in words for the log.
  */
 const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt)
 {
@@ -260,7 +262,10 @@ const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt)
 	return NULL;
 }
 
-/* The root is there: the hardware can be told. */
+/**
+ * iopt_format_set_root() - the root is there: the hardware can be told
+ * @iopt: the page table; the address goes into iop.cfg
+ */
 void iopt_format_set_root(struct iopt *iopt)
 {
 	struct io_pgtable_cfg *cfg = &iopt->iop.cfg;

@@ -38,9 +38,14 @@ static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
 	WRITE_ONCE(iopt->unsettled, true);
 }
 
-/*
- * The tables are detached, and their slots seen as empty. Called with the
- * detach lock held.
+/**
+ * iopt_limbo_add() - put what has been cut off into limbo
+ * @iopt: the page table
+ * @tables: roots of sub-trees that are detached, and whose slots the walker
+ *	    sees as empty; left empty
+ * @count: tables in all of them
+ *
+ * Context: the detach lock is held, and has been since the detach.
  */
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count)
@@ -221,14 +226,16 @@ static bool iopt_is_flushed(const struct iopt *iopt, unsigned long gen)
 	return gen <= READ_ONCE(iopt->tree.flushed_gen);
 }
 
-/*
- * iopt_flush_walk() - have the driver flush what may lead to tables that are cut off
+/**
+ * iopt_flush_walk() - have the driver flush what leads to tables that are gone
+ * @iopt: the page table
  * @gen: number of their limbo; 0 for none
  * @at: where the hardware may know more than leaves of its caller's size
  * @size: how many bytes of that there are
  *
- * Called without locks, from map and unmap, in any context. Return: true if a flush
- * that covers @gen has been completed.
+ * Context: mappers and unmappers, in whatever context their callers are; no
+ * lock is held.
+ * Return: true if a flush that covers @gen has been completed.
  */
 bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 		     size_t size)
@@ -246,7 +253,14 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 	return false;
 }
 
-/* iopt_flush_all() - have the driver flush everything; as iopt_flush_walk() */
+/**
+ * iopt_flush_all() - have the driver flush everything
+ * @iopt: the page table
+ * @gen: number of the limbo that is to be flushed
+ *
+ * Context: as iopt_flush_walk().
+ * Return: true if a flush that covers @gen has been completed.
+ */
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
 {
 	unsigned long ended = READ_ONCE(iopt->ended);
@@ -259,7 +273,13 @@ bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
 	return false;
 }
 
-/* iopt_flush_stale() - the same to make good the flushes that have failed */
+/**
+ * iopt_flush_stale() - have the driver make good the flushes that have failed
+ * @iopt: the page table
+ *
+ * Context: as iopt_flush_walk().
+ * Return: true if a flush that began after the last one failed is complete.
+ */
 bool iopt_flush_stale(struct iopt *iopt)
 {
 	unsigned long ended = READ_ONCE(iopt->ended);
@@ -272,10 +292,14 @@ bool iopt_flush_stale(struct iopt *iopt)
 	return false;
 }
 
-/*
- * iopt_limbo_limit() - ask for a flush if more than @limit tables wait for one
+/**
+ * iopt_limbo_limit() - ask for a flush if too many tables wait for one
+ * @iopt: the page table
+ * @limit: how many are not too many
  *
  * A driver that flushes by address alone would let them grow without end.
+ *
+ * Context: as iopt_flush_walk().
  */
 void iopt_limbo_limit(struct iopt *iopt, unsigned long limit)
 {
@@ -295,9 +319,11 @@ void iopt_limbo_limit(struct iopt *iopt, unsigned long limit)
 	iopt_flush_all(iopt, gen);
 }
 
-/*
+/**
  * iopt_limbo_close() - count everything as cut off
+ * @iopt: the page table, of which nothing is mapped or unmapped any more
  *
+ * Context: any; takes the detach lock.
  * Return: the number of the limbo that the page table is in now: a flush that
  * covers it has begun after this.
  */

@@ -6,6 +6,16 @@
  */
 #include "pgtable.h"
 
+/**
+ * iopt_iova_to_phys() - what an IOVA translates to
+ * @ops: the page table
+ * @iova: the IOVA, in bytes
+ *
+ * The answer is that of the moment: mappers and unmappers may be at work.
+ *
+ * Context: any; takes no lock.
+ * Return: the physical address, or 0 where nothing is mapped.
+ */
 phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 {
 	struct iopt *iopt = iopt_from_ops(ops);

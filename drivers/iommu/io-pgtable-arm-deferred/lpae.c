@@ -9,9 +9,17 @@
 
 #include "lpae.h"
 
-/*
+/**
+ * lpae_geometry_init() - the shape of a tree for an input size
+ * @geo: filled
+ * @page_shift: log2 of the granule in bytes
+ * @ias: bits of the input size
+ *
  * The lowest level is always whole; what is left of the input size at the top
  * is the root, which may be smaller than a granule (D8.2.2).
+ *
+ * Return: false if there is no such tree: no more than a page, or too many
+ * levels.
  */
 bool lpae_geometry_init(struct lpae_geometry *geo, unsigned int page_shift,
 			unsigned int ias)
@@ -33,9 +41,14 @@ bool lpae_geometry_init(struct lpae_geometry *geo, unsigned int page_shift,
 	return true;
 }
 
-/*
- * Stage 2 may begin a level further down, with the root made of the tables that
- * its entries would have led to (D8.2.2). Return: false if those are too many.
+/**
+ * lpae_geometry_concatenate() - have a tree begin a level further down
+ * @geo: a tree of stage 2; not changed if that is not possible
+ *
+ * The root is then made of the tables that its entries would have led to
+ * (D8.2.2).
+ *
+ * Return: false if those are too many.
  */
 bool lpae_geometry_concatenate(struct lpae_geometry *geo)
 {
@@ -99,12 +112,14 @@ static u64 lpae_s2_attrs(int prot)
 	return attrs;
 }
 
-/*
+/**
  * lpae_leaf_attrs() - attributes of a leaf, without type and address
  * @prot: IOMMU_READ, IOMMU_WRITE and so on
  * @flags: what holds for all leaves, LPAE_FLAG_STAGE2 and so on
  *
  * The access flag is set, for no handler would take the fault.
+ *
+ * Return: the bits of an entry.
  */
 u64 lpae_leaf_attrs(int prot, unsigned int flags)
 {
@@ -118,7 +133,13 @@ u64 lpae_leaf_attrs(int prot, unsigned int flags)
 							LPAE_SH_OUTER);
 }
 
-/* TCR_ELx.IPS and VTCR_EL2.PS: the output sizes that have a code (D19.2) */
+/**
+ * lpae_size_encode() - the code of an output size in TCR_ELx.IPS, VTCR_EL2.PS
+ * @oas: the size in bits
+ * @code: filled if there is one (D19.2)
+ *
+ * Return: false if the size has no code.
+ */
 bool lpae_size_encode(unsigned int oas, u32 *code)
 {
 	static const u8 sizes[] = { 32, 36, 40, 42, 44, 48, 52 };
@@ -133,9 +154,13 @@ bool lpae_size_encode(unsigned int oas, u32 *code)
 	return false;
 }
 
-/*
+/**
+ * lpae_mair() - the memory types that leaves of stage 1 name by index
+ *
  * One byte an index (D19.2, MAIR_EL1). No leaf names the upper four; they
  * hold what the kernel's own library puts there.
+ *
+ * Return: the value of MAIR.
  */
 u64 lpae_mair(void)
 {

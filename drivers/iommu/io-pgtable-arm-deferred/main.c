@@ -111,9 +111,15 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
 
-/*
- * The last table is gone. The module may go next: nothing of the page table is
- * left, and the reclaimer waits for its worker before it goes.
+/**
+ * iopt_tree_release() - the last table is gone
+ * @tree: a tree of which the caller is the last to know
+ *
+ * The structure goes now, or when the tasklet in refill.c is done with it. The
+ * module may go next: nothing of the page table is left, and the reclaimer
+ * waits for its worker before it goes.
+ *
+ * Context: may sleep.
  */
 void iopt_tree_release(struct iopt_tree *tree)
 {
@@ -121,6 +127,12 @@ void iopt_tree_release(struct iopt_tree *tree)
 		iopt_tree_free(tree);
 }
 
+/**
+ * iopt_tree_free() - free the structure of a page table
+ * @tree: its tree, which nothing knows any more
+ *
+ * Context: may sleep: the device may be let go of.
+ */
 void iopt_tree_free(struct iopt_tree *tree)
 {
 	put_device(tree->dev);

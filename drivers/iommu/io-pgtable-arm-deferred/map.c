@@ -68,6 +68,13 @@ static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
 	map->done += nr;
 }
 
+/**
+ * iopt_table_entry() - the entry that leads to a table
+ * @iopt: the page table
+ * @table: the table
+ *
+ * Return: the entry, without any mark.
+ */
 u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
 {
 	return lpae_pack(&iopt->tree.geo, virt_to_phys(table)) |
@@ -93,17 +100,19 @@ static void iopt_note_clean(u64 *slot, u64 entry)
 	}
 }
 
-/*
- * iopt_publish() - let a walker find @table, and all that was built under it
+/**
+ * iopt_publish() - let a walker find a table, and all that was built under it
+ * @iopt: the page table
  * @walk: the way to the slot
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
- * The caller is in the RCU read-side section of the walk, and has seen to it that
- * the table there stays, by iopt_hold() or by a block in the slot. For the walker
- * everything in @table was ordered before this by iopt_table_publishable(); the
- * release does the same for lookups of ours.
+ * For the walker everything in @table was ordered before this by
+ * iopt_table_publishable(); the release does the same for lookups of ours.
  *
+ * Context: the RCU read-side section of the walk, in which the caller has seen
+ * to it that the table with the slot stays, by iopt_hold() or by a block in the
+ * slot.
  * Return: 0, or -EAGAIN when another was there first.
  */
 int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
@@ -501,6 +510,21 @@ static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
 	return fits;
 }
 
+/**
+ * iopt_map_range() - map_pages() of a page table
+ * @ops: the page table
+ * @iova: where to, in bytes
+ * @paddr: what, in bytes
+ * @pgsize: bytes of a leaf
+ * @pgcount: how many leaves
+ * @prot: IOMMU_READ and so on
+ * @gfp: how memory for tables may be allocated
+ * @mapped: incremented by the bytes that have been mapped, unless it is NULL
+ *
+ * Context and errors: see "What map and unmap may be called with" and "Where
+ * map and unmap may be called" in io-pgtable-arm-deferred.h.
+ * Return: 0, or an error; what was mapped before that stays.
+ */
 int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		   gfp_t gfp, size_t *mapped)

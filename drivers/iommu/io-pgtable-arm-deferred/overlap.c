@@ -26,6 +26,10 @@ module_param(overlap_warn, bool, 0644);
 MODULE_PARM_DESC(overlap_warn,
 		 "warn of calls with overlapping ranges; N: count them, and tell in the log");
 
+/**
+ * iopt_calls_init() - a page table without calls under way
+ * @calls: its list
+ */
 void iopt_calls_init(struct iopt_calls *calls)
 {
 	raw_spin_lock_init(&calls->lock);
@@ -79,6 +83,18 @@ static void iopt_call_overlaps(const struct iopt *iopt,
 		  other->comm, other->pid);
 }
 
+/**
+ * iopt_call_enter() - a call begins
+ * @iopt: the page table
+ * @call: its record, on the stack of the caller
+ * @what: "map" or "unmap"
+ * @at: the first address of its range
+ * @size: how many bytes that has
+ *
+ * Warns if the range of another call under way has a part of it.
+ *
+ * Context: any; takes a raw lock.
+ */
 void iopt_call_enter(struct iopt *iopt, struct iopt_call *call,
 		     const char *what, unsigned long at, size_t size)
 {
@@ -101,6 +117,13 @@ void iopt_call_enter(struct iopt *iopt, struct iopt_call *call,
 		iopt_call_overlaps(iopt, call, &found);
 }
 
+/**
+ * iopt_call_leave() - it ends
+ * @iopt: the page table
+ * @call: what iopt_call_enter() was given
+ *
+ * Context: any; takes a raw lock.
+ */
 void iopt_call_leave(struct iopt *iopt, struct iopt_call *call)
 {
 	unsigned long flags;

@@ -65,16 +65,39 @@ void iopt_call_leave(struct iopt *iopt, struct iopt_call *call);
 struct iopt_call { };
 struct iopt_calls { };
 
+/**
+ * iopt_calls_init() - a page table without calls under way
+ * @calls: its list
+ */
 static inline void iopt_calls_init(struct iopt_calls *calls)
 {
 }
 
+/**
+ * iopt_call_enter() - a call begins
+ * @iopt: the page table
+ * @call: its record, on the stack of the caller
+ * @what: "map" or "unmap"
+ * @at: the first address of its range
+ * @size: how many bytes that has
+ *
+ * Warns if the range of another call under way has a part of it.
+ *
+ * Context: any; takes a raw lock.
+ */
 static inline void iopt_call_enter(struct iopt *iopt, struct iopt_call *call,
 				   const char *what, unsigned long at,
 				   size_t size)
 {
 }
 
+/**
+ * iopt_call_leave() - it ends
+ * @iopt: the page table
+ * @call: what iopt_call_enter() was given
+ *
+ * Context: any; takes a raw lock.
+ */
 static inline void iopt_call_leave(struct iopt *iopt, struct iopt_call *call)
 {
 }

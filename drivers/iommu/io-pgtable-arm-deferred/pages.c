@@ -97,13 +97,18 @@ static_assert(IOPT_PAGE_LEFT / IOPT_PAGE_LEFT_ONE >= IOPT_CHUNK_PAGES - 1);
 static_assert(IOPT_CHUNK_PAGES - 1 <= IOPT_SPARE_COUNT);
 static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
 
-/*
+/**
  * iopt_pages_get() - memory near the IOMMU, accounted as tables
+ * @tree: the tree that it is for
+ * @order: log2 of how many pages
+ * @gfp: how to allocate; says which zone the page is to come from if others
+ *	 have been tried
  *
- * The page allocator promises nothing about the word of a page that it hands out:
- * that of the first page is cleared here, for it says whose the page is.
+ * The page allocator promises nothing about the word of a page that it hands
+ * out: that of the first page is cleared here, for it says whose the page is.
  *
- * @gfp says which zone the page is to come from if others have been tried.
+ * Context: as @gfp allows.
+ * Return: the first page, or NULL.
  */
 struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 			    gfp_t gfp)
@@ -267,11 +272,12 @@ err_pause:
 	return NULL;
 }
 
-/*
+/**
  * iopt_pages_make_ready() - allocate a chunk for a mapper that may not block
+ * @tree: a tree without one. It may be closed meanwhile, and freed but for its
+ *	  structure and its device
  *
- * Called by the tasklet in refill.c, which no control group pays for. The tree may
- * be closed meanwhile, and freed but for its structure and its device.
+ * Context: the tasklet in refill.c, which no control group pays for.
  */
 void iopt_pages_make_ready(struct iopt_tree *tree)
 {
@@ -399,10 +405,14 @@ static struct page *iopt_pages_at_hand(struct iopt_tree *tree, gfp_t gfp,
 	return page;
 }
 
-/*
+/**
  * iopt_pages_alloc() - memory for a table that is not the root
+ * @tree: the tree
+ * @gfp: how to allocate; with a zone in it the page is another than those at
+ *	 hand
  *
- * With a zone in @gfp it is another page than those at hand.
+ * Context: as @gfp allows.
+ * Return: a page, zeroed if @gfp says so, or NULL.
  */
 struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 {
@@ -419,23 +429,31 @@ struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 	return page;
 }
 
-/*
+/**
  * iopt_pages_return() - a table that no other caller has seen is not needed
+ * @tree: the tree
+ * @page: its page
  *
- * A later table is made of it, for the same payer. It may be one of a chunk, so it
- * is not for the caller to give back.
+ * A later table is made of it, for the same payer. It may be one of a chunk, so
+ * it is not for the caller to give back.
+ *
+ * Context: any; takes no lock.
  */
 void iopt_pages_return(struct iopt_tree *tree, struct page *page)
 {
 	llist_add(page_address(page), &tree->returned);
 }
 
-/*
- * iopt_pages_reject() - the IOMMU does not reach a table that no other caller has seen
+/**
+ * iopt_pages_reject() - the IOMMU does not reach a table
+ * @tree: the tree
+ * @page: page of a table that no other caller has seen
  *
  * It goes back to the page allocator, so that no map meets it again. One of a
- * chunk does not: that has been found to be within reach as a whole, and something
- * else has failed.
+ * chunk does not: that has been found to be within reach as a whole, and
+ * something else has failed.
+ *
+ * Context: any in which pages may be freed.
  */
 void iopt_pages_reject(struct iopt_tree *tree, struct page *page)
 {
@@ -524,7 +542,13 @@ static struct page *iopt_partial_remove_first(struct iopt_tree *tree)
 	return first;
 }
 
-/* iopt_pages_held() - pages that are done with and wait for their neighbours */
+/**
+ * iopt_pages_held() - pages that are done with and wait for their neighbours
+ * @tree: a tree that is busy for the caller
+ *
+ * Context: the task that has the tree in hand.
+ * Return: how many there are.
+ */
 unsigned int iopt_pages_held(const struct iopt_tree *tree)
 {
 	unsigned int i, held = 0;
@@ -534,10 +558,14 @@ unsigned int iopt_pages_held(const struct iopt_tree *tree)
 	return held;
 }
 
-/*
+/**
  * iopt_pages_settle() - the neighbours of what is held do not seem to follow
+ * @tree: a tree that is busy for the caller
  *
- * Gives back what is held of one chunk. Return: false when there was none.
+ * Gives back what is held of one chunk.
+ *
+ * Context: the task that has the tree in hand.
+ * Return: false when there was none.
  */
 bool iopt_pages_settle(struct iopt_tree *tree)
 {
@@ -574,10 +602,13 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
 	return iopt_partial_remove_first(tree);
 }
 
-/*
+/**
  * iopt_pages_free() - tables that no task and no hardware looks at any more
- * @pages: overwritten
+ * @tree: a tree that is busy for the caller, or that it alone knows of
+ * @pages: their pages; overwritten
+ * @nr: how many
  *
+ * Context: the task that has the tree in hand.
  * Return: how many single pages were given back.
  */
 unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
@@ -596,10 +627,14 @@ unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
 	return singles;
 }
 
-/*
+/**
  * iopt_pages_close() - no mapper makes tables in this tree any more
+ * @tree: the tree
  *
- * What is left goes with the root, for it is no work that the caller should have.
+ * What is left goes with the root, for it is no work that the caller should
+ * have.
+ *
+ * Context: any.
  */
 void iopt_pages_close(struct iopt_tree *tree)
 {
@@ -621,7 +656,12 @@ static void iopt_spares_finish(struct iopt_tree *tree, unsigned long left)
 	iopt_pages_free(tree, pages, nr);
 }
 
-/* iopt_pages_finish() - give back what is left of a tree that has been closed */
+/**
+ * iopt_pages_finish() - give back what is left of a tree that has been closed
+ * @tree: a tree that is busy for the caller, whose root has been freed
+ *
+ * Context: the task that has the tree in hand.
+ */
 void iopt_pages_finish(struct iopt_tree *tree)
 {
 	struct llist_node *node = llist_del_all(&tree->returned);

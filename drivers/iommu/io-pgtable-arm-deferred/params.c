@@ -124,7 +124,11 @@ __MODULE_PARM_TYPE(sweep_ms, "ulong");
 MODULE_PARM_DESC(sweep_ms,
 		 "milliseconds from an unmap to the search for empty tables (default 250; 0: only when memory is short)");
 
-/* Unless it has been given, it depends on how much memory there is. */
+/**
+ * reclaim_init_params() - the limit, which depends on how much memory there is
+ *
+ * Unless the administrator has given one.
+ */
 void reclaim_init_params(void)
 {
 	if (!reclaim_params.limit)

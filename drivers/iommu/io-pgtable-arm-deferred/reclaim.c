@@ -88,11 +88,13 @@ static void reclaim_exit_workqueue(void)
 	destroy_workqueue(wq);
 }
 
-/*
+/**
  * reclaim_take_hand() - before a tree is made busy
  *
- * Return: a mutex that is held now, or NULL: there is one for more tasks than the
- * largest R-Car Gen3 runs at a time, and one without cannot be lent priority.
+ * Context: any task; waits for nothing.
+ * Return: a mutex that is held now, or NULL: there is one for more tasks than
+ * the largest R-Car Gen3 runs at a time, and one without cannot be lent
+ * priority.
  */
 struct rt_mutex *reclaim_take_hand(void)
 {
@@ -104,7 +106,12 @@ struct rt_mutex *reclaim_take_hand(void)
 	return NULL;
 }
 
-/* reclaim_give_hand() - after it has been put back, without the reclaimer's lock */
+/**
+ * reclaim_give_hand() - after it has been put back
+ * @hand: what reclaim_take_hand() said
+ *
+ * Context: the task that took it, without the reclaimer's lock.
+ */
 void reclaim_give_hand(struct rt_mutex *hand)
 {
 	if (hand)
@@ -127,6 +134,15 @@ static bool reclaim_has_tables(const struct iopt_tree *tree)
 	       !list_empty(&tree->pending);
 }
 
+/**
+ * reclaim_has_work() - is there anything to do for a tree right now?
+ * @tree: the tree
+ *
+ * Sub-trees, and sweeps, in a grace period come back by themselves.
+ *
+ * Context: the reclaimer's lock is held.
+ * Return: true if so.
+ */
 bool reclaim_has_work(const struct iopt_tree *tree)
 {
 	/* Sub-trees, and sweeps, in a grace period come back by themselves. */
@@ -195,7 +211,13 @@ static bool reclaim_put_back(struct iopt_tree *tree)
 	return reclaim_is_gone(tree);
 }
 
-/* The tree has something that can be freed: give it a place in the queue. */
+/**
+ * reclaim_enqueue() - give a tree a place in the queue
+ * @tree: a tree that has something to do; it may have a place already, or be
+ *	  busy
+ *
+ * Context: the reclaimer's lock is held. The caller wakes a worker after that.
+ */
 void reclaim_enqueue(struct iopt_tree *tree)
 {
 	/* A tree that rests has no other; while it is busy they are not ours to see. */
@@ -208,7 +230,12 @@ void reclaim_enqueue(struct iopt_tree *tree)
 	iopt_count(&reclaim_stats.trees, 1);
 }
 
-/* reclaim_dequeue() - it is to be lined up anew later: reclaim_enqueue() */
+/**
+ * reclaim_dequeue() - take a tree out of the queue
+ * @tree: a tree that waits; it is to be lined up anew later: reclaim_enqueue()
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_dequeue(struct iopt_tree *tree)
 {
 	reclaim_leave(tree);
@@ -222,6 +249,11 @@ static void reclaim_wake(unsigned int worker)
 		queue_work(reclaimer.wq, &reclaimer.works[worker]);
 }
 
+/**
+ * reclaim_kick() - wake the first worker
+ *
+ * Context: any.
+ */
 void reclaim_kick(void)
 {
 	reclaim_wake(0);
@@ -247,9 +279,12 @@ static void reclaim_later(struct work_struct *work)
 		reclaim_kick();
 }
 
-/*
- * reclaim_wake_waiters() - for those who wait for something to do, or for
- * what they wait for to be done
+/**
+ * reclaim_wake_waiters() - something may have come about that tasks wait for
+ *
+ * There is a tree to help with, or what they wait for is done.
+ *
+ * Context: any, without the reclaimer's lock.
  */
 void reclaim_wake_waiters(void)
 {
@@ -369,9 +404,11 @@ static long reclaim_batch_by_helper(struct iopt_tree *tree,
 	return pages;
 }
 
-/*
- * reclaim_help() - free a batch of what @ticket covers
+/**
+ * reclaim_help() - free a batch of what a ticket covers
+ * @ticket: the ticket, or RECLAIM_ANY
  *
+ * Context: a task; holds no lock that freeing a page could need.
  * Return: how many pages, or -ENOENT when none of that has its turn.
  */
 long reclaim_help(unsigned long ticket)
@@ -381,7 +418,13 @@ long reclaim_help(unsigned long ticket)
 	return reclaim_batch_by_helper(reclaim_take(ticket, hand), hand);
 }
 
-/* reclaim_help_tree() - the same of a tree, which another may have in hand */
+/**
+ * reclaim_help_tree() - free a batch of a tree
+ * @tree: a tree that stays, for it is awaited; another task may have it in hand
+ *
+ * Context: as reclaim_help().
+ * Return: how many pages, or -ENOENT when the tree is not waiting.
+ */
 long reclaim_help_tree(struct iopt_tree *tree)
 {
 	struct rt_mutex *hand = reclaim_take_hand();
@@ -435,14 +478,16 @@ static void reclaim_graced(struct rcu_head *rcu)
 	reclaim_wake_waiters();
 }
 
-/*
+/**
  * reclaim_queue() - take sub-trees that a completed flush has released
+ * @tree: the tree that they were cut off from
  * @tables: their roots; left empty
  * @count: tables in all of them
  *
- * The rest of the tree is in use, so somebody may be looking at one of them:
- * they wait for a grace period, and then for the worker. The caller may be
- * anywhere: a flush happens in interrupts, too.
+ * The rest of the tree is in use, so a lookup may be in one of them: they wait
+ * for a grace period, and then for the worker.
+ *
+ * Context: any: a flush happens in interrupts, too.
  */
 void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
 		   unsigned long count)
@@ -488,11 +533,12 @@ static void reclaim_let_go(struct iopt_tree *tree)
 		reclaim_kick_later();
 }
 
-/*
+/**
  * reclaim_close() - take the whole of a page table, which nothing uses any more
+ * @tree: its tree, which belongs to the reclaimer from here on
  * @root: its root
  *
- * @tree belongs to the reclaimer from here on. Context: may sleep.
+ * Context: may sleep.
  */
 void reclaim_close(struct iopt_tree *tree, struct page *root)
 {
@@ -515,7 +561,12 @@ void reclaim_close(struct iopt_tree *tree, struct page *root)
 	reclaim_share(pages);
 }
 
-/* reclaim_note_swept() - a sweep has cut off @nr tables */
+/**
+ * reclaim_note_swept() - count tables that a sweep has cut off
+ * @nr: how many
+ *
+ * Context: any; takes the reclaimer's lock.
+ */
 void reclaim_note_swept(unsigned int nr)
 {
 	unsigned long flags;
@@ -525,7 +576,11 @@ void reclaim_note_swept(unsigned int nr)
 	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
 }
 
-/* Forget the longest batch and the histograms. */
+/**
+ * reclaim_reset() - forget the longest batch and the histograms
+ *
+ * Context: a task with interrupts enabled.
+ */
 void reclaim_reset(void)
 {
 	raw_spin_lock_irq(&reclaimer.lock);
@@ -562,10 +617,12 @@ static unsigned int reclaim_tell_all(struct reclaim_tree_info *infos,
 	return nr;
 }
 
-/*
+/**
  * reclaim_tree_infos() - describe the pending trees whose turn comes first
+ * @infos: filled
  * @max: how many at most; bounds the time under the lock
  *
+ * Context: a task with interrupts enabled.
  * Return: how many were described.
  */
 unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
@@ -583,6 +640,10 @@ unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
 	return nr;
 }
 
+/**
+ * reclaim_tree_init() - a tree of which nothing is pending
+ * @tree: the tree, filled with zeroes
+ */
 void reclaim_tree_init(struct iopt_tree *tree)
 {
 	INIT_LIST_HEAD(&tree->ungraced);
@@ -597,6 +658,12 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	iopt_cursor_close(&tree->cursor);
 }
 
+/**
+ * reclaim_init() - start the reclaimer
+ *
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM with nothing left behind.
+ */
 int reclaim_init(void)
 {
 	unsigned int worker, i;
@@ -633,7 +700,13 @@ err_workqueue:
 	return ret;
 }
 
-/* No page table is in use any more, so nothing new comes in. */
+/**
+ * reclaim_exit() - stop the reclaimer, when all that is pending has been freed
+ *
+ * No page table is in use any more, so nothing new comes in.
+ *
+ * Context: may sleep.
+ */
 void reclaim_exit(void)
 {
 	reclaim_exit_shrinker();

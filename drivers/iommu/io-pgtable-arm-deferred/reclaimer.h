@@ -75,13 +75,16 @@ struct reclaim_epoch {
  * @asked: how many times drains have asked for trees to be settled
  * @done: woken when a tree is waiting again, or some tables are free
  * @hands: each held by a task that frees a batch, so that it can be lent priority
+ * @wq: the workqueue of all works here but @flush; NULL before and after, under the
+ *	lock of the module parameters
  * @works: the workers; of those above the parameter none goes on
  * @later: wakes the first worker a moment after a hand-over
  * @settle: settles what has rested long enough
  * @due: trees of which something has been unmapped, the longest first
  * @flushing: trees with a sweep of which the driver is to be asked for a flush
  * @sweep: begins the sweeps that are due
- * @flush: asks drivers, on @flush_wq, which is frozen while the system is suspended
+ * @flush_wq: the workqueue of @flush, frozen while the system is suspended
+ * @flush: asks drivers
  * @shrinker: asked by a system that is short of memory
  */
 struct reclaimer {

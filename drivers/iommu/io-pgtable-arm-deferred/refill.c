@@ -46,8 +46,9 @@ static struct refill {
 	struct work_struct bury;
 } refill;
 
-/*
+/**
  * iopt_refill_ask() - have a chunk made ready for the tree
+ * @tree: the tree; one that has asked is not listed twice
  *
  * Context: any, interrupts included.
  */
@@ -66,9 +67,11 @@ void iopt_refill_ask(struct iopt_tree *tree)
 	irq_work_queue(&refill.kick);
 }
 
-/*
- * iopt_refill_has() - the tree has been released: does the tasklet have it in hand?
+/**
+ * iopt_refill_has() - the tree has been released: has the tasklet it in hand?
+ * @tree: a tree that nothing else knows of
  *
+ * Context: any.
  * Return: true if so; then it is freed from here.
  */
 bool iopt_refill_has(struct iopt_tree *tree)
@@ -155,7 +158,11 @@ static void iopt_refill_bury(struct work_struct *work)
 /* Looks at the tasklet, which reclaims nothing and waits for nothing, 50 us apart */
 #define IOPT_REFILL_LOOKS	100
 
-/* iopt_refill_wait() - until the tasklet has no tree in hand. May sleep. */
+/**
+ * iopt_refill_wait() - wait until the tasklet has no tree in hand
+ *
+ * Context: may sleep.
+ */
 void iopt_refill_wait(void)
 {
 	unsigned int looks = 0;
@@ -165,6 +172,9 @@ void iopt_refill_wait(void)
 	flush_work(&refill.bury);
 }
 
+/**
+ * iopt_refill_init() - before the first page table
+ */
 void iopt_refill_init(void)
 {
 	raw_spin_lock_init(&refill.lock);
@@ -175,9 +185,13 @@ void iopt_refill_init(void)
 	INIT_WORK(&refill.bury, iopt_refill_bury);
 }
 
-/*
+/**
+ * iopt_refill_exit() - after the last page table
+ *
  * All page tables have been given back and their tables freed, so none asks any
  * more.
+ *
+ * Context: may sleep.
  */
 void iopt_refill_exit(void)
 {

@@ -24,7 +24,13 @@
  */
 #define RECLAIM_REST		HZ
 
-/* reclaim_rest() - the tree has nothing to free for now; it may be swept */
+/**
+ * reclaim_rest() - the tree has nothing to free for now
+ * @tree: the tree, which may be swept meanwhile; if it holds no pages, or rests
+ *	  already, nothing happens
+ *
+ * Context: the reclaimer's lock is held, and the tree is busy for the caller.
+ */
 void reclaim_rest(struct iopt_tree *tree)
 {
 	if (tree->held || tree->whole)
@@ -38,7 +44,12 @@ void reclaim_rest(struct iopt_tree *tree)
 	iopt_count(&reclaim_stats.held, tree->held);
 }
 
-/* reclaim_end_rest() - there is something to free again, or the time has come */
+/**
+ * reclaim_end_rest() - there is something to free again, or the time has come
+ * @tree: the tree, whether it rests or not
+ *
+ * Context: the reclaimer's lock is held.
+ */
 void reclaim_end_rest(struct iopt_tree *tree)
 {
 	if (!tree->held)
@@ -55,12 +66,14 @@ static bool reclaim_is_resting(void)
 	return READ_ONCE(reclaimer.nr_resting);
 }
 
-/*
+/**
  * reclaim_settle_later() - see to it that what rests is settled some day
  *
- * If the work is pending it finds the trees of now, and if it has looked already it
- * is not pending. A tree that comes late in its time waits for the next one: twice
- * the time at most.
+ * If the work is pending it finds the trees of now, and if it has looked
+ * already it is not pending. A tree that comes late in its time waits for the
+ * next one: twice the time at most.
+ *
+ * Context: any, without the reclaimer's lock.
  */
 void reclaim_settle_later(void)
 {
@@ -121,11 +134,15 @@ static void reclaim_put_settled(struct iopt_tree *tree, struct rt_mutex *hand)
 	reclaim_wake_waiters();
 }
 
-/*
- * reclaim_settle_tree() - give back what a tree holds that is busy for the caller
+/**
+ * reclaim_settle_tree() - give back what a tree holds
+ * @tree: a tree that is busy for the caller
  *
  * Single pages are few here, and the allocator is calmed after those of each
- * chunk. Context: may sleep. Return: how many pages.
+ * chunk.
+ *
+ * Context: may sleep.
+ * Return: how many pages.
  */
 long reclaim_settle_tree(struct iopt_tree *tree)
 {
@@ -138,9 +155,10 @@ long reclaim_settle_tree(struct iopt_tree *tree)
 	return held;
 }
 
-/*
+/**
  * reclaim_settle_ask() - have those that are busy with a sweep settled
  *
+ * Context: any; takes the reclaimer's lock.
  * Return: the number of the question. One that was asked before stands.
  */
 unsigned long reclaim_settle_ask(void)
@@ -157,9 +175,13 @@ unsigned long reclaim_settle_ask(void)
 	return number;
 }
 
-/*
- * reclaim_settle_awaited() - is there such a tree, asked for by then?
- * @hand: set to the hand of the one who has it
+/**
+ * reclaim_settle_awaited() - is there a tree that was asked for and not settled?
+ * @number: what reclaim_settle_ask() said; those asked for by then
+ * @hand: set to the hand of the task that has such a tree
+ *
+ * Context: any; takes the reclaimer's lock.
+ * Return: true if there is such a tree.
  */
 bool reclaim_settle_awaited(unsigned long number, struct rt_mutex **hand)
 {
@@ -179,11 +201,12 @@ bool reclaim_settle_awaited(unsigned long number, struct rt_mutex **hand)
 	return awaited;
 }
 
-/*
- * reclaim_settle() - give back what a tree holds
- * @any: not only one that has rested long enough
+/**
+ * reclaim_settle() - give back what the tree holds that has rested for longest
+ * @any: not only if that has been long enough
  *
- * Context: may sleep. Return: how many pages, or -ENOENT when there is no such tree.
+ * Context: may sleep.
+ * Return: how many pages, or -ENOENT when there is no such tree.
  */
 long reclaim_settle(bool any)
 {
@@ -207,6 +230,9 @@ static void reclaim_settle_work(struct work_struct *work)
 	reclaim_settle_later();
 }
 
+/**
+ * reclaim_init_settle() - no tree rests
+ */
 void reclaim_init_settle(void)
 {
 	INIT_LIST_HEAD(&reclaimer.resting);

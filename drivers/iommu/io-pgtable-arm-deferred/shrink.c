@@ -62,6 +62,12 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	return freed ?: SHRINK_STOP;
 }
 
+/**
+ * reclaim_init_shrinker() - be asked when memory is short
+ *
+ * Context: may sleep.
+ * Return: 0, or an error with nothing left behind.
+ */
 int reclaim_init_shrinker(void)
 {
 	struct shrinker *shrinker = shrinker_alloc(0, "io-pgtable-deferred");
@@ -78,6 +84,11 @@ int reclaim_init_shrinker(void)
 	return ret;
 }
 
+/**
+ * reclaim_exit_shrinker() - be asked no more
+ *
+ * Context: may sleep, until a call that is under way has come to its end.
+ */
 void reclaim_exit_shrinker(void)
 {
 	shrinker_free(reclaimer.shrinker);

@@ -76,11 +76,15 @@ static int iopt_touch_one(struct iopt *iopt, u64 *slot, const u64 *table,
 	}
 }
 
-/*
- * iopt_touch() - have the next sweep look at the last table of @walk
- * @stays: and this one leave it alone
+/**
+ * iopt_touch() - have the next sweep look at the last table of a walk
+ * @iopt: the page table
+ * @walk: the walk
+ * @at: where it led to
+ * @stays: and have the sweep that is under way leave that table alone
  *
- * Return: false if it has been cut off.
+ * Context: the RCU read-side section of the walk.
+ * Return: false if the table has been cut off.
  */
 bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
 		unsigned long at, bool stays)
@@ -293,7 +297,13 @@ static bool iopt_sweep_step(struct iopt_sweep *sweep)
 	return iopt_sweep_advance(sweep);
 }
 
-/* iopt_sweep_may_flush() - may the driver be asked for a flush? */
+/**
+ * iopt_sweep_may_flush() - may the driver be asked for a flush?
+ * @tree: the tree
+ *
+ * Context: any; takes no lock. iopt_sweep_flush() looks again, under the mutex.
+ * Return: true if so.
+ */
 bool iopt_sweep_may_flush(struct iopt_tree *tree)
 {
 	struct iopt *iopt = container_of(tree, struct iopt, tree);
@@ -301,7 +311,13 @@ bool iopt_sweep_may_flush(struct iopt_tree *tree)
 	return READ_ONCE(iopt->worker_flushes);
 }
 
-/* iopt_sweep_has_room() - is there room for more in limbo? */
+/**
+ * iopt_sweep_has_room() - is there room for more in limbo?
+ * @tree: the tree
+ *
+ * Context: any; takes no lock.
+ * Return: true if a sweep may cut tables off.
+ */
 bool iopt_sweep_has_room(struct iopt_tree *tree)
 {
 	return READ_ONCE(tree->limbo_count) < (iopt_sweep_may_flush(tree) ?
@@ -309,14 +325,17 @@ bool iopt_sweep_has_room(struct iopt_tree *tree)
 					       IOPT_SWEEP_LIMBO_MAX);
 }
 
-/*
+/**
  * iopt_sweep() - go on with a pass over a page table
+ * @tree: a tree that is busy for the caller
  * @pos: where, from 0; on return where to go on
  * @cuts: the second pass, a grace period after the first
  * @scan: how many entries may be looked at; counted down
  *
- * Called by the worker or helper that has made the tree busy, so that no table that
- * the root leads to is freed meanwhile, and in no more than one pair of hands.
+ * Context: the worker or helper that has the tree in hand, so that no table
+ * that the root leads to is freed meanwhile, and no other task makes the same
+ * pass.
+ * Return: how far the pass has come.
  */
 enum iopt_swept iopt_sweep(struct iopt_tree *tree, unsigned long *pos, bool cuts,
 			   unsigned int *scan)
@@ -344,8 +363,9 @@ enum iopt_swept iopt_sweep(struct iopt_tree *tree, unsigned long *pos, bool cuts
 	return more ? IOPT_SWEPT_PART : IOPT_SWEPT_ALL;
 }
 
-/*
+/**
  * iopt_sweep_flush() - ask the driver for the flush of what has been cut off
+ * @tree: the tree
  *
  * Context: may sleep; not the worker that frees, which touches no hardware.
  */
@@ -401,19 +421,24 @@ static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
 	return false;
 }
 
-/*
+/**
  * iopt_make_way() - a block is to go where a table is
+ * @iopt: the page table
+ * @at: where
  * @level: of the table that the block's entry is in
  *
- * The block may only take the place of tables that map nothing. One such table is
- * cut off: the walks that follow find the next, or a leaf. Its slot is stamped, so
- * that the walk which finds that empty waits for the flush (Arm ARM D8.17.1,
- * break before make). All of the range is the caller's, so that there is no mapper
- * of a page to wait for; one that maps in there all the same, at the same time,
- * writes to a table that is not freed before it is done, and that leads nowhere.
+ * The block may only take the place of tables that map nothing. One such table
+ * is cut off: the walks that follow find the next, or a leaf. Its slot is
+ * stamped, so that the walk which finds that empty waits for the flush (Arm ARM
+ * D8.17.1, break before make). All of the range is the caller's, so that there
+ * is no mapper of a page to wait for; one that maps in there all the same, at
+ * the same time, writes to a table that is not freed before it is done, and
+ * that leads nowhere.
  *
- * The caller is in the RCU read-side section of its walk. Return: -EAGAIN to walk
- * again, or -EEXIST when something is mapped there, of which nothing has changed.
+ * Context: the RCU read-side section of the caller's walk; takes the detach
+ * lock.
+ * Return: -EAGAIN to walk again, or -EEXIST when something is mapped there, of
+ * which nothing has changed.
  */
 int iopt_make_way(struct iopt *iopt, unsigned long at, int level)
 {

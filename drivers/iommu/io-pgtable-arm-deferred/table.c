@@ -22,18 +22,32 @@ static u64 *iopt_table_begin(struct page *page, int level)
 	return page_address(page);
 }
 
-/*
- * iopt_table_alloc() - memory for a table of @level, near the IOMMU
- * @gfp: says whether it has to be zeroed, too
+/**
+ * iopt_table_alloc() - memory for a table, near the IOMMU
+ * @tree: the tree
+ * @level: of the table
+ * @gfp: how to allocate; says whether it has to be zeroed, too
  *
  * Nothing but the caller knows of it yet.
+ *
+ * Context: as @gfp allows.
+ * Return: the table, or NULL.
  */
 u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 {
 	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level);
 }
 
-/* The same for the root, which comes first, and may have several pages */
+/**
+ * iopt_table_alloc_root() - memory for the root, which comes first
+ * @tree: the tree
+ * @gfp: how to allocate
+ *
+ * The root may have several pages.
+ *
+ * Context: as @gfp allows.
+ * Return: the root, or NULL.
+ */
 u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
 {
 	tree->root = iopt_pages_get(tree, tree->root_order, gfp);
@@ -56,11 +70,12 @@ static gfp_t iopt_zone_below(gfp_t zone)
 	return zone & __GFP_DMA32 ? __GFP_DMA : __GFP_DMA32;
 }
 
-/*
+/**
  * iopt_table_init_reach() - where tables may be
+ * @tree: the tree, whose device and geometry are known
  *
- * The DMA mask of an IOMMU that snoops is not asked: its tables are not mapped for
- * DMA, and drivers leave the mask at 32 bits.
+ * The DMA mask of an IOMMU that snoops is not asked: its tables are not mapped
+ * for DMA, and drivers leave the mask at 32 bits.
  */
 void iopt_table_init_reach(struct iopt_tree *tree)
 {
@@ -76,13 +91,16 @@ void iopt_table_init_reach(struct iopt_tree *tree)
 	tree->zone = iopt_zone_within(reach);
 }
 
-/*
+/**
  * iopt_table_publishable() - clean a filled table so that a walker may find it
+ * @tree: the tree
+ * @table: the table, which no walker knows the way to
  *
  * dma_map_single() does the cleaning: all of the page, once. The walker is
  * given physical addresses, so a mapping that is not one-to-one (a bounce
  * buffer, say) is none.
  *
+ * Context: any.
  * Return: 0, -EFAULT when the page is not where the IOMMU could find it, or
  * -ENOMEM when it was not mapped for another reason, maybe for the moment.
  */
@@ -112,13 +130,17 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 	return 0;
 }
 
-/*
+/**
  * iopt_table_reject() - a table could not be made publishable
+ * @tree: the tree
+ * @table: the table, which is gone after this
  * @why: what iopt_table_publishable() said
  * @gfp: how the table was allocated; on return how to allocate another
  *
- * There are two more zones at most, and each is tried once. Return: false when
- * there is none left.
+ * There are two more zones at most, and each is tried once.
+ *
+ * Context: any in which pages may be freed.
+ * Return: false when there is none left, with the reason in the log.
  */
 bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp)
 {
@@ -141,7 +163,13 @@ bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp)
 	return true;
 }
 
-/* A table that no walker has ever seen, and that is not mapped for DMA; no root */
+/**
+ * iopt_table_free_unpublished() - a table that no walker has ever seen
+ * @tree: the tree
+ * @table: the table, which is not mapped for DMA, and not the root
+ *
+ * Context: any.
+ */
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
 {
 	reclaim_note_live(-1);

@@ -45,19 +45,22 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 	unmap->done += nr * unmap->pgsize;
 }
 
-/*
+/**
  * iopt_detach() - cut tables off
+ * @iopt: the page table
  * @walk: where the first of them hangs
  * @room: how many slots to look at; it ends before the first that leads to none
  * @cut: gets the roots of the sub-trees
  *
- * The slots keep the number of the limbo that the tables go into. Called with the
- * detach lock held; before giving it up the caller makes the slots visible,
- * takes the count off the tables above, and puts what was cut into limbo.
+ * The slots keep the number of the limbo that the tables go into. Before the
+ * caller gives the lock up it makes the slots visible, takes the count off the
+ * tables above, and puts what was cut into limbo.
  *
- * An unmap of a whole space cuts off a full root with nobody else having the CPU.
- * So the roots are linked right here: the list is in nobody else's hands.
+ * An unmap of a whole space cuts off a full root, and no other task has the CPU
+ * meanwhile. So the roots are linked right here: only this unmapper has the
+ * list.
  *
+ * Context: the detach lock is held.
  * Return: how many slots have been cleared.
  */
 unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
@@ -415,6 +418,18 @@ static __always_inline bool iopt_unmap_leaf(struct iopt *iopt, unsigned long at,
 	return fits;
 }
 
+/**
+ * iopt_unmap_range() - unmap_pages() of a page table
+ * @ops: the page table
+ * @iova: from where on, in bytes
+ * @pgsize: bytes of a leaf
+ * @pgcount: how many leaves
+ * @gather: what the caller is going to flush, or NULL
+ *
+ * Context: see "Where map and unmap may be called" in io-pgtable-arm-
+ * deferred.h.
+ * Return: how many bytes have been unmapped.
+ */
 size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather)

@@ -123,13 +123,14 @@ static void reclaim_settle_resting(void)
 								    &hand));
 }
 
-/*
+/**
  * reclaim_drain() - wait until everything that is pending now has been freed
  *
- * Tables that are empty begin to be looked for; that takes grace periods of its own,
- * and is not waited for.
+ * Tables that are empty begin to be looked for; that takes grace periods of its
+ * own, and is not waited for.
  *
- * Context: may sleep. Return: 0, or -EINTR when a fatal signal came before that.
+ * Context: may sleep.
+ * Return: 0, or -EINTR when a fatal signal came before that.
  */
 int reclaim_drain(void)
 {
@@ -146,10 +147,12 @@ int reclaim_drain(void)
 	return ret;
 }
 
-/*
+/**
  * reclaim_drain_for_good() - the module goes: a signal does not stop that
  *
  * Nothing new comes in any more, so this waits for all there is.
+ *
+ * Context: may sleep.
  */
 void reclaim_drain_for_good(void)
 {
@@ -164,13 +167,16 @@ void reclaim_drain_for_good(void)
 	}
 }
 
-/*
- * reclaim_share() - lend a hand after handing over @pages
+/**
+ * reclaim_share() - lend a hand after handing over a page table
+ * @pages: how many pages that had
  *
  * Above the limit the caller frees as many pages as it has handed over, of
  * whatever has its turn, and no batch more than that takes. A batch that only
- * reads counts for one, so that a sparse tree of another's has an end, too. Where
- * others have everything in hand there is nothing for it to do.
+ * reads counts for one, so that a sparse tree of another's has an end, too.
+ * Where others have everything in hand there is nothing for it to do.
+ *
+ * Context: may sleep.
  */
 void reclaim_share(unsigned long pages)
 {
@@ -191,13 +197,15 @@ void reclaim_share(unsigned long pages)
 	}
 }
 
-/*
+/**
  * reclaim_throttle_caller() - lend a hand when too much is pending
  *
  * One batch: a mapper gives back several times as many tables as it makes
  * between two of these. Tables of live trees cannot be had before their grace
- * period ends, and one is long enough to make a great many more: then the mapper
- * waits until a tree has its turn, or others have freed as many as it has made.
+ * period ends, and one is long enough to make a great many more: then the
+ * mapper waits until a tree has its turn, or others have freed as many as it
+ * has made.
+ *
  * Context: may sleep.
  */
 void reclaim_throttle_caller(void)
@@ -232,16 +240,19 @@ static bool reclaim_help_or_wait(unsigned long ticket)
 					   RECLAIM_PATIENCE) > 0;
 }
 
-/*
+/**
  * reclaim_make_room() - free tables for a mapper that is refused memory
  * @ticket: of its map call; 0 for the first time, and set then
  *
  * A map waits for what was pending when it was refused for the first time, and
- * not for what others hand over meanwhile. To be refused costs more than a batch: the
- * kernel looks for memory to reclaim in the whole of a control group. So half of
- * what is left becomes free between two tries, of which there are few then, however
- * much of it is for other groups. Context: may sleep. Return: false when all of that
- * is free, or does not get there, or the task has been killed.
+ * not for what others hand over meanwhile. To be refused costs more than a
+ * batch: the kernel looks for memory to reclaim in the whole of a control
+ * group. So half of what is left becomes free between two tries, of which there
+ * are few then, however much of it is for other groups.
+ *
+ * Context: may sleep.
+ * Return: false when all of that is free, or does not get there, or the task
+ * has been killed.
  */
 bool reclaim_make_room(unsigned long *ticket)
 {
@@ -285,12 +296,15 @@ static struct rt_mutex *reclaim_hand_on(const struct iopt_tree *tree)
 	return hand;
 }
 
-/*
+/**
  * reclaim_free_own() - free the whole of a tree that the caller has closed
+ * @tree: the tree. It is awaited, so that it stays until reclaim_let_go(),
+ *	  which the caller calls next
  *
- * The tree is awaited, so that it stays until reclaim_let_go(), which the caller
- * calls next. Others may have it in hand, for a batch at a time. A task that is
- * killed meanwhile leaves the rest to the workers.
+ * Others may have it in hand, for a batch at a time. A task that is killed
+ * meanwhile leaves the rest to the workers.
+ *
+ * Context: may sleep.
  */
 void reclaim_free_own(struct iopt_tree *tree)
 {

@@ -137,6 +137,10 @@ static int iopt_pgtable_walk(struct io_pgtable_ops *ops, unsigned long iova,
 }
 #endif /* COMPAT_HAS_PGTABLE_WALK */
 
+/**
+ * iopt_init_watch_ops() - set the operations that only look
+ * @ops: the page table; those that the kernel does not have are left out
+ */
 void iopt_init_watch_ops(struct io_pgtable_ops *ops)
 {
 #ifdef COMPAT_HAS_DIRTY

@@ -129,6 +129,8 @@ static void retry_later(struct ipmmu_root *root, unsigned int ms)
 /**
  * ipmmu_context_available() - could a domain get a context now?
  * @root: the root
+ *
+ * Return: true if there is one that is free.
  */
 bool ipmmu_context_available(const struct ipmmu_root *root)
 {

@@ -150,6 +150,12 @@ static const struct {
 	{ "tables", 0400, &ipmmu_dump_fops },
 };
 
+/**
+ * ipmmu_debugfs_root() - make the files of a root in debugfs, or take them away
+ * @root: the root, or NULL when it goes
+ *
+ * Context: may sleep, until the last reader has left the files.
+ */
 void ipmmu_debugfs_root(struct ipmmu_root *root)
 {
 	unsigned int i;
@@ -163,11 +169,19 @@ void ipmmu_debugfs_root(struct ipmmu_root *root)
 	}
 }
 
+/**
+ * ipmmu_debugfs_init() - make the directory of the driver in debugfs
+ */
 void ipmmu_debugfs_init(void)
 {
 	directory = debugfs_create_dir(IPMMU_DRIVER_NAME, NULL);
 }
 
+/**
+ * ipmmu_debugfs_exit() - take it away
+ *
+ * Context: may sleep.
+ */
 void ipmmu_debugfs_exit(void)
 {
 	debugfs_remove_recursive(directory);

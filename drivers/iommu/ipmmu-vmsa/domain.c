@@ -167,6 +167,9 @@ static void say_no_context(const struct ipmmu_client *client)
  *
  * The core may not be told at the first attach that there is no context left: it
  * is told here.
+ *
+ * Return: the core's part of the domain; -EBUSY when there is no context left, or
+ * -ENOMEM.
  */
 struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 {

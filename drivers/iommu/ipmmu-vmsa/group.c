@@ -246,6 +246,8 @@ static unsigned int group_utlbs(const struct ipmmu *mmu,
 /**
  * ipmmu_group_sole() - would a master's context be free if its group left?
  * @client: the master; the root's mutex is held
+ *
+ * Return: true if its group is the only user of that context.
  */
 bool ipmmu_group_sole(const struct ipmmu_client *client)
 {

@@ -77,6 +77,8 @@ void ipmmu_hw_control(struct ipmmu *mmu)
  * ipmmu_hw_is_on() - is a context on in an IPMMU?
  * @mmu: root or cache
  * @ctx: the context
+ *
+ * Return: true if so, as the hardware has it.
  */
 bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {

@@ -63,11 +63,22 @@ MODULE_PARM_DESC(grouping, "Which masters share a domain: those on one micro-TLB
 
 static struct platform_driver ipmmu_deferred_driver;
 
+/**
+ * ipmmu_grouping() - which masters share a domain, as the parameter says
+ *
+ * Return: what was said when the module was loaded.
+ */
 enum ipmmu_grouping ipmmu_grouping(void)
 {
 	return match_string(groupings, ARRAY_SIZE(groupings), grouping);
 }
 
+/**
+ * ipmmu_flush_on_fault() - does a translation fault have its context flushed?
+ *
+ * Context: any; the parameter may change at any time.
+ * Return: true if the parameter says so.
+ */
 bool ipmmu_flush_on_fault(void)
 {
 	return READ_ONCE(flush_on_fault);
@@ -95,6 +106,8 @@ struct ipmmu *ipmmu_from_node(struct device_node *node)
 /**
  * ipmmu_coherent() - may the CPU's caches be forgotten about for this master?
  * @dev: the master
+ *
+ * Return: true if so, or if assume_coherent=1 says so.
  */
 bool ipmmu_coherent(struct device *dev)
 {

@@ -34,11 +34,23 @@ static void root_release(struct kref *kref)
 	kfree(root);
 }
 
+/**
+ * ipmmu_root_get() - one more user of a root
+ * @root: the root, which has one
+ *
+ * Context: any.
+ */
 void ipmmu_root_get(struct ipmmu_root *root)
 {
 	kref_get(&root->kref);
 }
 
+/**
+ * ipmmu_root_put() - one user less
+ * @root: the root, which is freed with the last
+ *
+ * Context: may sleep.
+ */
 void ipmmu_root_put(struct ipmmu_root *root)
 {
 	kref_put(&root->kref, root_release);
@@ -265,6 +277,9 @@ void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
  * @root: the root
  *
  * Until then contexts that were found on are not to be had.
+ *
+ * Context: any; takes no lock.
+ * Return: true if so, or if there are no such contexts.
  */
 bool ipmmu_root_taken_over(struct ipmmu_root *root)
 {

@@ -170,6 +170,8 @@ static const struct soc_device_attribute any_revision[] = {
  * @name: of the cache IPMMU's device
  *
  * Where the revision matters and is not known, the answer is the safe one.
+ *
+ * Return: true if so.
  */
 bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, const char *name)
 {
@@ -208,6 +210,8 @@ static const char * const known_masters[] = {
 /**
  * ipmmu_soc_knows() - is this master known to work behind an IPMMU?
  * @name: of its device, which is not on PCI
+ *
+ * Return: true if it is in the list.
  */
 bool ipmmu_soc_knows(const char *name)
 {

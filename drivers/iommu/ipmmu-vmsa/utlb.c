@@ -16,6 +16,8 @@
  * @mmu: the cache
  * @dev: the master that the device tree puts there
  * @utlb: the number
+ *
+ * Return: 0, or -EINVAL with the reason in the log.
  */
 int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb)
 {
@@ -348,6 +350,8 @@ void ipmmu_utlb_open(struct ipmmu *mmu)
 /**
  * ipmmu_utlb_context() - where a master's micro-TLBs point
  * @client: the master
+ *
+ * Return: the context, or NULL if they are off.
  */
 struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client)
 {
