@@ -10,7 +10,6 @@
 #include <linux/io-pgtable.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
-#include <linux/string.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
@@ -28,23 +27,5 @@ MODULE_IMPORT_NS("IOMMUFD");
 MODULE_IMPORT_NS(IOMMUFD);
 #endif
 #endif
-
-/* Since 6.15: the entries on the way to @iova */
-static inline int compat_pgtable_walk(struct io_pgtable_ops *ops,
-				      unsigned long iova, u64 *entries,
-				      int *result)
-{
-#ifdef COMPAT_HAS_PGTABLE_WALK
-	struct arm_lpae_io_pgtable_walk_data data = {};
-
-	if (!ops->pgtable_walk)
-		return -EINVAL;
-	*result = ops->pgtable_walk(ops, iova, &data);
-	memcpy(entries, data.ptes, sizeof(data.ptes));
-	return 0;
-#else
-	return -EOPNOTSUPP;
-#endif
-}
 
 #endif /* COMPAT_DIRTY_H */

@@ -9,7 +9,6 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
-#include <linux/version.h>
 
 /*
  * Must memory that the device only reads, and that it reads where it is, be
@@ -17,13 +16,11 @@
  * to give back and nothing to look at. Since 6.16 the kernel answers that
  * itself; until then only debugging of the DMA API would miss the call.
  */
-static inline bool compat_dma_needs_unmap(struct device *dev)
+#ifndef HAVE_DMA_NEED_UNMAP
+static inline bool dma_need_unmap(struct device *dev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 16, 0)
-	return dma_need_unmap(dev);
-#else
 	return IS_ENABLED(CONFIG_DMA_API_DEBUG) || get_dma_ops(dev);
-#endif
 }
+#endif
 
 #endif /* COMPAT_DMA_H */

@@ -23,6 +23,8 @@ compat-names := \
 	$(call has-name,iommu.h,IOMMU_CAP_DEFERRED_FLUSH,HAVE_CAP_DEFERRED_FLUSH) \
 	$(call has-name,iommu.h,bus_set_iommu.struct,HAVE_BUS_SET_IOMMU) \
 	$(call has-name,device/bus.h,iommu_ops [*]iommu_ops,HAVE_BUS_IOMMU_OPS) \
+	$(call has-name,iommu.h,iommu_iotlb_gather_queued.struct,HAVE_GATHER_QUEUED) \
 	$(call has-name,io-pgtable.h,[*]map_pages.,HAVE_MAP_PAGES) \
+	$(call has-name,dma-mapping.h,dma_need_unmap.struct,HAVE_DMA_NEED_UNMAP) \
 	$(call has-name,platform_device.h,void .[*]remove..struct,HAVE_REMOVE_OF_NOTHING) \
 	$(call has-name,pm_runtime.h,devm_pm_runtime_enable.,HAVE_DEVM_PM_RUNTIME_ENABLE)

@@ -7,7 +7,7 @@ LOOPS = re.compile(r"(?:hl|l|h)?list_for_each\w*|for_each\w*|list_for_each\w*")
 DECLARATION = re.compile(
     r"(?:(?:const|static|struct|enum|unsigned|signed|volatile)\s+)*"
     r"(?!return\b|goto\b|else\b|case\b)\w+(?:\s+\*+|\s+|\*+\s*)(?:const\s+)?\w+"
-    r"(?:\s+compat_uninitialized)?\s*(?:=|;|,|\[)|(?:static\s+)?LIST_HEAD\(|DEFINE_\w+\(")
+    r"(?:\s+__uninitialized)?\s*(?:=|;|,|\[)|(?:static\s+)?LIST_HEAD\(|DEFINE_\w+\(")
 
 
 class Statement:

@@ -57,9 +57,9 @@ struct iopt_format {
 	unsigned long quirks;
 };
 
-#define IOPT_S2_QUIRKS	(COMPAT_QUIRK_NON_STRICT | COMPAT_QUIRK_NO_WARN)
+#define IOPT_S2_QUIRKS	(IO_PGTABLE_QUIRK_NON_STRICT | IO_PGTABLE_QUIRK_NO_WARN)
 #define IOPT_S1_QUIRKS	(IO_PGTABLE_QUIRK_ARM_NS | IO_PGTABLE_QUIRK_ARM_TTBR1 | \
-			 COMPAT_QUIRK_OUTER_WBWA | COMPAT_QUIRK_DIRTY |	\
+			 IO_PGTABLE_QUIRK_ARM_OUTER_WBWA | IO_PGTABLE_QUIRK_ARM_HD |	\
 			 IOPT_S2_QUIRKS)
 
 static const struct iopt_format iopt_formats[] = {
@@ -124,7 +124,7 @@ static const char *iopt_refusal(enum io_pgtable_fmt fmt,
 	if (cfg->quirks & ~format->quirks)
 		return format->stage2 ? "quirks: stage 2 has none" :
 					"quirks: one is not known";
-	if (cfg->coherent_walk && cfg->quirks & COMPAT_QUIRK_OUTER_WBWA)
+	if (cfg->coherent_walk && cfg->quirks & IO_PGTABLE_QUIRK_ARM_OUTER_WBWA)
 		return "quirks: IO_PGTABLE_QUIRK_ARM_OUTER_WBWA is for walkers that do not snoop";
 	if (compat_cfg_has_allocator(cfg))
 		return "tables come from this library, not from cfg->alloc";
@@ -142,7 +142,7 @@ static void iopt_set_s1(struct io_pgtable_cfg *cfg,
 {
 	typeof(cfg->arm_lpae_s1_cfg) *s1 = &cfg->arm_lpae_s1_cfg;
 	bool upper = cfg->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1;
-	bool outer = cfg->quirks & COMPAT_QUIRK_OUTER_WBWA;
+	bool outer = cfg->quirks & IO_PGTABLE_QUIRK_ARM_OUTER_WBWA;
 
 	s1->tcr.ips = ips;
 	s1->tcr.tg = upper ? granule->tg1 : granule->tg0;
@@ -181,7 +181,7 @@ static void iopt_set_paths(struct iopt *iopt, const struct iopt_format *format,
 		flags |= LPAE_FLAG_STAGE2;
 	if (cfg->quirks & IO_PGTABLE_QUIRK_ARM_NS)
 		flags |= LPAE_FLAG_NS;
-	if (cfg->quirks & COMPAT_QUIRK_DIRTY)
+	if (cfg->quirks & IO_PGTABLE_QUIRK_ARM_HD)
 		flags |= LPAE_FLAG_DIRTY;
 	for (prot = 0; prot < ARRAY_SIZE(iopt->attrs); prot++)
 		iopt->attrs[prot] = lpae_leaf_attrs(prot, flags);
@@ -190,7 +190,7 @@ static void iopt_set_paths(struct iopt *iopt, const struct iopt_format *format,
 	if (flags & LPAE_FLAG_NS)
 		iopt->table_attrs |= LPAE_NSTABLE;
 	iopt->gathers = cfg->tlb && cfg->tlb->tlb_add_page &&
-			!(cfg->quirks & COMPAT_QUIRK_NON_STRICT);
+			!(cfg->quirks & IO_PGTABLE_QUIRK_NON_STRICT);
 	iopt->last = GENMASK(cfg->ias - 1, 0);
 	/* The upper half of a split space ends where all addresses end. */
 	iopt->base = cfg->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1 ? ~iopt->last : 0;

@@ -9,7 +9,6 @@
 #include <linux/export.h>
 #include <linux/io-pgtable-arm-deferred.h>
 
-#include <compat/io-pgtable.h>
 #include "limbo.h"
 #include "pgtable.h"
 #include "reclaim.h"
@@ -254,6 +253,23 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 }
 
 /**
+ * iopt_ask_flush_all() - have the driver flush everything, if it can be asked
+ * @iopt: the page table
+ *
+ * Context: that of the driver's callback.
+ * Return: false if the driver has no such callback.
+ */
+bool iopt_ask_flush_all(struct iopt *iopt)
+{
+	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+
+	if (!tlb || !tlb->tlb_flush_all)
+		return false;
+	tlb->tlb_flush_all(iopt->iop.cookie);
+	return true;
+}
+
+/**
  * iopt_flush_all() - have the driver flush everything
  * @iopt: the page table
  * @gen: number of the limbo that is to be flushed
@@ -264,7 +280,7 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
 {
 	unsigned long ended = READ_ONCE(iopt->ended);
-	bool asked = compat_tlb_flush_all(&iopt->iop);
+	bool asked = iopt_ask_flush_all(iopt);
 
 	if (iopt_is_flushed(iopt, gen))
 		return true;
@@ -283,7 +299,7 @@ bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
 bool iopt_flush_stale(struct iopt *iopt)
 {
 	unsigned long ended = READ_ONCE(iopt->ended);
-	bool asked = compat_tlb_flush_all(&iopt->iop);
+	bool asked = iopt_ask_flush_all(iopt);
 
 	if (!iopt_is_stale(iopt))
 		return true;

@@ -20,7 +20,7 @@ phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 {
 	struct iopt *iopt = iopt_from_ops(ops);
 	const struct lpae_geometry *geo = &iopt->tree.geo;
-	struct iopt_walk walk compat_uninitialized;
+	struct iopt_walk walk __uninitialized;
 	unsigned long at = iova - iopt->base;
 
 	if (at > iopt->last)

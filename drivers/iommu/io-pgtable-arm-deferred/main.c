@@ -25,7 +25,7 @@ static void iopt_init_tree(struct iopt_tree *tree,
 {
 	tree->dev = cfg->iommu_dev;
 	tree->coherent = cfg->coherent_walk;
-	tree->unmaps = !tree->coherent && compat_dma_needs_unmap(tree->dev);
+	tree->unmaps = !tree->coherent && dma_need_unmap(tree->dev);
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
 	iopt_table_init_reach(tree);

@@ -8,7 +8,6 @@
 #include <linux/iommu.h>
 #include <linux/sched.h>
 
-#include <compat/io-pgtable.h>
 #include "pages.h"
 #include "pgtable.h"
 #include "reclaim.h"
@@ -366,7 +365,7 @@ static int iopt_map_publish(struct iopt_map *map, const struct iopt_walk *walk,
 /* M1 in sweep.c. Return: 0 when a run is mapped, -EAGAIN to walk again, or an error. */
 static int iopt_map_step(struct iopt_map *map)
 {
-	struct iopt_walk walk compat_uninitialized;
+	struct iopt_walk walk __uninitialized;
 	struct iopt *iopt = map->iopt;
 	u64 stamped = 0;
 	int ret;
@@ -465,7 +464,7 @@ static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
 				  size_t pgcount, int prot, gfp_t gfp,
 				  size_t *done)
 {
-	struct iopt_map map compat_uninitialized;
+	struct iopt_map map __uninitialized;
 	int ret;
 
 	map.iopt = iopt;
@@ -493,7 +492,7 @@ static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
 static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
 					 phys_addr_t paddr, int level, int prot)
 {
-	struct iopt_walk walk compat_uninitialized;
+	struct iopt_walk walk __uninitialized;
 	bool fits;
 
 	rcu_read_lock();

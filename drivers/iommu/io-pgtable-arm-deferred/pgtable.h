@@ -268,6 +268,7 @@ void iopt_limbo_limit(struct iopt *iopt, unsigned long limit);
 unsigned long iopt_limbo_close(struct iopt *iopt);
 bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 		     size_t size);
+bool iopt_ask_flush_all(struct iopt *iopt);
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen);
 bool iopt_flush_stale(struct iopt *iopt);
 int iopt_make_way(struct iopt *iopt, unsigned long at, int level);

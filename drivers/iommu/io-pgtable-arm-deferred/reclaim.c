@@ -319,7 +319,7 @@ static bool reclaim_end_batch(const struct reclaim_batch *b,
 static long reclaim_batch(struct iopt_tree *tree, struct rt_mutex *hand,
 			  bool help)
 {
-	struct reclaim_batch b compat_uninitialized;
+	struct reclaim_batch b __uninitialized;
 	bool gone = false;
 
 	b.help = help;

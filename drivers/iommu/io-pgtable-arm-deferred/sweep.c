@@ -45,7 +45,6 @@
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/sched.h>
 
-#include <compat/io-pgtable.h>
 #include "pgtable.h"
 #include "reclaim.h"
 #include "sweep.h"
@@ -375,7 +374,7 @@ void iopt_sweep_flush(struct iopt_tree *tree)
 
 	mutex_lock(&iopt->flush_lock);
 	if (iopt->worker_flushes)
-		compat_tlb_flush_all(&iopt->iop);
+		iopt_ask_flush_all(iopt);
 	mutex_unlock(&iopt->flush_lock);
 }
 

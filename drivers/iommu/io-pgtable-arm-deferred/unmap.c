@@ -103,7 +103,7 @@ static noinline void iopt_gather(const struct iopt *iopt,
 {
 	unsigned long iova = iopt->base + at;
 
-	if (!gather || compat_gather_queued(gather))
+	if (!gather || iommu_iotlb_gather_queued(gather))
 		return;
 	for (; nr; nr--, iova += pgsize)
 		iopt->iop.cfg.tlb->tlb_add_page(gather, iova, pgsize,
@@ -152,7 +152,7 @@ static unsigned int iopt_unmap_tables(struct iopt_unmap *unmap,
 				      const struct iopt_walk *walk,
 				      unsigned int room)
 {
-	struct iopt_cut cut compat_uninitialized;
+	struct iopt_cut cut __uninitialized;
 	struct iopt *iopt = unmap->iopt;
 	unsigned long flags;
 	unsigned int nr;
@@ -291,7 +291,7 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 /* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
 static int iopt_unmap_one(struct iopt_unmap *unmap)
 {
-	struct iopt_walk walk compat_uninitialized;
+	struct iopt_walk walk __uninitialized;
 	int nr;
 
 	iopt_descend(unmap->iopt, unmap->at, unmap->level, &walk);
@@ -351,7 +351,7 @@ static bool iopt_gather_is_whole(const struct iommu_iotlb_gather *gather)
  */
 static void iopt_unmap_settle(const struct iopt_unmap *unmap)
 {
-	bool queued = compat_gather_queued(unmap->gather);
+	bool queued = iommu_iotlb_gather_queued(unmap->gather);
 	struct iopt *iopt = unmap->iopt;
 
 	if (iopt_gather_is_whole(unmap->gather))
@@ -366,7 +366,7 @@ static noinline void iopt_unmap_limit(struct iopt *iopt,
 				      struct iommu_iotlb_gather *gather)
 {
 	if (!iopt_gather_is_whole(gather))
-		iopt_limbo_limit(iopt, compat_gather_queued(gather) ?
+		iopt_limbo_limit(iopt, iommu_iotlb_gather_queued(gather) ?
 				 IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
 }
 
@@ -375,7 +375,7 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
 				       size_t pgsize, int level, size_t pgcount,
 				       struct iommu_iotlb_gather *gather)
 {
-	struct iopt_unmap unmap compat_uninitialized;
+	struct iopt_unmap unmap __uninitialized;
 
 	unmap.iopt = iopt;
 	unmap.gather = gather;
@@ -402,7 +402,7 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
 static __always_inline bool iopt_unmap_leaf(struct iopt *iopt, unsigned long at,
 					    int level)
 {
-	struct iopt_walk walk compat_uninitialized;
+	struct iopt_walk walk __uninitialized;
 	bool fits;
 
 	rcu_read_lock();

@@ -81,7 +81,7 @@ static int iopt_read_and_clear_dirty(struct io_pgtable_ops *ops,
 	struct iopt *iopt = iopt_from_ops(ops);
 	unsigned long at = iova - iopt->base, last = at + size - 1;
 
-	if (!(iopt->iop.cfg.quirks & COMPAT_QUIRK_DIRTY) || !size ||
+	if (!(iopt->iop.cfg.quirks & IO_PGTABLE_QUIRK_ARM_HD) || !size ||
 	    last < at || last > iopt->last)
 		return -EINVAL;
 

@@ -14,7 +14,7 @@
 /* A flush that releases what the library detached before it. */
 static noinline void domain_flush_limbo(struct ipmmu_domain *domain)
 {
-	struct io_pgtable_deferred_limbo limbo compat_uninitialized;
+	struct io_pgtable_deferred_limbo limbo __uninitialized;
 	int ret;
 
 	io_pgtable_deferred_flush_begin(domain->ops, &limbo);

@@ -52,6 +52,8 @@ static inline const void *get_dma_ops(struct device *dev)
 	return dev->ops;
 }
 
+/* As HAVE_GATHER_QUEUED */
+#define HAVE_DMA_NEED_UNMAP
 static inline bool dma_need_unmap(struct device *dev)
 {
 	return dev->ops;

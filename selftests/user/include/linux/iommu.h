@@ -27,6 +27,8 @@ struct iommu_iotlb_gather {
 	bool queued;
 };
 
+/* What Kbuild says of a kernel that has it */
+#define HAVE_GATHER_QUEUED
 static inline bool iommu_iotlb_gather_queued(struct iommu_iotlb_gather *gather)
 {
 	return gather && gather->queued;
