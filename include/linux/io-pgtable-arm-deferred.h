@@ -160,7 +160,7 @@
  * @failed: flushes that had failed when this one began
  * @settled: there was nothing to wait for when this one began
  *
- * Lives on the stack of whoever flushes. Its contents belong to the library.
+ * Lives on the stack of the flusher. Its contents belong to the library.
  */
 struct io_pgtable_deferred_limbo {
 	struct list_head tables;

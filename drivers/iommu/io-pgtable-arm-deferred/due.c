@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When sweeps are made. The first to unmap something since the last sweep puts the
- * tree into a list of those that are due some time later, where a delayed work finds
- * it; who needs memory, or drains, does not wait so long. From then on the tree has
+ * When sweeps are made. The first unmapper since the last sweep puts the tree into a
+ * list of those that are due some time later, where a delayed work finds it. A task
+ * that needs memory, or drains, does not wait so long. From then on the tree has
  * something for the workers to do, in their turns, as if there were tables to free.
  *
  * What a sweep has cut off waits for a flush. The next one that the driver makes

@@ -55,10 +55,10 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 
 /*
  * Is there anything left that a flush could release or make good? Called with the
- * detach lock held, when all else has been written: whoever reads that there is
- * not, without the lock, sees what led to it. A limbo that another flush has
- * taken and still holds does not count once a flush that began later has
- * completed: the one who holds it knows.
+ * detach lock held, after all other stores: a flusher that reads "no" without the
+ * lock sees them. A limbo that another flusher has taken and not given back yet
+ * does not count once a flush that began later has completed: that flusher hands
+ * its tables over by itself.
  */
 static void iopt_limbo_judge(struct iopt *iopt)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * VMSAv8-64 and long-descriptor VMSAv8-32, stages 1 and 2: entries and geometry,
- * nothing else. No memory, no locks, no device: whoever includes this can test
- * it anywhere. Section numbers are those of the Arm ARM, DDI 0487.
+ * nothing else. No memory, no locks, no device: a program in user space can include
+ * and test it. Section numbers are those of the Arm ARM, DDI 0487.
  *
  * Words: a *table* holds *entries*; an entry is invalid, leads to a *table* of the
  * next level, or is a *leaf* (a page at the last level, a block above). Levels
@@ -89,8 +89,8 @@
 /*
  * Bits 58:55 are left to software (D8.3.2). An entry that leads to a table
  * gets this one once it has been cleaned to the point where a non-coherent
- * walker sees it; whoever finds it clear has to clean the entry too, for the
- * one who put it there may not have come so far.
+ * walker sees it. A mapper or unmapper that finds the bit clear has to clean the
+ * entry, too, for the mapper that published it may not have come so far.
  */
 #define LPAE_SW_CLEAN		BIT_ULL(55)
 
@@ -107,7 +107,7 @@
 
 /* What all leaves of a page table have in common */
 #define LPAE_FLAG_STAGE2	BIT(0)
-#define LPAE_FLAG_NS		BIT(1)	/* non-secure, for who checks that */
+#define LPAE_FLAG_NS		BIT(1)	/* non-secure, for hardware that checks it */
 #define LPAE_FLAG_DIRTY		BIT(2)	/* hardware keeps the dirty state */
 
 /* Memory types in the order of MAIR; drivers program the value as it is. */

@@ -14,7 +14,7 @@
 
 /*
  * Runs, of at most a table each, between two looks whether too much is pending:
- * whoever helps frees a batch, which is several times as many tables.
+ * a mapper that helps frees a batch, which is several times as many tables.
  */
 #define IOPT_RUNS_PER_HELP	16
 
@@ -145,9 +145,9 @@ static void iopt_map_discard(struct iopt_map *map, int level)
 }
 
 /*
- * Wait for whoever is cutting tables off. With PREEMPT_RT he may have been
- * preempted in there: waiting for the lock lends him the caller's priority, and
- * walking again and again would not.
+ * Wait for the unmapper, or the sweep, that is cutting tables off. With PREEMPT_RT
+ * that task may have been preempted with the lock held: waiting for the lock lends
+ * it the mapper's priority, and walking again and again would not.
  */
 static void iopt_await_detach(struct iopt *iopt)
 {
@@ -414,7 +414,7 @@ static int iopt_map_all(struct iopt_map *map)
 		if (map->left)
 			cond_resched();
 	}
-	/* Those who map a little at a time make tables, too. */
+	/* Mappers of a little at a time make tables, too. */
 	if (map->made && sleeps)
 		reclaim_throttle_caller();
 	return 0;

@@ -365,8 +365,8 @@ static struct page *iopt_single_get(struct iopt_tree *tree, gfp_t gfp)
 }
 
 /*
- * Takes all, for only that is safe against others who do the same, but keeps one,
- * that @payer pays for.
+ * Takes the whole list, for only that is safe against other mappers that do the same,
+ * keeps one page that @payer pays for, and puts the others back.
  */
 static struct page *iopt_returned_take(struct iopt_tree *tree, u64 payer)
 {

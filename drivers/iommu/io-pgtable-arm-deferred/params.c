@@ -37,7 +37,7 @@ struct reclaim_params reclaim_params = {
 
 module_param_named(deferred, reclaim_params.deferred, bool, 0644);
 MODULE_PARM_DESC(deferred,
-		 "free page tables in a worker (default), or in whoever gives them back (0); in bounded batches either way");
+		 "free page tables in a worker (default), or in the task that gives them back (0); in bounded batches either way");
 
 static int reclaim_set_range(const char *val, const struct kernel_param *kp,
 			     unsigned long min, unsigned long max)

@@ -46,7 +46,7 @@
  *
  * What every mapper reads is on lines that do not change while the page table
  * lives: @iop, @root to the first part of @tree. @unsettled is read by all, too,
- * and written by those who cut tables off and by flushes that end: it has a line
+ * and written by unmappers that cut tables off and by flushes that end: it has a line
  * apart, with what else flushes write.
  *
  * Inside, an address is an offset from @base, called @at; the driver's
@@ -94,9 +94,12 @@ static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
 }
 
 /*
- * Has the hardware failed to confirm a flush, and none since that began after
- * that? Then it may know translations that are no longer there. Whoever maps
- * where another has unmapped has met him somewhere since, and sees what he saw.
+ * Has a flush failed, and no flush that began after that been completed? Then the
+ * hardware may know translations that are no longer there.
+ *
+ * Takes no lock. A mapper that reuses an IOVA has been told so by the unmapper of
+ * it, by a lock or message of the driver's: that orders these reads after the end of
+ * the unmapper's flush, which wrote what they look at.
  */
 static inline bool iopt_is_stale(const struct iopt *iopt)
 {
@@ -172,9 +175,9 @@ static inline void iopt_walk_add_below(struct iopt *iopt,
 }
 
 /*
- * Clean the entries on the way down. Somebody else published one of them a
+ * Clean the entries on the way down. Another mapper published one of them a
  * moment ago and may not have cleaned it yet: what is mapped or unmapped below
- * must not depend on when he does.
+ * must not depend on when it does.
  */
 static inline void iopt_walk_clean(struct iopt *iopt,
 				   const struct iopt_walk *walk,

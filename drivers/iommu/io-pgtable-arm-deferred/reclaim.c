@@ -14,9 +14,9 @@
  * meanwhile, a mutex that nothing but a waiter for this very tree ever takes,
  * and only to lend priority.
  *
- * A tree lives until it has been handed over as a whole, has nothing pending,
- * waits for no grace period and is not awaited by the one who closed it: the task
- * that finds it so, under the lock, is the last to know of it. A tree in a grace
+ * A tree lives until it has been handed over as a whole, has nothing pending, waits
+ * for no grace period and is not awaited by the task that closed it: the task that
+ * finds it so, under the lock, frees the structure after that. A tree in a grace
  * period is kept by in_grace, which its callback clears under the lock, in which
  * it also queues it again; it does not look at it after that, since it may be
  * gone.
@@ -62,8 +62,8 @@ static int reclaim_init_workqueue(void)
 
 	/*
 	 * Unbound, so that the scheduler finds a CPU that has time; one worker
-	 * if nothing else is said, for more of them take all CPUs from
-	 * everybody else. Not freezable: it touches no hardware, and a
+	 * if nothing else is said, for more of them take all CPUs from all
+	 * other tasks. Not freezable: it touches no hardware, and a
 	 * hibernation needs the room.
 	 */
 	kernel_param_lock(THIS_MODULE);
@@ -185,7 +185,7 @@ static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
 		reclaim_tree_done(tree);
 }
 
-/* Is the one who finds it so, with the lock held, the last to know of it? */
+/* With the lock held: does no other task know of the tree any more? */
 static bool reclaim_is_gone(const struct iopt_tree *tree)
 {
 	return tree->whole && tree->state == IOPT_TREE_IDLE &&
@@ -337,7 +337,7 @@ static long reclaim_batch(struct iopt_tree *tree, struct rt_mutex *hand,
 	return b.nr_pages;
 }
 
-/* The one whose turn it is, of those that the ticket covers */
+/* Make the tree busy whose turn it is, of those that the ticket covers. */
 static struct iopt_tree *reclaim_take(unsigned long ticket,
 				      struct rt_mutex *hand)
 {

@@ -33,7 +33,7 @@ struct shrinker;
  * struct reclaim_params - the module's parameters
  * @deferred: leave the freeing to the workers
  * @batch: most tables of a batch
- * @limit: pending pages above which those who may sleep help
+ * @limit: pending pages above which callers that may sleep help
  * @workers: most trees of which workers free a batch at the same time
  * @sweep_ms: from an unmap to the search for empty tables; 0 for no time at all
  */

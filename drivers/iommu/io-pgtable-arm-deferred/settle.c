@@ -82,7 +82,7 @@ void reclaim_settle_later(void)
 				   RECLAIM_REST);
 }
 
-/* The first in no one else's hands; those that are busy are as few as the CPUs. */
+/* The first that no task has in hand; those that are busy are as few as the CPUs. */
 static struct iopt_tree *reclaim_first_resting(void)
 {
 	struct iopt_tree *tree;

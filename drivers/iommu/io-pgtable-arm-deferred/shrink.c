@@ -56,7 +56,7 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 	trace_shrink(sc->nr_to_scan, freed);
 	/*
 	 * The pages may lie in this CPU's own list, or in another's: only after
-	 * progress does the allocator look there before it kills somebody.
+	 * progress does the allocator look there before it kills a task.
 	 */
 	mm_account_reclaimed_pages(freed);
 	return freed ?: SHRINK_STOP;

@@ -18,7 +18,7 @@
  * U1 An unmapper walks, clears its entries, makes that visible, and sees to the
  *    mark "touched" of the table and of those above it, in one RCU read-side
  *    section. It writes a mark only where there is none, from below, and stops
- *    at the first that is there: the one who put that there goes on.
+ *    at the first that is there: the unmapper that put it there goes on.
  * S1 The first pass goes down where there are marks, from above, and makes
  *    "closing" of "touched".
  * S2 A grace period. Mappers that had not seen "closing" have written by then, and
@@ -29,11 +29,12 @@
  *    entry with the mark to a stamp: a mapper's M1 either precedes that, and then
  *    it fails, or follows, and then the mapper finds the stamp.
  * S4 That is done under the detach lock, the table is in limbo before the lock is
- *    given up, and counts above it are lowered. Those who unmap a whole table
- *    hold the lock, too. So a table is cut off once.
+ *    given up, and counts above it are lowered. An unmapper of a whole table
+ *    holds the lock, too. So a table is cut off once.
  * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands over.
- * R1 The reclaimer frees a table a grace period after that, so that those who
- *    have walked to it before S3 may still look at its entries.
+ * R1 The reclaimer frees a table a grace period after that, so that mappers,
+ *    unmappers and lookups that have walked to it before S3 may still look at its
+ *    entries.
  *
  * The order of U1 and S1 matters, for the marks are in different words: an unmapper
  * marks below, then looks above; the sweep takes the mark away above, then looks

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Table pages: their memory, what is written on the back of them, and how their
+ * Table pages: their memory, what their struct page says of them, and how their
  * entries become visible to the walker.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
@@ -30,8 +30,8 @@
  * sweep.c.
  *
  * The count of tables makes a detached sub-tree a known quantity without a
- * walk. Those who hang tables under it or take them away change it, while the
- * page table is live; after the detach there is none left to change it.
+ * walk. Mappers that publish tables under it and unmappers that cut them off change
+ * it, while the page table is live; after the detach no task does.
  *
  * The bits of chunks are not the table's, and may change whatever it does: that
  * is in pages.c.
@@ -77,7 +77,7 @@ static inline unsigned long iopt_page_below(struct page *page)
 	return iopt_page_word(page) >> IOPT_PAGE_BELOW_SHIFT;
 }
 
-/* Neighbours meet here without a lock. */
+/* Atomic: mappers publish below the same table at the same time, without a lock. */
 static inline void iopt_page_add_below(struct page *page, long nr)
 {
 	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));

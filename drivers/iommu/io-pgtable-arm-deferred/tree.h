@@ -42,8 +42,8 @@ struct iopt_cursor {
 
 /*
  * Chunks that wait for the rest of them. Where tables go in the order in which they
- * have come, that are one for each level; the others are for callers who make
- * and free tables of the same tree side by side.
+ * have come, that is one for each level; the others are for callers that make and
+ * free tables of the same tree side by side.
  */
 #define IOPT_PARTIALS		8
 
@@ -56,7 +56,7 @@ struct rt_mutex;
 enum iopt_tree_state {
 	IOPT_TREE_IDLE,		/* nothing pending */
 	IOPT_TREE_QUEUED,	/* waits for its turn */
-	IOPT_TREE_BUSY,		/* somebody frees a batch of it */
+	IOPT_TREE_BUSY,		/* a worker or helper has it in hand, for a batch */
 };
 
 /*
@@ -84,7 +84,7 @@ enum iopt_sweep_state {
  * @reach: the last address at which the walker finds a table
  * @root: page of the root, the first of them
  * @closed: the page table has been given back, and takes no table any more
- * @spare: pages that are no tables yet, by who pays for them, see pages.c
+ * @spare: pages that are no tables yet, by their payer, see pages.c
  * @ready: a chunk that is whole, for mappers that may not block
  * @asked: one is to be made ready
  * @refill_node: among those for which that is so, see refill.c
@@ -92,10 +92,9 @@ enum iopt_sweep_state {
  * @pause: how many tables to make before a chunk is asked for again
  * @zone: what to ask the page allocator for, so that tables are within @reach
  * @flushed_gen: limbos up to this one have been flushed
- * @detach_lock: held to cut tables off a live tree; guards @flushed_gen and the
- *		 next three. Not raw: the DMA API, which cleans their slots under
- *		 it, may take locks that sleep with PREEMPT_RT (DMA_API_DEBUG has
- *		 one)
+ * @detach_lock: held to cut tables off a live tree. Not raw: the DMA API, which
+ *		 cleans their slots under it, may take locks that sleep with
+ *		 PREEMPT_RT (DMA_API_DEBUG has one)
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @ended: the page table is being given back, and no table cut off any more
@@ -117,7 +116,7 @@ enum iopt_sweep_state {
  * @since: when the tree became pending
  * @hand: held by the task that frees a batch of it, if it has one
  * @whole: the root has been handed over; the last table takes the tree along
- * @awaited: the one who closed the tree frees it, and takes the tree along
+ * @awaited: the task that closed the tree frees it, and takes the tree along
  * @touched: something has been unmapped since a sweep began
  * @sweep: how far the sweep is
  * @sweep_pass: what @sweep was when the tree was made busy; later it may be another
@@ -135,16 +134,14 @@ enum iopt_sweep_state {
  * @left: what @spare was when the tree was closed
  * @left_ready: what @ready was
  *
- * The reclaimer's lock guards @closed, @ungraced to @since, and @sweep to
- * @flush_node; @touched is written by all, once a sweep. The rest is for the
- * worker or helper that has made the tree busy, and for no other.
- *
- * Each part begins a cache line: what every mapper reads (up to @closed), what
- * makers of tables write, what a detach writes, and what the reclaimer writes.
+ * Who may write a member is said at each group of them. Each part that has other
+ * writers begins a cache line: what every mapper reads (up to @closed), what makers
+ * of tables write, what a detach writes, and what the reclaimer writes.
  * @flushed_gen goes with what is written once a flush, for mappers read it where a
- * slot has lost a table; the lock, on which those who detach wait, does not.
+ * slot has lost a table; the lock, on which unmappers wait, does not.
  */
 struct iopt_tree {
+	/* Shape: written before the page table is handed out */
 	struct device *dev;
 	struct lpae_geometry geo;
 	bool coherent;
@@ -153,24 +150,30 @@ struct iopt_tree {
 	u8 table_order;
 	phys_addr_t reach;
 	struct page *root;
+	/* Written once, under the reclaimer's lock; mappers read it without */
 	bool closed;
 
+	/* Pages: mappers and the tasklet in refill.c, each by an atomic operation */
 	atomic_long_t spare[IOPT_SPARES] ____cacheline_aligned_in_smp;
 	atomic_long_t ready;
+	/* The lock of refill.c */
 	bool asked;
 	struct list_head refill_node;
+	/* Mappers: a lockless list, and two hints of which an old value will do */
 	struct llist_head returned;
 	unsigned int pause;
 	gfp_t zone;
+	/* @detach_lock; mappers read it without */
 	unsigned long flushed_gen;
 
-	/* Guards what is above and the next three */
+	/* Limbo: @detach_lock; @limbo_count is read without it, too */
 	spinlock_t detach_lock ____cacheline_aligned_in_smp;
 	struct list_head limbo;
 	unsigned long limbo_count;
 	bool ended;
 	unsigned long limbo_gen;
 
+	/* Reclaim: the reclaimer's lock */
 	struct list_head ungraced ____cacheline_aligned_in_smp;
 	struct list_head grace;
 	struct rcu_head rcu;
@@ -190,13 +193,19 @@ struct iopt_tree {
 	bool whole;
 	bool awaited;
 
+	/* Unmappers, once a sweep, by xchg(); the sweep's begin clears it */
 	bool touched;
+	/* Sweep: the reclaimer's lock */
 	enum iopt_sweep_state sweep;
 	struct list_head sweep_node;
 	unsigned long sweep_at;
 	struct rcu_head sweep_rcu;
 	struct list_head flush_node;
 
+	/*
+	 * The task that has made the tree busy: for the first four under the
+	 * reclaimer's lock, or in a batch that ends with it
+	 */
 	enum iopt_sweep_state sweep_pass;
 	bool sweep_done;
 	bool sweep_full;
@@ -204,6 +213,7 @@ struct iopt_tree {
 	struct list_head work;
 	struct iopt_cursor cursor;
 	struct page *partial[IOPT_PARTIALS];
+	/* Written by the close, under the reclaimer's lock, for the last batch */
 	unsigned long left[IOPT_SPARES];
 	unsigned long left_ready;
 };

@@ -277,7 +277,7 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 		return -ENOMEM;
 
 	if (iopt_publish(iopt, walk, table, walk->entry)) {
-		/* Somebody unmaps another part of it: there is a table now. */
+		/* Another unmapper took a part of it: there is a table now. */
 		iopt_table_unmap(&iopt->tree, iopt_table_page(table));
 		iopt_table_free_unpublished(&iopt->tree, table);
 		return -EAGAIN;

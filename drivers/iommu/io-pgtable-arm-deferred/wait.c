@@ -42,7 +42,7 @@ static bool reclaim_within_limit(void)
 	       READ_ONCE(reclaim_params.limit);
 }
 
-/* Who has a tree in hand of which @ticket covers a part? */
+/* The hand of a task that has a tree in hand of which @ticket covers a part */
 static struct rt_mutex *reclaim_hand_of(unsigned long ticket)
 {
 	struct rt_mutex *hand = NULL;
@@ -61,9 +61,9 @@ static struct rt_mutex *reclaim_hand_of(unsigned long ticket)
 }
 
 /*
- * The one who has the tree in hand may have been preempted by something that
- * comes before it and not before us. It holds this mutex until its batch is done,
- * and meanwhile inherits our priority. Return: false when that is no way to wait.
+ * The task that has the tree in hand may have been preempted by one of a priority
+ * between its own and ours. It holds this mutex until its batch is done, and
+ * meanwhile inherits our priority. Return: false when that is no way to wait.
  */
 static bool reclaim_boost(struct rt_mutex *hand)
 {
@@ -103,8 +103,9 @@ static int reclaim_wait_for(unsigned long ticket)
 }
 
 /*
- * What rests when this begins; more may come to rest, and is for those who wait
- * for it. One that others sweep a part of is settled by them, at the end of that.
+ * What rests when this begins; what comes to rest later is for drains that begin
+ * later. A tree that another task sweeps a part of is settled by that task, at the
+ * end of that part.
  */
 static void reclaim_settle_resting(void)
 {
@@ -227,7 +228,7 @@ void reclaim_throttle_caller(void)
 	cond_resched();
 }
 
-/* Return: false when nothing comes of it, and those who are to free must be stuck */
+/* Return: false when nothing comes of it, and the tasks that free must be stuck */
 static bool reclaim_help_or_wait(unsigned long ticket)
 {
 	if (reclaim_help(ticket) >= 0) {

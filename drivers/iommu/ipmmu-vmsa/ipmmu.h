@@ -81,7 +81,8 @@ enum ipmmu_state {
  * @id: the number
  * @offset: of its registers
  * @state: changed under mutex and lock, read under either
- * @domain: whom it serves; while quarantined, whose tables it may still hold
+ * @domain: the domain that it serves, or, while quarantined, whose tables the
+ *	hardware may still hold
  * @parked: the tables, once such a domain is gone; freed after a flush
  * @cfg: what the registers are loaded from
  * @imctr: control bits of the root, FLUSH left out; 0 while off

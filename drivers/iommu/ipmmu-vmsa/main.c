@@ -125,7 +125,7 @@ static bool is_main(struct device_node *node)
 	return !of_property_present(node, "renesas,ipmmu-main");
 }
 
-/* With two main IPMMUs, which one a cache asks for its walks is anyone's guess. */
+/* With two main IPMMUs it is not known which one a cache asks for its walks. */
 static int check_mains(struct device *dev)
 {
 	struct device_node *node, *first = NULL;
