@@ -479,7 +479,7 @@ static __u64 use_up_chunks(int fd, long pages, long live)
 
 /*
  * Chunks are had as long as there are any; then tables are single pages, and
- * nobody notices.
+ * the map succeeds all the same.
  */
 TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
 {

@@ -185,7 +185,7 @@ static void lane_says(struct lane *lane, const char *what, __u64 iova,
 	lane->bad = lane->text;
 }
 
-/* A flush of somebody else that timed out may stand in the way: not for long */
+/* A flush of another thread that timed out may stand in the way: not for long */
 static int map_in_the_end(struct lane *lane, __u64 iova, __u64 size,
 			  __u64 count, __u64 *mapped)
 {

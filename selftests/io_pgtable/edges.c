@@ -722,7 +722,7 @@ TEST_F(edge, slot_whose_flush_is_under_way)
 	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
 	EXPECT_EQ(SZ_2M, iopt_unmap(self->fd, X, SZ_2M, 1));
 	EXPECT_EQ(1, iopt_flush(self->fd, IOPT_FLUSH_BEGIN));
-	/* Somebody else's flush is not over: one's own, begun later, will do */
+	/* Another thread's flush is not over: one's own, begun later, will do */
 	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
 	EXPECT_CALLBACKS(1);
 	iopt_flush(self->fd, IOPT_FLUSH_END);

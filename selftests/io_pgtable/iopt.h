@@ -96,7 +96,7 @@ long iopt_param(const char *name);
 int iopt_set_param(const char *name, const char *value);
 
 /*
- * The counters are ours: nobody else had tables when iopt_require() was called,
+ * The counters are ours: no other program had tables when iopt_require() was called,
  * and IOPT_SHARED in the environment does not say that others will have.
  */
 bool iopt_alone(void);

@@ -252,7 +252,7 @@ overlaps()
 		END { print n + 0 }' "$work/trace"
 }
 
-# hold_ready TABLES FIFO: a page table that is freed when nobody writes to FIFO
+# hold_ready TABLES FIFO: a page table that is freed when FIFO has no writer
 hold_ready()
 {
 	"$here/hold" wait "$1" <"$2" >"$work/ready" &
@@ -281,7 +281,7 @@ free_several()
 	done
 	exec 9>&-
 	wait
-	# Without a drain: whoever waits would help
+	# Without a drain, which would help
 	while [ "$(cat $COUNTERS/pending)" != 0 ]; do
 		sleep 0.1
 	done

@@ -39,7 +39,7 @@ struct test {
 	struct model model;
 	struct rng rng;
 	struct iopt_leaf *leaves;
-	__u64 tables_before;	/* of everybody, by the library's count */
+	__u64 tables_before;	/* of all programs, by the library's count */
 	__u64 tables;		/* at the last look */
 	__u64 number;	/* of the operation */
 	bool walker;

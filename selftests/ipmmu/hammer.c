@@ -190,7 +190,7 @@ static bool worker_unmap(struct worker *w, u64 iova, u64 size)
 			     strerror(-ret));
 }
 
-/* Does the engine get to @paddr? Whoever asks has it mapped. */
+/* Does the engine get to @paddr? The caller has it mapped. */
 static bool present(struct worker *w, u64 iova, u64 paddr)
 {
 	u64 seen = engine_translate(&w->dma, iova, random_below(&w->r, 2) ?
@@ -217,7 +217,7 @@ static bool settled(struct worker *w)
 	return worker_unmap(w, iova, HOST_PAGE);
 }
 
-/* The caller has unmapped it, and nobody maps there before he lets go of the slot. */
+/* The caller has unmapped it; no thread maps there until it lets go of the slot. */
 static bool absent(struct worker *w, u64 iova)
 {
 	u64 seen;
@@ -291,7 +291,7 @@ static bool drop(struct worker *w, unsigned int i)
 
 /*
  * The same, over and over, without the engine, which is slow: tables become empty,
- * die and come back as fast as can be. A page in a table that nobody finds any
+ * die and come back as fast as can be. A page in a table that no walk finds any
  * more is not found by the kernel either.
  */
 static bool churn(struct worker *w)
@@ -391,7 +391,7 @@ static bool worker_fill(struct worker *w, u64 iova)
 	       worker_unmap(w, iova + HOST_2M / 2, HOST_2M / 2) && absent(w, iova + at);
 }
 
-/* A slot that nobody else is in */
+/* A slot that no other thread is in */
 static bool whole_slot(struct worker *w)
 {
 	unsigned int tries, slot;
@@ -423,7 +423,7 @@ static bool gib_block(struct worker *w, unsigned int gib)
 	       worker_unmap(w, iova, HOST_1G) && absent(w, iova + at);
 }
 
-/* A GiB that nobody else is in: the table above the slots' tables goes, too */
+/* A GiB that no other thread is in: the table above the slots' tables goes, too */
 static bool whole_gib(struct worker *w)
 {
 	unsigned int gib = random_below(&w->r, GIBS);
@@ -696,7 +696,7 @@ int main(int argc, char **argv)
 			 "hammer.freed_and_cleaned_are_watched\n");
 	bad = hammer(&r, ns, false, &frees);
 	ksft_test_result(!bad, "hammer.flushes_end\n");
-	/* After something went wrong nobody knows what is mapped. */
+	/* After something went wrong it is not known what is mapped. */
 	bad = bad ?: hammer(&r, ns, true, &late_frees);
 	ksft_test_result(!bad, "hammer.flushes_are_late\n");
 	/* Else nothing of what this is about has happened. */

@@ -49,7 +49,7 @@ inline map_page(i, to)
 			d_step { rcu_exit() }
 		:: else ->
 			settle(s, took, gen);
-			/* Nobody else puts anything there. */
+			/* No other process puts anything there. */
 			d_step {
 				p = 0;
 				do

@@ -20,7 +20,7 @@
 
 #include "table.pml"
 
-/* A page that nobody else knows of, with one entry in it */
+/* A page that no other process knows of, with one entry in it */
 inline build(p, i, to)
 {
 	p = 0;

@@ -25,13 +25,13 @@
  * what touches it is seen to. The root is what is above the table, with a mark
  * that is a flag of the page table's.
  *
- * A walker and a lookup that are always ready hide that everybody else waits for
+ * A walker and a lookup that are always ready hide that all others wait for
  * ever. STUCK leaves them out, for a search for that: they take no lock and wait
- * for nobody, and all that waits for a lookup is the grace period, up to its next
+ * for no other, and all that waits for a lookup is the grace period, up to its next
  * step. What is left has an end, so a circle of steps is a mistake, too.
  *
- * One shared access is one step. Sections under the detach lock that nobody else
- * can look into are one step, too.
+ * One shared access is one step. Sections under the detach lock that no other
+ * process can look into are one step, too.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -418,7 +418,7 @@ end:	do
 }
 
 #ifndef STUCK
-/* Somebody who looks an address up: iopt_iova_to_phys() */
+/* A lookup of an address: iopt_iova_to_phys() */
 active proctype lookup()
 {
 	byte p;

@@ -294,7 +294,7 @@ const struct range *domain_unflushed_at(const struct domain *d, u64 iova)
 	return NULL;
 }
 
-/* A block at the edge is taken apart, whoever has the rest of it. */
+/* A block at the edge is taken apart, whichever thread has the rest of it. */
 struct range domain_widen(const struct domain *d, struct range narrow)
 {
 	const struct run *run = model_find(&d->model, narrow.start);

@@ -54,7 +54,7 @@ struct range {
 /*
  * struct flight - a call under way
  * @next: of the same page table
- * @range: what it is to map or unmap, and nobody else meanwhile
+ * @range: what it is to map or unmap, and no other thread meanwhile
  * @wide: with the blocks at its edges, other parts of which are not its own
  * @to: where a map puts the range
  * @maps: it is a map
@@ -84,14 +84,14 @@ struct flight {
  * struct domain - a page table
  * @base: of the IOVAs; above the hole in the middle for TTBR1
  * @apart: where blocks were taken apart for unmaps that were not flushed
- * @asked: where somebody looks for dirty leaves
+ * @asked: where a thread looks for dirty leaves
  * @watched: the same with the blocks at its edges
  * @clears: and makes them clean
  * @calm: no other call was under way when that began
  * @calls_then: what @calls was
  * @fails: flushes that the library asks for do not complete
  * @calls: to map or unmap, so far
- * @flushes: that have completed, whoever asked
+ * @flushes: that have completed, whichever thread asked
  * @failed: that have not
  * @failing: and those that are about to say so
  * @good: so many of those, the first ones, has a flush made good that began later
@@ -173,7 +173,7 @@ void domain_unflushed(struct domain *d, u64 start, u64 end);
 void domain_apart(struct domain *d, struct range wide);
 const struct range *domain_unflushed_at(const struct domain *d, u64 iova);
 
-/* False if somebody is busy there */
+/* False if a thread is busy there */
 bool flight_begin(struct domain *d, struct flight *flight);
 void flight_end(struct domain *d, struct flight *flight);
 /* Is a call under way in there, or in a block that reaches into it? */
@@ -205,7 +205,7 @@ bool domain_has_larger(const struct domain *d, struct range where, u64 size);
 
 /* Does the hardware keep the dirty state? */
 bool domain_tracks(const struct domain *d);
-/* Does somebody look for dirty leaves where this one is? */
+/* Does a thread look for dirty leaves where this one is? */
 bool domain_is_watched(const struct domain *d, const struct hw_leaf *leaf);
 /* A device writes through a leaf, which is dirty from now on. */
 void dirty_written(struct domain *d, struct hw_leaf *leaf);

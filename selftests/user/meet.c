@@ -323,7 +323,7 @@ static void meet_everywhere(const struct shape *shape)
 			continue;
 		play(shape, after);
 		if (!met)
-			shim_panic("nobody has met anybody");
+			shim_panic("no two threads have met");
 	}
 }
 

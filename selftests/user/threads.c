@@ -67,7 +67,7 @@ static void say_where(void)
 /* Turns of others that one lets go by now and then: a table may be freed meanwhile */
 #define LONG_AWAY	60
 
-/* Let somebody else run, in the middle of anything. */
+/* Let another thread run, in the middle of anything. */
 static void let_go(bool locked)
 {
 	unsigned int turns = pick(16) ? 1 : pick(LONG_AWAY);
@@ -167,7 +167,7 @@ static void unmap_at(u64 iova, size_t size, size_t count)
 		shim_panic("unmap 0x%llx: 0x%zx of 0x%zx", iova, done, size * count);
 }
 
-/* A page between those of others; the tables are everybody's. */
+/* A page between those of others; the tables are for all. */
 static void turn_shared(struct mapper *m)
 {
 	/* Mostly no page, or one each, so that many tables are empty */

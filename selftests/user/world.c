@@ -130,7 +130,7 @@ static u64 pick_sparse(const struct domain *d, u64 size)
 	return (spot * span + pick(2) * page_of(d)) & ~(size - 1);
 }
 
-/* In the block of which somebody takes a part away; 0 if there is none */
+/* In the block of which a thread takes a part away; 0 if there is none */
 static u64 pick_beside(const struct domain *d, u64 size)
 {
 	const struct flight *f = d->flights;
@@ -392,7 +392,7 @@ void do_lookup(struct domain *d, u64 iova)
 	u64 pa = d->ops->iova_to_phys(d->ops, d->base + iova);
 
 	leave(steps);
-	/* Somebody may have been there meanwhile, or is. What is beside stays. */
+	/* Another thread may have been there meanwhile, or is. What is beside stays. */
 	if ((flight && range_has(flight->range, iova)) || calls != d->calls)
 		return;
 	if (pa != wanted)
@@ -799,7 +799,7 @@ static void other_cpu(void)
 	}
 }
 
-/* Whoever waits for a lock comes when it has been given back. */
+/* A thread that waits for a lock comes when it has been given back. */
 static void meet(bool locked)
 {
 	void (*what)(void) = world.meet;

@@ -17,7 +17,7 @@
  * @domains: NULL where there is none
  * @shapes: which there may be, by number; all for nr_shapes
  * @depth: how many calls stand still while another is made
- * @number: of the operation, for whoever wants to do it again
+ * @number: of the operation, to do it again by
  * @sparse: pages by themselves in a few tables, which come and go
  * @alone: nothing happens during a call
  * @steady: no allocation and no flush fails
