@@ -82,7 +82,7 @@ static unsigned int contexts_usable(const struct ipmmu_root *root)
 		case IPMMU_BLOCKING:
 			break;
 		case IPMMU_FOUND:
-			count += !root->lost;
+			count += !root->lost && !root->given_up;
 			break;
 		default:
 			count++;

@@ -171,6 +171,8 @@ struct ipmmu {
  * @suspended: how many of them are not, on account of a suspend
  * @awaited: how many the device tree names that have not been seen yet
  * @lost: one of those did not probe
+ * @given_up: they have been waited for long enough
+ * @wait: ends that
  * @reachable: the registers of the main IPMMU may be touched; under the lock
  * @clients: the masters; changed under mutex and lock, read under either
  * @count: number of contexts
@@ -194,6 +196,8 @@ struct ipmmu_root {
 	unsigned int suspended;
 	unsigned int awaited;
 	bool lost;
+	bool given_up;
+	struct delayed_work wait;
 	bool reachable;
 	struct list_head clients;
 	unsigned int count;

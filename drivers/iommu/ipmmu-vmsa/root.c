@@ -11,6 +11,7 @@
  * context is needed for that. The caches follow one by one, and turn their
  * micro-TLBs to the blocking context. When the last cache that the device tree
  * names has come, no micro-TLB points at a context found on, and those are free.
+ * Masters wait for that, but not for ever.
  *
  * The blocking context walks the kernel's page of zeros. That one is never freed
  * and never written, so the context may stay on after the driver was unloaded, and
@@ -21,10 +22,15 @@
 #include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <linux/of.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 
 #include "encode.h"
 #include "ipmmu.h"
+
+/* The driver core's own patience with what a device depends on, where there are modules */
+#define CACHES_WAIT_MS	10000U
 
 static void root_release(struct kref *kref)
 {
@@ -56,6 +62,41 @@ void ipmmu_root_put(struct ipmmu_root *root)
 	kref_put(&root->kref, root_release);
 }
 
+/* What was put off is asked for again, as when a driver is loaded. */
+static void masters_try_again(void)
+{
+	int ret = bus_rescan_devices(&platform_bus_type);
+
+	if (!ret && IS_ENABLED(CONFIG_PCI))
+		ret = bus_rescan_devices(&pci_bus_type);
+	if (ret)
+		pr_warn("ipmmu-vmsa-deferred: masters that were put off are not tried again (%d): bind their drivers through sysfs\n",
+			ret);
+}
+
+/*
+ * A cache that does not probe at all may have micro-TLBs that point at a context found
+ * on. Those contexts go on blocking and are given to no domain; masters share what else
+ * there is. If the cache comes after all, it is taken over, and the contexts are free.
+ */
+static void caches_wait_work(struct work_struct *work)
+{
+	struct ipmmu_root *root = container_of(to_delayed_work(work),
+					       struct ipmmu_root, wait);
+	bool over;
+
+	mutex_lock(&root->mutex);
+	over = !root->mmu || ipmmu_root_taken_over(root);
+	if (!over) {
+		WRITE_ONCE(root->given_up, true);
+		dev_err(root->mmu->dev, "%u cache IPMMUs have not probed in %u s, and may use contexts that were found on: those stay unused, masters have the others; see devices_deferred in debugfs for the reason\n",
+			root->awaited, CACHES_WAIT_MS / 1000);
+	}
+	mutex_unlock(&root->mutex);
+	if (!over)
+		masters_try_again();
+}
+
 /**
  * ipmmu_root_create() - make the shared state of a main IPMMU
  * @mmu: the main IPMMU
@@ -77,6 +118,7 @@ struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
 	INIT_LIST_HEAD(&root->clients);
 	INIT_DELAYED_WORK(&root->retry, ipmmu_contexts_retry_work);
 	INIT_DELAYED_WORK(&root->unmute, ipmmu_fault_unmute_work);
+	INIT_DELAYED_WORK(&root->wait, caches_wait_work);
 	root->mmu = mmu;
 	root->va64 = va64;
 	root->reachable = true;
@@ -194,6 +236,9 @@ int ipmmu_root_start(struct ipmmu_root *root)
 		return dev_err_probe(dev, ret,
 				     "context %u does not come on, reset the SoC\n",
 				     root->blocking->id);
+	if (!ipmmu_root_taken_over(root))
+		queue_delayed_work(system_freezable_wq, &root->wait,
+				   msecs_to_jiffies(CACHES_WAIT_MS));
 	return 0;
 }
 
@@ -233,6 +278,7 @@ void ipmmu_root_stop(struct ipmmu_root *root)
 
 	cancel_delayed_work_sync(&root->retry);
 	cancel_delayed_work_sync(&root->unmute);
+	cancel_delayed_work_sync(&root->wait);
 	synchronize_rcu();
 	while (count)
 		io_pgtable_deferred_free_flushed(parked[--count]);
@@ -273,17 +319,17 @@ void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
 }
 
 /**
- * ipmmu_root_taken_over() - have all caches been seen?
+ * ipmmu_root_taken_over() - have all caches been seen, or waited for in vain?
  * @root: the root
  *
- * Until then contexts that were found on are not to be had.
+ * Until then contexts that were found on are not to be had, and there may be few.
  *
  * Context: any; takes no lock.
  * Return: true if so, or if there are no such contexts.
  */
 bool ipmmu_root_taken_over(struct ipmmu_root *root)
 {
-	return !READ_ONCE(root->awaited) ||
+	return !READ_ONCE(root->awaited) || READ_ONCE(root->given_up) ||
 	       !ipmmu_context_find(root, IPMMU_FOUND);
 }
 

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An earlier owner has left contexts on, and a cache IPMMU that may use them does not
+ * probe. Masters are blocked and wait, but not for ever: they get what contexts there
+ * are beside those. When the cache comes after all, all contexts are to be had.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include "kselftest_harness.h"
+
+#include "lib/attachment.h"
+#include "lib/log.h"
+#include "lib/owner.h"
+
+#define GIVEN_UP	"1 cache IPMMUs have not probed"
+#define LAST_CACHE	"b020000.iommu"
+#define PLATFORM	"/sys/bus/platform/"
+/* One for the driver, to block with, and one for a master */
+#define FREE_CONTEXTS	2
+/* The driver's patience is 10 s; a loaded machine takes its time on top */
+#define WAIT_MS		120000
+#define MASTERS		2
+
+FIXTURE(missing)
+{
+	struct owner o;
+	struct pci_function second;
+	int log;
+};
+
+FIXTURE_SETUP(missing)
+{
+	ASSERT_EQ(NULL, owner_open(&self->o));
+	ASSERT_EQ(0, pci_find(&self->second, WITNESS_VENDOR, DMA_DEVICE, 1));
+	self->log = log_open();
+}
+
+FIXTURE_TEARDOWN(missing)
+{
+	close(self->log);
+	owner_close(&self->o);
+	file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "\n");
+}
+
+/* Its number, or -1 if the device has none */
+static int group_of(const struct pci_function *pci)
+{
+	char path[96], group[256];
+	ssize_t len;
+
+	pci_path(pci, "iommu_group", path, sizeof(path));
+	len = readlink(path, group, sizeof(group) - 1);
+	if (len < 0)
+		return -1;
+	group[len] = '\0';
+	return atoi(strrchr(group, '/') + 1);
+}
+
+static int group_wait(const struct pci_function *pci)
+{
+	unsigned int ms;
+
+	for (ms = 0; ms < WAIT_MS && group_of(pci) < 0; ms += 50)
+		host_sleep_ms(50);
+	return group_of(pci);
+}
+
+/* Whatever the machine takes for it: no group unless the driver has said why */
+static void waits_for_a_group(struct __test_metadata *_metadata,
+			      const struct _test_data_missing *self)
+{
+	int group = group_of(&self->o.dma);
+
+	if (log_count(self->log, GIVEN_UP, NULL))
+		return;
+	EXPECT_EQ(-1, group);
+	EXPECT_EQ(0, log_wait(self->log, GIVEN_UP, NULL, WAIT_MS));
+}
+
+/* The context that its micro-TLB points at, in which it reaches nothing */
+static void is_blocked(struct __test_metadata *_metadata, const struct owner *o)
+{
+	u64 passed = patrol_get(&o->dma, DMA_PASSED);
+	u64 refused = patrol_get(&o->dma, DMA_REFUSED);
+
+	EXPECT_EQ(0, patrol_round(&o->dma));
+	EXPECT_EQ(passed, patrol_get(&o->dma, DMA_PASSED));
+	EXPECT_LT(refused, patrol_get(&o->dma, DMA_REFUSED));
+	EXPECT_EQ(0, patrol_strayed(&o->dma));
+	EXPECT_EQ(0, witness_counter(&o->witness, WITNESS_BYPASSES));
+}
+
+static void works_in_a_domain(struct __test_metadata *_metadata, const struct owner *o)
+{
+	int fd = domain_open(&o->dma);
+
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, domain_attach(fd, &o->dma));
+	ASSERT_EQ(0, domain_map(fd, o->iova, o->target, HOST_PAGE, DOMAIN_RW));
+	EXPECT_EQ(o->target, engine_translate(&o->dma, o->iova, DMA_TRANSLATE_READ));
+	ASSERT_EQ(0, domain_unmap(fd, o->iova, HOST_PAGE));
+	EXPECT_EQ(~0ull, engine_translate(&o->dma, o->iova, DMA_TRANSLATE_READ));
+	close(fd);
+}
+
+TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
+{
+	const struct owner *o = &self->o;
+
+	ASSERT_EQ(0, file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "none"));
+	owner_sets_up(o, CONTEXTS - FREE_CONTEXTS);
+	patrol_set(&o->dma, DMA_GIVE, o->target);
+	patrol_begin(&o->dma, o->iova, 1);
+	ASSERT_EQ(0, patrol_round(&o->dma));
+	ASSERT_LT(0, patrol_get(&o->dma, DMA_PASSED));
+
+	ASSERT_EQ(0, setup_run("modprobe ipmmu-vmsa-deferred"));
+	ASSERT_EQ(0, setup_test_module("ipmmu_test"));
+	patrol_set(&o->dma, DMA_TAKE, o->target);
+	is_blocked(_metadata, o);
+	waits_for_a_group(_metadata, self);
+
+	/* One context for two masters: they share it */
+	ASSERT_LE(0, group_wait(&o->dma));
+	EXPECT_EQ(group_of(&o->dma), group_wait(&self->second));
+	is_blocked(_metadata, o);
+	EXPECT_EQ(CONTEXTS - FREE_CONTEXTS - 1, contexts_in_state("found"));
+	patrol_end(&o->dma);
+	works_in_a_domain(_metadata, o);
+
+	/* It comes after all */
+	ASSERT_EQ(0, file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "\n"));
+	ASSERT_EQ(0, file_write(PLATFORM "drivers_probe", LAST_CACHE));
+	EXPECT_EQ(NULL, setup_driver());
+	EXPECT_EQ(0, contexts_in_state("found"));
+	works_in_a_domain(_metadata, o);
+	EXPECT_EQ(0, witness_counter(&o->witness, WITNESS_BYPASSES));
+}
+
+int main(int argc, char **argv)
+{
+	struct pci_function pci;
+
+	if (!access(DRIVER_PARAMETERS, F_OK))
+		ksft_exit_skip("the driver is loaded already\n");
+	if (pci_find(&pci, WITNESS_VENDOR, WITNESS_DEVICE, 0) ||
+	    pci_find(&pci, WITNESS_VENDOR, DMA_DEVICE, MASTERS - 1))
+		ksft_exit_skip("no emulated IPMMU here, or fewer than two ipmmu-dma devices\n");
+	if (access(PLATFORM "devices/" LAST_CACHE, F_OK))
+		ksft_exit_skip("there is no " LAST_CACHE " here\n");
+	return test_harness_run(argc, argv);
+}
