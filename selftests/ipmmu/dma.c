@@ -560,6 +560,42 @@ TEST_F(dma, blocking)
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 }
 
+/*
+ * A micro-TLB that does not note which context an entry is from forgets all of them
+ * when it is pointed elsewhere. The context that it leaves is another engine's as well,
+ * and so it is not flushed.
+ */
+TEST_F(dma, moves_with_a_flush)
+{
+	u64 iova = 5 * HOST_2M, page = rig_page(&self->rig, 1), page2 = rig_page(&self->rig, 2);
+	u64 inject = pci_get(&self->rig.witness, WITNESS_INJECT);
+	int elsewhere = domain_open(&self->rig.dma);
+	struct pci_function other;
+
+	ASSERT_LE(0, elsewhere);
+	if (engine_open(&other, 1))
+		SKIP(return, "there is one ipmmu-dma device");
+	pci_set(&self->rig.witness, WITNESS_INJECT, inject | WITNESS_INJECT_UNTAGGED);
+	ASSERT_EQ(0, domain_attach(self->rig.fd, &other));
+	ASSERT_EQ(0, domain_map(self->rig.fd, iova, page, HOST_PAGE, DOMAIN_RW));
+	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
+	EXPECT_EQ(page, engine_translate(&other, iova, DMA_TRANSLATE_READ));
+
+	ASSERT_EQ(0, domain_release(self->rig.fd, &self->rig.dma));
+	ASSERT_EQ(0, domain_attach(elsewhere, &self->rig.dma));
+	EXPECT_EQ(~0ull, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
+	ASSERT_EQ(0, domain_map(elsewhere, iova, page2, HOST_PAGE, DOMAIN_RW));
+	EXPECT_EQ(page2, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
+	EXPECT_EQ(page, engine_translate(&other, iova, DMA_TRANSLATE_READ));
+
+	ASSERT_EQ(0, domain_release(elsewhere, &self->rig.dma));
+	ASSERT_EQ(0, domain_release(self->rig.fd, &other));
+	close(elsewhere);
+	pci_close(&other);
+	pci_set(&self->rig.witness, WITNESS_INJECT, inject);
+	ASSERT_EQ(0, domain_device(self->rig.fd, IPMMU_TEST_CLAIM, &self->rig.dma));
+}
+
 /* The rig's own domain has the first context already */
 TEST_F_TIMEOUT(dma, contexts_run_out, 60)
 {
