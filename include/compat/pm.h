@@ -25,4 +25,14 @@
 	.restore_noirq = pm_sleep_ptr(resume_fn),
 #endif
 
+#ifndef LATE_SYSTEM_SLEEP_PM_OPS
+#define LATE_SYSTEM_SLEEP_PM_OPS(suspend_fn, resume_fn)		\
+	.suspend_late = pm_sleep_ptr(suspend_fn),			\
+	.resume_early = pm_sleep_ptr(resume_fn),			\
+	.freeze_late = pm_sleep_ptr(suspend_fn),			\
+	.thaw_early = pm_sleep_ptr(resume_fn),				\
+	.poweroff_late = pm_sleep_ptr(suspend_fn),			\
+	.restore_early = pm_sleep_ptr(resume_fn),
+#endif
+
 #endif /* COMPAT_PM_H */

@@ -15,7 +15,7 @@ LIBRARY_TESTS="io_pgtable:formats io_pgtable:compare io_pgtable:edges
 	io_pgtable:chunks io_pgtable:random io_pgtable:concurrent io_pgtable:teardown
 	io_pgtable:module.sh io_pgtable:observe.sh io_pgtable:workqueue.sh rt:latency.sh"
 DRIVER_TESTS="ipmmu:module.sh ipmmu:board.sh ipmmu:refused.sh ipmmu:bad_tree.sh
-	ipmmu:dma ipmmu:faults ipmmu:hammer ipmmu:takeover ipmmu:teardown ipmmu:lazy
+	ipmmu:dma ipmmu:faults ipmmu:late ipmmu:hammer ipmmu:takeover ipmmu:teardown ipmmu:lazy
 	ipmmu:nvme.sh
 	ipmmu:observe.sh vfio:vfio_type1 vfio:coherency.sh"
 

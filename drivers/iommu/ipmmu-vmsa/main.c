@@ -342,9 +342,12 @@ static int ipmmu_probe_any(struct platform_device *pdev)
 	ret = devm_pm_runtime_enable(mmu->dev);
 	if (!ret)
 		ret = pm_runtime_resume_and_get(mmu->dev);
-	if (ret)
+	if (ret) {
+		/* The core would refuse the next try because of this one. */
+		pm_runtime_set_suspended(mmu->dev);
 		return dev_err_probe(mmu->dev, ret,
 				     "its power domain does not come on\n");
+	}
 
 	return ipmmu_probe_on(pdev, mmu);
 }

@@ -14,6 +14,10 @@
  *			the last cache: contexts get their tables, then
  *			micro-TLBs their contexts
  *
+ * An IPMMU whose power domain does not come on is not resumed at all. Without the
+ * root all masters stay blocked, without a cache those behind it, and the others
+ * follow one stage later.
+ *
  * Flushes in between have nothing to do: whatever they were to make the hardware
  * forget, it is flushed before a micro-TLB leads there again. Device links have
  * masters suspended first and resumed last, the root before its caches.
@@ -27,6 +31,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <linux/delay.h>
+#include <linux/interrupt.h>
 
 #include <compat/pm.h>
 #include "ipmmu.h"
@@ -44,10 +49,23 @@ static void cache_suspend(struct ipmmu *mmu)
 	struct ipmmu_root *root = mmu->root;
 
 	mutex_lock(&root->mutex);
-	ipmmu_utlb_block(mmu);
+	/* One that the last resume has left out has no power. */
+	if (root->online & BIT(mmu->index))
+		ipmmu_utlb_block(mmu);
 	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
 	root->suspended++;
 	mutex_unlock(&root->mutex);
+}
+
+/*
+ * The interrupt comes on with the root, and not where a resume leaves that out: its
+ * line may have any level then, and none could tell what for.
+ */
+static void root_suspend(struct ipmmu_root *root)
+{
+	if (root->reachable)
+		disable_irq_nosync(root->irq);
+	ipmmu_root_set_reachable(root, false);
 }
 
 static int ipmmu_suspend_noirq(struct device *dev)
@@ -55,7 +73,7 @@ static int ipmmu_suspend_noirq(struct device *dev)
 	struct ipmmu *mmu = dev_get_drvdata(dev);
 
 	if (is_root(mmu))
-		ipmmu_root_set_reachable(mmu->root, false);
+		root_suspend(mmu->root);
 	else
 		cache_suspend(mmu);
 	return 0;
@@ -71,6 +89,7 @@ static int root_resume(struct ipmmu_root *root)
 	for (id = 1; id < root->count; id++)
 		ret = ipmmu_hw_silence(root, &root->contexts[id]) ?: ret;
 	ipmmu_root_set_reachable(root, true);
+	enable_irq(root->irq);
 	return ret;
 }
 
@@ -104,12 +123,29 @@ static int masters_resume(struct ipmmu_root *root)
 	return ret;
 }
 
+/*
+ * The root has no power: what would flush and translate is not there, and its registers
+ * must not be touched. This cache goes on blocking.
+ */
+static int cache_without_root(struct ipmmu *mmu)
+{
+	ipmmu_hw_control(mmu);
+	ipmmu_hw_cache_on(mmu, mmu->root->blocking);
+	ipmmu_utlb_block(mmu);
+	return -EIO;
+}
+
 static int cache_resume(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	int ret;
 
 	mutex_lock(&root->mutex);
+	if (!root->reachable) {
+		ret = cache_without_root(mmu);
+		mutex_unlock(&root->mutex);
+		return ret;
+	}
 	ipmmu_root_set_online(root, root->online | BIT(mmu->index));
 	ipmmu_hw_control(mmu);
 	ipmmu_hw_cache_on(mmu, root->blocking);
@@ -133,9 +169,51 @@ static int ipmmu_resume_noirq(struct device *dev)
 	return ret;
 }
 
+/* The others have waited for it, since it might have been the last to come back. */
+static void cache_left_out(struct ipmmu *mmu)
+{
+	struct ipmmu_root *root = mmu->root;
+
+	mutex_lock(&root->mutex);
+	if (!--root->suspended && root->reachable && masters_resume(root))
+		dev_err(root->mmu->dev, "not all contexts came back from suspend, DMA through those is blocked\n");
+	mutex_unlock(&root->mutex);
+}
+
+/*
+ * The stage after: what is still not online was left out by its power domain, which did
+ * not come on, or by that of its root. The driver was not asked then.
+ */
+static int ipmmu_resume_early(struct device *dev)
+{
+	struct ipmmu *mmu = dev_get_drvdata(dev);
+	struct ipmmu_root *root = mmu->root;
+
+	if (is_root(mmu)) {
+		if (!root->reachable)
+			dev_err(dev, "has no power after suspend, all DMA behind it is blocked: try another suspend, or reboot\n");
+		return 0;
+	}
+	if (root->online & BIT(mmu->index))
+		return 0;
+	if (root->reachable)
+		dev_err(dev, "has no power after suspend, DMA behind it is blocked: try another suspend, or reboot\n");
+	cache_left_out(mmu);
+	return 0;
+}
+
 const struct dev_pm_ops ipmmu_pm_ops = {
 	NOIRQ_SYSTEM_SLEEP_PM_OPS(ipmmu_suspend_noirq, ipmmu_resume_noirq)
+	LATE_SYSTEM_SLEEP_PM_OPS(NULL, ipmmu_resume_early)
 };
+
+/* The last resume may have left it out. */
+static bool has_power(const struct ipmmu *mmu)
+{
+	const struct ipmmu_root *root = mmu->root;
+
+	return root->reachable && (is_root(mmu) || root->online & BIT(mmu->index));
+}
 
 /* A fault while all are blocked is a master that does DMA with no driver. */
 static void listen(struct ipmmu *mmu)
@@ -199,6 +277,8 @@ static void root_off(struct ipmmu_root *root)
  */
 void ipmmu_power_off(struct ipmmu *mmu)
 {
+	if (!has_power(mmu))
+		return;
 	if (is_root(mmu))
 		root_off(mmu->root);
 	else

@@ -420,6 +420,16 @@ static int cache_take_over(struct ipmmu *mmu)
 	return 0;
 }
 
+/* Caches that are suspended, or without power, keep their place. */
+static unsigned int cache_place(const struct ipmmu_root *root)
+{
+	unsigned int i;
+
+	for (i = 0; i < IPMMU_CACHES_MAX && root->caches[i]; i++)
+		;
+	return i;
+}
+
 /**
  * ipmmu_cache_join() - add a cache to its root
  * @mmu: the cache
@@ -435,7 +445,7 @@ int ipmmu_cache_join(struct ipmmu *mmu)
 	int ret = -ENOSPC;
 
 	mutex_lock(&root->mutex);
-	mmu->index = ffz(root->online);
+	mmu->index = cache_place(root);
 	if (mmu->index < IPMMU_CACHES_MAX)
 		ret = cache_take_over(mmu);
 	if (!ret)
@@ -465,6 +475,9 @@ static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
 	raw_spin_lock_irqsave(&root->lock, flags);
 	ipmmu_context_set(root, ctx, ctx->imctr, ctx->caches & ~BIT(mmu->index));
 	raw_spin_unlock_irqrestore(&root->lock, flags);
+	/* A resume has left it out: it has no power, and holds nothing. */
+	if (!(root->online & BIT(mmu->index)))
+		return;
 	ipmmu_hw_cache_off(mmu, ctx);
 	ipmmu_hw_flush(root, &ctx);
 }

@@ -49,7 +49,7 @@ static int power_probe(struct platform_device *pdev)
 
 static struct platform_driver power_driver = {
 	.driver = {
-		.name = "ipmmu-power",
+		.name = "ipmmu-registers",
 		.pm = &power_pm_ops,
 	},
 	.probe = power_probe,
@@ -88,7 +88,7 @@ static int power_devices(void)
 
 	if (ret)
 		return ret;
-	power_device = platform_device_register_simple("ipmmu-power", -1, NULL, 0);
+	power_device = platform_device_register_simple("ipmmu-registers", -1, NULL, 0);
 	ret = PTR_ERR_OR_ZERO(power_device);
 	if (!ret) {
 		ret = power_link();
