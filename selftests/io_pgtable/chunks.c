@@ -87,6 +87,7 @@ FIXTURE_SETUP(chunks)
 FIXTURE_TEARDOWN(chunks)
 {
 	close(self->fd);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(self->live, iopt_stat("live"));
 	EXPECT_EQ(self->pages, iopt_stat("pages"));

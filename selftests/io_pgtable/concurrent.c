@@ -522,6 +522,7 @@ FIXTURE_TEARDOWN(lanes)
 	close(self->fd);
 	for (i = 0; i < THREADS; i++)
 		model_destroy(&self->lanes[i].model);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	if (iopt_alone())
 		EXPECT_EQ(self->live, iopt_stat("live"));

@@ -74,6 +74,7 @@ FIXTURE_SETUP(edge)
 FIXTURE_TEARDOWN(edge)
 {
 	close(self->fd);
+	EXPECT_TRUE(iopt_idles());
 }
 
 /* Tables given back, and tables more than the root, once all is quiet */

@@ -25,6 +25,9 @@
 /* A sweep takes some grace periods: many times that */
 #define SWEEP_MS	30000
 
+/* The same without such a wait: chunks are held for a second */
+#define IDLE_MS		30000
+
 #define MODULE_PARAMS	"/sys/module/io_pgtable_arm_deferred/parameters/"
 #define MODULE_HOLDERS	"/sys/module/io_pgtable_arm_deferred/holders"
 #define DEBUGFS		"/sys/kernel/debug/io-pgtable-arm-deferred/"
@@ -440,6 +443,20 @@ void iopt_sweep_alone(void)
 	while (iopt_stat("sweeps") > 0 && ms--)
 		usleep(1000);
 	iopt_drain();
+}
+
+bool iopt_idles(void)
+{
+	int ms = IDLE_MS;
+
+	if (!iopt_alone())
+		return true;
+	while (iopt_stat("pending") || iopt_stat("trees") || iopt_stat("held"))
+		if (!ms--)
+			return false;
+		else
+			usleep(1000);
+	return true;
 }
 
 void iopt_sweep(int fd)

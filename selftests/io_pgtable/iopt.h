@@ -76,6 +76,13 @@ void iopt_sweep(int fd);
 
 /* The same without a flush of the test's own */
 void iopt_sweep_alone(void);
+
+/*
+ * Is there nothing left to free, after a while and without a drain? A drain takes along
+ * what the worker was not told of, and would hide that. True where others use the
+ * library.
+ */
+bool iopt_idles(void);
 /* Foreign load on this page table; a reader for so long; a plain callback's way */
 void iopt_load(int fd, bool on);
 void iopt_read_for(__u64 ns);

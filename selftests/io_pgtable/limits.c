@@ -69,6 +69,7 @@ FIXTURE_TEARDOWN(held)
 {
 	worker_let_go();
 	iopt_set_param("limit", self->limit);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(self->live, iopt_stat("live"));
 	EXPECT_GE(BATCH, iopt_stat("longest_batch"));

@@ -122,6 +122,7 @@ FIXTURE_TEARDOWN(memory)
 	write_number(NODE_PARAM, -1);
 	group_leave(0);
 	iopt_set_param("limit", self->limit);
+	EXPECT_TRUE(iopt_idles());
 	now = count_drained();
 	EXPECT_EQ(self->before.live, now.live);
 	EXPECT_EQ(self->before.secondary, now.secondary);

@@ -108,6 +108,7 @@ FIXTURE_TEARDOWN(storm)
 	write_text(WQ_CPUMASK, self->cpumask);
 	for (i = 0; i < 2; i++)
 		iopt_set_param(parameters[i], self->saved[i]);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(0, iopt_stat("pending"));
 	EXPECT_EQ(self->live, iopt_stat("live"));

@@ -105,6 +105,7 @@ FIXTURE_TEARDOWN(suspended)
 	write_text(PM_TEST, "none");
 	iopt_set_param("limit", self->limit);
 	iopt_set_param("batch", "64");
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(self->live, iopt_stat("live"));
 	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));

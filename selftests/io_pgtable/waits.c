@@ -102,6 +102,7 @@ FIXTURE_TEARDOWN(waits)
 	for (i = 0; i < 3; i++)
 		iopt_set_param(parameters[i], self->saved[i]);
 	close(self->fd);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(self->live, iopt_stat("live"));
 	EXPECT_TRUE(group_remove());
@@ -765,6 +766,7 @@ FIXTURE_TEARDOWN(pages)
 {
 	worker_let_go();
 	iopt_set_param("limit", self->limit);
+	EXPECT_TRUE(iopt_idles());
 	iopt_drain();
 	EXPECT_EQ(self->live, iopt_stat("live"));
 	EXPECT_EQ(0, iopt_stat("pending"));
