@@ -447,16 +447,17 @@ void iopt_sweep_alone(void)
 
 bool iopt_idles(void)
 {
-	int ms = IDLE_MS;
+	int ms;
 
 	if (!iopt_alone())
 		return true;
-	while (iopt_stat("pending") || iopt_stat("trees") || iopt_stat("held"))
-		if (!ms--)
-			return false;
-		else
-			usleep(1000);
-	return true;
+	for (ms = 0; ms < IDLE_MS; ms++) {
+		if (!iopt_stat("pending") && !iopt_stat("trees") &&
+		    !iopt_stat("held"))
+			return true;
+		usleep(1000);
+	}
+	return false;
 }
 
 void iopt_sweep(int fd)
