@@ -112,6 +112,18 @@
  * was mapped, or where a block would have had to be taken apart and there was no
  * memory for the table (from 6.14 on: where a block would have to be taken apart).
  *
+ * iova_to_phys() returns the physical address that a byte is mapped to, or 0 where
+ * nothing is mapped, which is also what an IOVA beyond the page table gets.
+ *
+ * read_and_clear_dirty(), from 6.7 on, records what the hardware has written to
+ * since it was last made clean, by leaves. It returns 0, or -EINVAL: the page table was
+ * made without IO_PGTABLE_QUIRK_ARM_HD, the range is empty, or goes beyond the page
+ * table. The caller flushes what has been made clean.
+ *
+ * pgtable_walk(), from 6.15 on, gives the entries on the way to a byte, by level. It
+ * returns 0, or -EINVAL where nothing is mapped or the IOVA is beyond the page table;
+ * the entries are filled as far as the walk went.
+ *
  * A block never takes the place of a leaf, whichever of the two is larger. This is
  * stricter than the kernel's own library, which lets go of a table with all that
  * is mapped in it and returns 0: here an entry leads to what its owner has mapped
@@ -128,7 +140,8 @@
  * PREEMPT_RT those are tasks, softirqs and hard interrupts, with interrupts enabled
  * or not. With PREEMPT_RT a spinlock_t and the page allocator sleep, so they are
  * tasks and threaded interrupt handlers, which hold no raw spinlock and have neither
- * preemption nor interrupts disabled. iova_to_phys() takes no lock: any context.
+ * preemption nor interrupts disabled. iova_to_phys() and pgtable_walk() take no lock:
+ * any context. read_and_clear_dirty() may sleep.
  *
  * Calls on different ranges of IOVA may be made at the same time, on any CPUs, and no
  * lock is needed around them. Calls whose ranges overlap may not: what is mapped
@@ -136,6 +149,10 @@
  * its table may go too early. A library that is built with
  * IO_PGTABLE_DEFERRED_DEBUG=y looks for such calls, and warns of them with both
  * ranges, tasks and callers.
+ *
+ * The operations that look may be called at any time, together with all others, for
+ * any range: what they say is true of one moment during the call. Of a leaf that is
+ * unmapped meanwhile the dirty state may be lost, as it is with any unmap.
  *
  * A table is charged to the control group of the task that maps, if gfp has
  * __GFP_ACCOUNT. Beside its tables a group pays for at most 15 pages of each page
@@ -195,7 +212,7 @@ struct io_pgtable_deferred {
  * kernel must never see what this returns. @cfg is copied: io_pgtable_cfg.tlb and
  * @cookie must stay until the page table is freed.
  *
- * Context: may sleep.
+ * Context: may sleep. Any number of calls at the same time.
  * Return: the operations, or NULL with the reason in the kernel log.
  */
 struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
@@ -224,7 +241,8 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
  * reschedules between them. With deferred it frees no more than it has handed
  * over, else exactly that, unless a fatal signal comes: the workers free the rest.
  *
- * Context: may sleep.
+ * Context: may sleep. Once for each page table, with no other call for it under way;
+ *	    any number of calls for different ones.
  */
 void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
 
@@ -237,7 +255,7 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
  * on. The cookie may be gone, if io_pgtable_deferred_allow_flush() has been told
  * before that no flush is to be asked for.
  *
- * Context: may sleep.
+ * Context: as io_pgtable_deferred_free().
  */
 void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops);
 
@@ -269,7 +287,8 @@ int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
  *
  * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT sleeps;
  *	    it is held for a few instructions, and not at all if
- *	    io_pgtable_deferred_is_settled().
+ *	    io_pgtable_deferred_is_settled(). Several flushes of a page table may be
+ *	    under way, each with a @limbo of its own, and end in any order.
  */
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo);
@@ -321,7 +340,7 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
  * What was unmapped before it stays in doubt until a later flush completes; nothing
  * is mapped until then.
  *
- * Context: any.
+ * Context: as io_pgtable_deferred_flush_begin().
  */
 void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
 
