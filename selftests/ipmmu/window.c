@@ -2,10 +2,11 @@
 /*
  * A device that does DMA all the time, whatever becomes of it: it is blocked,
  * attached to a domain, moved to another, to VFIO, to the kernel's DMA API, let
- * through as identity, and suspended. Another, with domains that come and go, does
- * the same beside it. What each has been given is known at every moment: what it is
- * about to get is added before the call that gives it, and what it had is taken back
- * when the call that ends it has returned. No access may get anywhere else.
+ * through as identity, taken off the bus and found again, and suspended. Another, with
+ * domains that come and go, does the same beside it. What each has been given is known
+ * at every moment: what it is about to get is added before the call that gives it, and
+ * what it had is taken back when the call that ends it has returned. No access may get
+ * anywhere else.
  *
  *	window [--seconds N]	10 by default
  *
@@ -245,6 +246,30 @@ static void step_dma_api(struct mover *m)
 	patrol_set(&m->dma, DMA_PATROL_IOVA, IOVA);
 }
 
+static bool has_group(const struct pci_function *dma)
+{
+	char path[96];
+
+	pci_path(dma, "iommu_group", path, sizeof(path));
+	return !access(path, F_OK);
+}
+
+/* Taken off the bus and found again: it is blocked in between, and has no page after it */
+static void step_removed(struct mover *m)
+{
+	unsigned int ms;
+	char path[96];
+
+	pci_path(&m->dma, "remove", path, sizeof(path));
+	fails(m, "removal", file_write(path, "1"));
+	patrol_round(&m->dma);
+	fails(m, "rescan", file_write("/sys/bus/pci/rescan", "1"));
+	for (ms = 0; ms < 60000 && !has_group(&m->dma); ms += 10)
+		host_sleep_ms(10);
+	fails(m, "a group", has_group(&m->dma) ? 0 : -ENODEV);
+	patrol_round(&m->dma);
+}
+
 /* In a domain, and the neighbour wherever it happens to be */
 static void step_suspend(struct mover *m)
 {
@@ -264,6 +289,7 @@ static const struct {
 	{ "identity", step_identity },
 	{ "DMA API", step_dma_api },
 	{ "VFIO", step_vfio },
+	{ "removed", step_removed },
 	{ "suspend", step_suspend },
 };
 
