@@ -101,6 +101,10 @@ test-package:
 test-clients:
 	@$(MACHINE)/test-clients
 
+# iommufd and VFIO's device nodes, built as modules
+test-iommufd:
+	@$(MACHINE)/test-iommufd
+
 test-debug:
 	@$(MACHINE)/test-debug
 
@@ -168,6 +172,7 @@ help:
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    all tests, on 5.10 and 7.3"
 	@echo "  test-clients     other people's programs and tests on the library and the driver"
+	@echo "  test-iommufd     a device in the hands of iommufd there, which Debian's kernels lack"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  coverage         lines of the driver that no test reaches (COVERAGE_BOOTS: which boots)"
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
@@ -180,5 +185,5 @@ help:
 
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
-	test-user mutants test-clients test-package test-long fuzz test-stress test-debug \
+	test-user mutants test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
 	coverage test-versions demo demo-guest bench bench-smp profile shell help

@@ -1,0 +1,365 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A user of a device behind the IPMMU by way of iommufd and VFIO's device node: binds
+ * it, maps memory for it, lets it copy, replaces its domain while it does DMA, and goes
+ * away in an orderly manner or by SIGKILL. Tracking of dirty pages is refused, since
+ * the hardware has none.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "kselftest_harness.h"
+
+#include "../ipmmu/lib/patrol.h"
+#include "iommufd.h"
+
+#define BUFFER_SIZE	0x100000ull
+#define BACK_MS		30000
+#define IOVA		0x50000000ull
+/* A window of MSI doorbells where no memory may be mapped */
+#define SW_MSI_IOVA	0x08000000ull
+#define PAGES		4
+#define SPACES		2
+#define REPLACEMENTS	40
+
+struct user {
+	struct vfio v;		/* v.device: the node, bound to iommufd */
+	int iommufd;
+	u32 device;
+	u32 ioas;
+};
+
+/* NULL, or what failed; errno says why. user_close() is right after either */
+static const char *user_open(struct user *u, const struct pci_function *dma)
+{
+	*u = (struct user) {
+		.v = { .pci = *dma, .container = -1, .group = -1, .device = -1 },
+	};
+	u->v.pci.bar = NULL;
+	u->iommufd = open(IOMMUFD_NODE, O_RDWR | O_CLOEXEC);
+	if (u->iommufd < 0)
+		return "open of " IOMMUFD_NODE;
+	u->v.device = cdev_open(dma);
+	if (u->v.device < 0)
+		return "open of the device's node";
+	if (cdev_bind(u->v.device, u->iommufd, &u->device))
+		return "binding it to iommufd";
+	if (iommufd_ioas(u->iommufd, &u->ioas))
+		return "an address space";
+	if (vfio_bus_master(&u->v))
+		return "setting bus master";
+	if (vfio_map_bar(&u->v))
+		return "mapping BAR0";
+	return NULL;
+}
+
+static void user_close(struct user *u)
+{
+	vfio_close(&u->v);
+	if (u->iommufd >= 0)
+		close(u->iommufd);
+	u->iommufd = -1;
+}
+
+static u8 *memory_get(u64 size)
+{
+	u8 *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+FIXTURE(iommufd)
+{
+	struct pci_function witness;
+	struct pci_function dma;
+	struct host_pages before;
+	struct user u;
+	u8 *buffer;
+};
+
+FIXTURE_SETUP(iommufd)
+{
+	const char *failed;
+
+	ASSERT_EQ(0, witness_open(&self->witness));
+	ASSERT_EQ(0, pci_find(&self->dma, WITNESS_VENDOR, DMA_DEVICE, 0));
+	witness_clear(&self->witness);
+	ASSERT_TRUE(vfio_bind(&self->dma));
+	self->buffer = memory_get(BUFFER_SIZE);
+	ASSERT_NE(NULL, self->buffer);
+
+	/* What the group keeps from the first time on is not what is counted */
+	failed = user_open(&self->u, &self->dma);
+	ASSERT_EQ(NULL, failed)
+		TH_LOG("%s: %s", failed, strerror(errno));
+	user_close(&self->u);
+	ASSERT_EQ(0, reclaimer_wait(BACK_MS));
+	self->before = host_pages();
+
+	failed = user_open(&self->u, &self->dma);
+	ASSERT_EQ(NULL, failed)
+		TH_LOG("%s: %s", failed, strerror(errno));
+}
+
+FIXTURE_TEARDOWN(iommufd)
+{
+	user_close(&self->u);
+	munmap(self->buffer, BUFFER_SIZE);
+	EXPECT_EQ(0, host_pages_back(&self->before, BACK_MS));
+	vfio_unbind(&self->dma);
+	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
+	EXPECT_EQ(0, verdict(&self->witness));
+	pci_close(&self->witness);
+}
+
+static void fill(struct random *r, u8 *bytes, u64 len)
+{
+	u64 i;
+
+	for (i = 0; i < len; i++)
+		bytes[i] = random_next(r) >> 56;
+}
+
+/* Bound and attached to nothing, it reaches nothing */
+TEST_F(iommufd, bound_is_blocked)
+{
+	EXPECT_EQ(~0ull, engine_translate(&self->u.v.pci, IOVA, DMA_TRANSLATE_READ));
+	ASSERT_EQ(0, iommufd_map(self->u.iommufd, self->u.ioas, self->buffer, IOVA,
+				 BUFFER_SIZE));
+	EXPECT_EQ(DMA_FAULT, engine_run(&self->u.v.pci, DMA_READ, IOVA, 0, 64));
+}
+
+/* One half to the other, at an IOVA below and at one above 4 GiB */
+TEST_F(iommufd, map_copy)
+{
+	u64 places[] = { IOVA, 0x1234500000 }, half = BUFFER_SIZE / 2;
+	const struct user *u = &self->u;
+	struct random r = random_seeded();
+	unsigned int i;
+
+	ASSERT_EQ(0, cdev_attach(u->v.device, u->ioas));
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		u64 iova = places[i];
+
+		if (iova > iommufd_last_iova(u->iommufd, u->ioas)) {
+			TH_LOG("no IOVA above 4 GiB in this mode");
+			break;
+		}
+		fill(&r, self->buffer, BUFFER_SIZE);
+		ASSERT_EQ(0, iommufd_map(u->iommufd, u->ioas, self->buffer, iova,
+					 BUFFER_SIZE));
+		ASSERT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_COPY, iova + 5,
+					     iova + half + 5, half - 5));
+		EXPECT_EQ(0, memcmp(self->buffer + 5, self->buffer + half + 5, half - 5));
+		ASSERT_EQ(0, iommufd_unmap(u->iommufd, u->ioas, iova, BUFFER_SIZE));
+		EXPECT_EQ(~0ull, engine_translate(&u->v.pci, iova, DMA_TRANSLATE_READ));
+	}
+}
+
+/* Beyond the space and in the MSI window the kernel itself says no */
+TEST_F(iommufd, bad_iova)
+{
+	const struct user *u = &self->u;
+	u64 last, beyond;
+
+	ASSERT_EQ(0, cdev_attach(u->v.device, u->ioas));
+	last = iommufd_last_iova(u->iommufd, u->ioas);
+	ASSERT_LT(0, last);
+	beyond = (last + HOST_1G) & ~(HOST_1G - 1);
+	EXPECT_GT(0, iommufd_map(u->iommufd, u->ioas, self->buffer, beyond, HOST_PAGE));
+	EXPECT_GT(0, iommufd_map(u->iommufd, u->ioas, self->buffer, SW_MSI_IOVA,
+				 HOST_PAGE));
+	EXPECT_EQ(0, iommufd_map(u->iommufd, u->ioas, self->buffer,
+				 SW_MSI_IOVA - HOST_PAGE, HOST_PAGE));
+}
+
+/* Detached it is blocked, and has its memory again when it is attached anew */
+TEST_F(iommufd, detach)
+{
+	const struct user *u = &self->u;
+
+	ASSERT_EQ(0, iommufd_map(u->iommufd, u->ioas, self->buffer, IOVA, BUFFER_SIZE));
+	ASSERT_EQ(0, cdev_attach(u->v.device, u->ioas));
+	EXPECT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_READ, IOVA, 0, 64));
+	ASSERT_EQ(0, cdev_detach(u->v.device));
+	EXPECT_EQ(DMA_FAULT, engine_run(&u->v.pci, DMA_READ, IOVA, 0, 64));
+	ASSERT_EQ(0, cdev_attach(u->v.device, u->ioas));
+	EXPECT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_READ, IOVA, 0, 64));
+}
+
+/* An address space of its own, with pages that the device is given */
+struct space {
+	u32 ioas;
+	u32 hwpt;
+	u8 *memory;
+	u64 page[PAGES];
+};
+
+static int space_make(const struct user *u, struct space *s)
+{
+	unsigned int i;
+	int ret;
+
+	s->memory = memory_get(PAGES * HOST_PAGE);
+	if (!s->memory || mlock(s->memory, PAGES * HOST_PAGE))
+		return -ENOMEM;
+	for (i = 0; i < PAGES; i++) {
+		s->page[i] = patrol_physical(s->memory + i * HOST_PAGE);
+		if (!s->page[i])
+			return -ENOENT;
+		patrol_set(&u->v.pci, DMA_GIVE, s->page[i]);
+	}
+	ret = iommufd_ioas(u->iommufd, &s->ioas);
+	if (!ret)
+		ret = iommufd_map(u->iommufd, s->ioas, s->memory, IOVA,
+				  PAGES * HOST_PAGE);
+	return ret ? ret : iommufd_hwpt(u->iommufd, u->device, s->ioas, 0, &s->hwpt);
+}
+
+static void space_end(const struct user *u, struct space *s)
+{
+	unsigned int i;
+
+	iommufd_destroy(u->iommufd, s->hwpt);
+	iommufd_destroy(u->iommufd, s->ioas);
+	for (i = 0; i < PAGES; i++)
+		patrol_set(&u->v.pci, DMA_TAKE, s->page[i]);
+	munmap(s->memory, PAGES * HOST_PAGE);
+}
+
+/*
+ * Domains are exchanged below a device that never stops: each access leads to a page of
+ * one or the other, and to the new one's alone once the call has returned.
+ */
+TEST_F_TIMEOUT(iommufd, replace, 120)
+{
+	const struct user *u = &self->u;
+	struct space spaces[SPACES];
+	unsigned int i, n;
+
+	for (n = 0; n < SPACES; n++)
+		ASSERT_EQ(0, space_make(u, &spaces[n]));
+	ASSERT_EQ(0, cdev_attach(u->v.device, spaces[0].hwpt));
+	patrol_begin(&u->v.pci, IOVA, PAGES);
+	for (i = 1; i <= REPLACEMENTS; i++) {
+		n = i % SPACES;
+		ASSERT_EQ(0, cdev_attach(u->v.device, spaces[n].hwpt));
+		EXPECT_EQ(spaces[n].page[i % PAGES],
+			  engine_translate(&u->v.pci, IOVA + i % PAGES * HOST_PAGE,
+					   DMA_TRANSLATE_WRITE));
+		EXPECT_EQ(0, patrol_round(&u->v.pci));
+	}
+	EXPECT_LT(0, patrol_get(&u->v.pci, DMA_PASSED));
+	patrol_end(&u->v.pci);
+	EXPECT_EQ(0, patrol_strayed(&u->v.pci));
+	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
+
+	/* The one that it is in cannot go; the other can */
+	EXPECT_EQ(-EBUSY, iommufd_destroy(u->iommufd, spaces[n].hwpt));
+	ASSERT_EQ(0, cdev_detach(u->v.device));
+	for (n = 0; n < SPACES; n++)
+		space_end(u, &spaces[n]);
+}
+
+/* The walker sets no dirty state: what migrates a guest is told so at once */
+TEST_F(iommufd, dirty_tracking_refused)
+{
+	const struct user *u = &self->u;
+	u32 id;
+
+	EXPECT_EQ(-EOPNOTSUPP, iommufd_hwpt(u->iommufd, u->device, u->ioas,
+					    IOMMUFD_HWPT_DIRTY, &id));
+	EXPECT_EQ(-EOPNOTSUPP, iommufd_hwpt(u->iommufd, u->device, u->ioas,
+					    IOMMUFD_HWPT_PARENT, &id));
+	ASSERT_EQ(0, iommufd_hwpt(u->iommufd, u->device, u->ioas, 0, &id));
+	EXPECT_EQ(-EOPNOTSUPP, iommufd_set_dirty(u->iommufd, id, 1));
+	ASSERT_EQ(0, cdev_attach(u->v.device, id));
+	EXPECT_EQ(-EOPNOTSUPP, iommufd_set_dirty(u->iommufd, id, 1));
+	ASSERT_EQ(0, cdev_detach(u->v.device));
+	EXPECT_EQ(0, iommufd_destroy(u->iommufd, id));
+}
+
+/* The device's node is closed last: memory is unmapped while it is still bound */
+TEST_F(iommufd, closed_in_any_order)
+{
+	struct user *u = &self->u;
+
+	ASSERT_EQ(0, iommufd_map(u->iommufd, u->ioas, self->buffer, IOVA, BUFFER_SIZE));
+	ASSERT_EQ(0, cdev_attach(u->v.device, u->ioas));
+	EXPECT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_READ, IOVA, 0, 64));
+	close(u->iommufd);
+	u->iommufd = -1;
+	EXPECT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_READ, IOVA, 0, 64));
+}
+
+/* Maps and copies until it is killed; the pipe tells that it has begun */
+static void work_forever(const struct pci_function *dma, int started)
+{
+	u8 *buffer = memory_get(BUFFER_SIZE);
+	struct user u;
+	u64 i;
+
+	if (!buffer || user_open(&u, dma) || cdev_attach(u.v.device, u.ioas))
+		_exit(1);
+	for (i = 0; ; i++) {
+		u64 iova = HOST_1G + i % 1000 * BUFFER_SIZE;
+
+		if (i >= 1000 && iommufd_unmap(u.iommufd, u.ioas, iova, BUFFER_SIZE))
+			_exit(2);
+		if (iommufd_map(u.iommufd, u.ioas, buffer, iova, BUFFER_SIZE))
+			_exit(3);
+		engine_run(&u.v.pci, DMA_COPY, iova, iova + BUFFER_SIZE / 2,
+			   BUFFER_SIZE / 2);
+		if (!i && write(started, "", 1) != 1)
+			_exit(4);
+	}
+}
+
+#define KILLS	4
+
+TEST_F_TIMEOUT(iommufd, killed, 240)
+{
+	struct random r = random_seeded();
+	int i, fds[2], status;
+	pid_t child;
+	char byte;
+
+	user_close(&self->u);
+	for (i = 0; i < KILLS; i++) {
+		ASSERT_EQ(0, pipe(fds));
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child)
+			work_forever(&self->dma, fds[1]);
+		close(fds[1]);
+		ASSERT_EQ(1, read(fds[0], &byte, 1));
+		close(fds[0]);
+		host_sleep_ms(random_below(&r, 500));
+		ASSERT_EQ(0, kill(child, SIGKILL));
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		ASSERT_TRUE(WIFSIGNALED(status));
+		ASSERT_EQ(0, host_pages_back(&self->before, BACK_MS));
+	}
+	/* And the device is to be had again */
+	ASSERT_EQ(NULL, user_open(&self->u, &self->dma));
+}
+
+int main(int argc, char **argv)
+{
+	const char *missing = setup_driver();
+	struct pci_function dma;
+
+	if (missing)
+		ksft_exit_skip("%s\n", missing);
+	setup_run("modprobe iommufd 2>/dev/null; modprobe vfio-pci 2>/dev/null");
+	if (access(IOMMUFD_NODE, F_OK))
+		ksft_exit_skip("no " IOMMUFD_NODE ": the kernel has no iommufd\n");
+	if (pci_find(&dma, WITNESS_VENDOR, DMA_DEVICE, 0) || !vfio_bind(&dma))
+		ksft_exit_skip("vfio-pci does not take an ipmmu-dma device\n");
+	if (access("/dev/vfio/devices", F_OK))
+		ksft_exit_skip("no /dev/vfio/devices: VFIO has no device nodes\n");
+	return test_harness_run(argc, argv);
+}
