@@ -459,6 +459,12 @@ static char *fragment(size_t *size)
 /* Tables one by one until so many in a row have not come in a chunk */
 #define SINGLES		(4 * CHUNK)
 
+/*
+ * A look takes as long as many maps. With no divisor in common with a chunk, at most
+ * one look in CHUNK falls on a chunk that has just been used up.
+ */
+#define LOOK_EVERY	7
+
 /* All that was left, and some of the rest; more would call for the OOM killer */
 #define MOST_TABLES	((SPARE_MEMORY + FRAGMENTED / 8) / PAGE)
 
@@ -471,6 +477,8 @@ static __u64 use_up_chunks(int fd, long pages, long live)
 	for (i = 0; i < MOST_TABLES && i - last < SINGLES; i++) {
 		if (!map_one(fd, i * SZ_2M, false))
 			break;
+		if (i % LOOK_EVERY)
+			continue;
 		now = iopt_stat("pages") - iopt_stat("live") - (pages - live);
 		if (now)
 			last = i;
