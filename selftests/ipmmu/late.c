@@ -7,6 +7,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <pthread.h>
+
 #include "kselftest_harness.h"
 
 #include "lib/attachment.h"
@@ -18,6 +20,8 @@
 #define FILL		(2 * HOST_1G)
 #define FILL_SIZE	(4 * HOST_2M)
 #define NEVER		(~0ull)
+#define UNBIND		"/sys/module/ipmmu_unbind/parameters/"
+#define FLUSHER_ROUNDS	5
 
 FIXTURE(late)
 {
@@ -270,6 +274,103 @@ TEST_F_TIMEOUT(late, second_flush_is_its_own, 60)
 	EXPECT_EQ(~0ull, engine_translate(&self->rig.dma, IOVA, DMA_TRANSLATE_READ));
 	EXPECT_EQ(~0ull, engine_translate(&self->rig.dma, second, DMA_TRANSLATE_READ));
 	EXPECT_EQ(flushes + 2, witness_counter(&self->rig.witness, WITNESS_FLUSHES));
+}
+
+struct flusher {
+	pthread_t thread;
+	int fd;
+	u64 page;
+	unsigned long rounds;
+	bool over;
+};
+
+/* A flush for each unmap, without end */
+static void *flusher_run(void *arg)
+{
+	struct flusher *f = arg;
+
+	while (!__atomic_load_n(&f->over, __ATOMIC_RELAXED)) {
+		domain_unmap(f->fd, IOVA, HOST_PAGE);
+		domain_map(f->fd, IOVA, f->page, HOST_PAGE, DOMAIN_RW);
+		__atomic_fetch_add(&f->rounds, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+static unsigned long flusher_rounds(struct flusher *f)
+{
+	return __atomic_load_n(&f->rounds, __ATOMIC_RELAXED);
+}
+
+/* -1 if it does not get on */
+static int flusher_goes_on(struct flusher *f)
+{
+	unsigned long from = flusher_rounds(f);
+	unsigned int ms;
+
+	for (ms = 0; ms < 30000; ms += 10) {
+		if (flusher_rounds(f) >= from + FLUSHER_ROUNDS)
+			return 0;
+		host_sleep_ms(10);
+	}
+	return -1;
+}
+
+/*
+ * A domain of before is of no use to the IPMMUs of now; a new one works. Tables that
+ * the hardware was never made to forget are kept for good.
+ */
+static void starts_anew(struct __test_metadata *_metadata, struct _test_data_late *self)
+{
+	long long live = reclaimer("live");
+
+	/* It gets a group when a driver is tried on it: the test module's is */
+	ASSERT_EQ(0, file_write("/sys/bus/pci/drivers_probe", self->rig.dma.name));
+	ASSERT_EQ(0, domain_device(self->rig.fd, IPMMU_TEST_CLAIM, &self->rig.dma));
+	EXPECT_EQ(-EINVAL, domain_attach(self->rig.fd, &self->rig.dma));
+	ASSERT_LE(0, domain_free(self->rig.fd));
+	EXPECT_EQ(0, reclaimer_wait(5000));
+	EXPECT_EQ(live, reclaimer("live"));
+	self->rig.before = host_pages();
+	attach_anew(_metadata, self);
+	ASSERT_EQ(0, domain_map(self->rig.fd, IOVA, rig_page(&self->rig, 1), HOST_PAGE,
+				DOMAIN_RW));
+	EXPECT_EQ(rig_page(&self->rig, 1),
+		  engine_translate(&self->rig.dma, IOVA, DMA_TRANSLATE_READ));
+}
+
+/*
+ * The IPMMUs are taken from the driver while a domain that was left in quarantine is
+ * flushed and flushed: the registers that the flusher polls go, the domain stays, and so
+ * do its tables, for no flush has ended. The last of all, therefore.
+ */
+TEST_F_TIMEOUT(late, domain_outlives_its_ipmmu, 240)
+{
+	struct flusher f = { .fd = self->rig.fd, .page = rig_page(&self->rig, 0) };
+	int log = log_open();
+
+	if (host_before(6, 12))
+		SKIP(return, "not supported before 6.12");
+	ASSERT_EQ(0, access(UNBIND, F_OK) ? setup_test_module("ipmmu_unbind") : 0);
+	flushes_do_not_end(self);
+	ASSERT_EQ(0, domain_release(self->rig.fd, &self->rig.dma));
+	EXPECT_EQ(1, contexts_in_state("quarantined"));
+	ASSERT_EQ(0, pthread_create(&f.thread, NULL, flusher_run, &f));
+	EXPECT_EQ(0, flusher_goes_on(&f));
+
+	EXPECT_EQ(0, parameter_set(UNBIND, "bound", "N"));
+	EXPECT_FALSE(setup_serves());
+	EXPECT_EQ(0, log_wait(log, "never flushed, its tables stay", NULL, 30000));
+	EXPECT_EQ(0, flusher_goes_on(&f));
+	flushes_end(self);
+	EXPECT_EQ(0, parameter_set(UNBIND, "bound", "Y"));
+	EXPECT_EQ(0, flusher_goes_on(&f));
+	__atomic_store_n(&f.over, true, __ATOMIC_RELAXED);
+	pthread_join(f.thread, NULL);
+
+	close(log);
+	ASSERT_EQ(NULL, setup_driver());
+	starts_anew(_metadata, self);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Test module: takes all IPMMUs from their driver, caches first, and gives them back.
+ * The driver has no files in sysfs for that; a device that is taken out of the device
+ * tree, or the end of the driver, does it in the same way.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/of_platform.h>
+#include <linux/platform_device.h>
+
+#define MAIN	"renesas,ipmmu-main"
+
+static bool is_cache(struct device_node *node)
+{
+	return of_find_property(node, MAIN, NULL);
+}
+
+/* Returns the first error */
+static int each(bool caches, int (*call)(struct device *dev))
+{
+	struct platform_device *pdev;
+	struct device_node *node;
+	int ret = 0;
+
+	for_each_node_with_property(node, "#iommu-cells") {
+		if (is_cache(node) != caches)
+			continue;
+		pdev = of_find_device_by_node(node);
+		if (!pdev)
+			continue;
+		ret = call(&pdev->dev) ?: ret;
+		put_device(&pdev->dev);
+	}
+	return ret;
+}
+
+static int take(struct device *dev)
+{
+	device_release_driver(dev);
+	return 0;
+}
+
+static int give(struct device *dev)
+{
+	int ret = device_attach(dev);
+
+	return ret > 0 ? 0 : ret ?: -ENODEV;
+}
+
+static bool bound = true;
+
+static int bound_set(const char *value, const struct kernel_param *param)
+{
+	int ret = param_set_bool(value, param);
+
+	if (ret)
+		return ret;
+	if (!bound)
+		return each(true, take) ?: each(false, take);
+	return each(false, give) ?: each(true, give);
+}
+
+static const struct kernel_param_ops bound_ops = {
+	.set = bound_set,
+	.get = param_get_bool,
+};
+
+module_param_cb(bound, &bound_ops, &bound, 0600);
+MODULE_PARM_DESC(bound, "N: no IPMMU has its driver; Y: they have it again (Y)");
+
+MODULE_INFO(test, "Y");
+MODULE_DESCRIPTION("Takes the IPMMUs from their driver");
+MODULE_AUTHOR("The ipmmu-deferred authors");
+MODULE_LICENSE("GPL");
