@@ -178,7 +178,7 @@ help:
 	@echo "  bench            the benchmark there, with plots (BENCH_FLAGS)"
 	@echo "  bench-smp        map and unmap on all CPUs of this machine, in a minute (BENCH_SMP_FLAGS)"
 	@echo "  profile          where the instructions go, by function (PROFILE_FLAGS)"
-	@echo "  check            compiler, sparse, checkpatch and shellcheck"
+	@echo "  check            compiler, sparse, checkpatch, kernel-doc and shellcheck"
 	@echo "  check-protocol   the life of a page table, all of it, by a model checker"
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
