@@ -81,7 +81,7 @@ static void make_of(struct owner *o, enum io_pgtable_fmt fmt, unsigned int granu
 	*o = (struct owner) {
 		.dev.name = "owner",
 		.cfg = {
-			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : 0),
+			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : SZ_512M),
 			.ias = ias, .oas = 40,
 			.coherent_walk = true, .tlb = &tlb, .iommu_dev = &o->dev,
 		},
@@ -124,16 +124,21 @@ static void unmap_spans(struct owner *o, unsigned int first, unsigned int nr)
 			shim_panic("the page at 0x%zx is not unmapped", bytes);
 }
 
-/* By their tables; the flush is for later, as with a queue of flushes. */
-static void unmap_tables(struct owner *o, unsigned int first, unsigned int nr)
+/* By their tables, of @span each; the flush is for later, as with a queue of flushes. */
+static void unmap_tables_of(struct owner *o, size_t span, unsigned int first,
+			    unsigned int nr)
 {
 	struct iommu_iotlb_gather gather;
 
 	iommu_iotlb_gather_init(&gather);
 	gather.queued = true;
-	if (o->ops->unmap_pages(o->ops, (u64)first * SPAN, SPAN, nr, &gather) !=
-	    (size_t)nr * SPAN)
+	if (o->ops->unmap_pages(o->ops, first * span, span, nr, &gather) != nr * span)
 		shim_panic("%u tables from %u on are not unmapped", nr, first);
+}
+
+static void unmap_tables(struct owner *o, unsigned int first, unsigned int nr)
+{
+	unmap_tables_of(o, SPAN, first, nr);
 }
 
 static void settle(void)
@@ -409,6 +414,28 @@ static void the_shrinker_counts_what_waits(void)
 	expect("a scan of those", scan_objects(1000), held);
 	expect("held", shim_stat("held"), 0);
 	io_pgtable_deferred_free(o.ops);
+}
+
+/* With a granule of 64 KiB: what it may hope for are pages, and a table has 16. */
+static void the_shrinker_counts_pages(void)
+{
+	static struct owner o;
+	const size_t span = SZ_512M;
+	unsigned int i;
+
+	make_of(&o, ARM_64_LPAE_S1, SZ_64K, 42);
+	for (i = 0; i < 5; i++)
+		map_page(&o, i * span, SZ_64K);
+	unmap_tables_of(&o, span, 1, 3);
+	expect("in limbo", shim_stat("limbo"), 3);
+	expect("objects in limbo", count_objects(), 3 * 16);
+	flush_all(&o);
+	expect("in limbo", shim_stat("limbo"), 0);
+	expect("pending pages", shim_stat("pending_pages"), 3 * 16);
+	expect("objects in a grace period", count_objects(), 3 * 16);
+	io_pgtable_deferred_free(o.ops);
+	settle();
+	expect("objects when all is free", count_objects(), SHRINK_EMPTY);
 }
 
 /* --- what is counted --------------------- */
@@ -777,6 +804,7 @@ static const struct {
 	{ "drains are counted", drains_are_counted },
 	{ "the shrinker frees what it is told", the_shrinker_frees_what_it_is_told },
 	{ "the shrinker counts what waits", the_shrinker_counts_what_waits },
+	{ "the shrinker counts pages", the_shrinker_counts_pages },
 	{ "pages are counted", all_pages_are_counted },
 	{ "parts are not whole", parts_are_not_whole },
 	{ "buckets are powers of two", buckets_are_powers_of_two },

@@ -9,6 +9,7 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
+#include "counter.h"
 #include "debugfs.h"
 #include "limbo.h"
 #include "overlap.h"
@@ -34,6 +35,13 @@ static int iopt_atomic_get(void *data, u64 *val)
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(iopt_atomic_fops, iopt_atomic_get, NULL, "%llu\n");
+
+static int iopt_sum_get(void *data, u64 *val)
+{
+	*val = max(iopt_counter_sum((__force const long __percpu *)data), 0L);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(iopt_sum_fops, iopt_sum_get, NULL, "%llu\n");
 
 static int iopt_reset_set(void *data, u64 val)
 {
@@ -97,6 +105,12 @@ static void iopt_show_atomic(const char *name, atomic_long_t *counter)
 				   &iopt_atomic_fops);
 }
 
+static void iopt_show_sum(const char *name, long __percpu *counter)
+{
+	debugfs_create_file_unsafe(name, 0444, iopt_debugfs,
+				   (__force void *)counter, &iopt_sum_fops);
+}
+
 /**
  * iopt_debugfs_init() - make the files of the library in debugfs
  *
@@ -127,9 +141,9 @@ void iopt_debugfs_init(void)
 			    &iopt_hist_fops);
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,
 			    &iopt_hist_fops);
-	iopt_show_atomic("live", &reclaim_live);
-	iopt_show_atomic("pages", &iopt_page_count);
-	iopt_show_atomic("limbo", &iopt_limbo_tables);
+	iopt_show_sum("live", &reclaim_live);
+	iopt_show_sum("pages", &iopt_page_count);
+	iopt_show_sum("limbo", &iopt_limbo_tables);
 	iopt_show_atomic("limbo_flushes", &iopt_limbo_flushes);
 #ifdef IOPT_DEBUG
 	iopt_show_atomic("overlaps", &iopt_overlaps);

@@ -14,8 +14,18 @@
 #include "reclaim.h"
 #include "sweep.h"
 
-atomic_long_t iopt_limbo_tables;
+DEFINE_PER_CPU(long, iopt_limbo_tables);
+DEFINE_PER_CPU(long, iopt_limbo_further);
 atomic_long_t iopt_limbo_flushes;
+
+/* @tables more than before, or less, wait for a flush. */
+static inline void iopt_limbo_count(const struct iopt_tree *tree, long tables)
+{
+	this_cpu_add(iopt_limbo_tables, tables);
+	if (unlikely(tree->table_order))
+		this_cpu_add(iopt_limbo_further,
+			     tables * (long)(BIT(tree->table_order) - 1));
+}
 
 /*
  * Into limbo, or back into it. Called with the detach lock held.
@@ -34,7 +44,9 @@ static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
 	wmb();
 	list_splice_tail_init(tables, &tree->limbo);
 	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
-	WRITE_ONCE(iopt->unsettled, true);
+	/* All mappers read it: it is written when it changes. */
+	if (!iopt->unsettled)
+		WRITE_ONCE(iopt->unsettled, true);
 }
 
 /**
@@ -50,7 +62,7 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count)
 {
 	iopt_limbo_put(iopt, tables, count);
-	atomic_long_add(count, &iopt_limbo_tables);
+	iopt_limbo_count(&iopt->tree, count);
 }
 
 /*
@@ -68,7 +80,8 @@ static void iopt_limbo_judge(struct iopt *iopt)
 			 iopt->recovered != iopt->failed;
 
 	/* Pairs with io_pgtable_deferred_is_settled() */
-	smp_store_release(&iopt->unsettled, unsettled);
+	if (iopt->unsettled != unsettled)
+		smp_store_release(&iopt->unsettled, unsettled);
 }
 
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
@@ -78,14 +91,15 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	struct iopt_tree *tree = &iopt->tree;
 	unsigned long flags;
 
-	INIT_LIST_HEAD(&limbo->tables);
 	limbo->count = 0;
 	limbo->settled = io_pgtable_deferred_is_settled(ops);
-	if (limbo->settled)
+	if (limbo->settled) {
+		INIT_LIST_HEAD(&limbo->tables);
 		return;
+	}
 
 	spin_lock_irqsave(&tree->detach_lock, flags);
-	list_splice_init(&tree->limbo, &limbo->tables);
+	list_replace_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
 	limbo->failed = iopt->failed;
 	/*
@@ -96,7 +110,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 		tree->limbo_gen++;
 	limbo->gen = tree->limbo_gen - 1;
 	WRITE_ONCE(tree->limbo_count, 0);
-	iopt->brackets++;
+	tree->brackets++;
 	spin_unlock_irqrestore(&tree->detach_lock, flags);
 	/*
 	 * What was read there says what the flush covers, so it is read before the
@@ -132,14 +146,14 @@ static void iopt_flush_failed(struct iopt *iopt)
  * The callback that was asked for a flush looks for this. Called with the detach
  * lock held. Return: false if there was no begin.
  */
-static bool iopt_flush_told(struct iopt *iopt, bool settled)
+static bool iopt_flush_told(struct iopt_tree *tree, bool settled)
 {
-	WRITE_ONCE(iopt->ended, iopt->ended + 1);
+	WRITE_ONCE(tree->flushes, tree->flushes + 1);
 	if (settled)
 		return true;
-	if (!iopt->brackets)
+	if (!tree->brackets)
 		return false;
-	iopt->brackets--;
+	tree->brackets--;
 	return true;
 }
 
@@ -155,7 +169,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 		return;
 
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	begun = iopt_flush_told(iopt, limbo->settled);
+	begun = iopt_flush_told(&iopt->tree, limbo->settled);
 	if (completed) {
 		iopt_flush_completed(iopt, limbo);
 	} else {
@@ -169,7 +183,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 	WARN_ONCE(!begun, "%s: a flush of a page table ends that has not begun\n",
 		  dev_name(iopt->tree.dev));
 	if (limbo->count) {
-		atomic_long_sub(limbo->count, &iopt_limbo_tables);
+		iopt_limbo_count(&iopt->tree, -(long)limbo->count);
 		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
 	}
 	/* A sweep may have found limbo full, and left tables alone for that. */
@@ -185,7 +199,7 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
 	unsigned long flags;
 
 	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	iopt_flush_told(iopt, true);
+	iopt_flush_told(&iopt->tree, true);
 	iopt_flush_failed(iopt);
 	iopt_limbo_judge(iopt);
 	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
@@ -214,7 +228,7 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
  */
 static void iopt_warn_bare(struct iopt *iopt, unsigned long ended)
 {
-	WARN_ONCE(READ_ONCE(iopt->ended) == ended,
+	WARN_ONCE(READ_ONCE(iopt->tree.flushes) == ended,
 		  "%s: a callback of io_pgtable_cfg.tlb flushes without io_pgtable_deferred_flush()\n",
 		  dev_name(iopt->tree.dev));
 }
@@ -240,7 +254,7 @@ bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
 		     size_t size)
 {
 	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	unsigned long ended = READ_ONCE(iopt->ended);
+	unsigned long ended = READ_ONCE(iopt->tree.flushes);
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return iopt_is_flushed(iopt, gen);
@@ -279,7 +293,7 @@ bool iopt_ask_flush_all(struct iopt *iopt)
  */
 bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
 {
-	unsigned long ended = READ_ONCE(iopt->ended);
+	unsigned long ended = READ_ONCE(iopt->tree.flushes);
 	bool asked = iopt_ask_flush_all(iopt);
 
 	if (iopt_is_flushed(iopt, gen))
@@ -298,7 +312,7 @@ bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
  */
 bool iopt_flush_stale(struct iopt *iopt)
 {
-	unsigned long ended = READ_ONCE(iopt->ended);
+	unsigned long ended = READ_ONCE(iopt->tree.flushes);
 	bool asked = iopt_ask_flush_all(iopt);
 
 	if (!iopt_is_stale(iopt))

@@ -8,9 +8,13 @@
 #define _IOPT_LIMBO_H
 
 #include <linux/atomic.h>
+#include <linux/percpu.h>
 
 /* Tables cut off that no completed flush has released, lost ones included */
-extern atomic_long_t iopt_limbo_tables;
+DECLARE_PER_CPU(long, iopt_limbo_tables);
+
+/* Pages of theirs beyond one each, where the granule is larger than a page */
+DECLARE_PER_CPU(long, iopt_limbo_further);
 
 /* Flushes that the library has asked for because too many were waiting */
 extern atomic_long_t iopt_limbo_flushes;

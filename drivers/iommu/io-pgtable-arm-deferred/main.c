@@ -151,9 +151,9 @@ static void iopt_end(struct iopt *iopt)
 /* From here on there is no driver and no domain to call. */
 static void iopt_forget_driver(struct iopt *iopt)
 {
-	WARN_ONCE(iopt->brackets,
+	WARN_ONCE(iopt->tree.brackets,
 		  "%s: %u flushes of a page table have begun and not ended, what they took is lost\n",
-		  dev_name(iopt->tree.dev), iopt->brackets);
+		  dev_name(iopt->tree.dev), iopt->tree.brackets);
 	iopt->iop.cookie = NULL;
 	iopt->iop.cfg.tlb = NULL;
 }

@@ -90,7 +90,7 @@
 #define IOPT_GFP_CHUNK		(__GFP_NORETRY | __GFP_NOMEMALLOC | \
 				 __GFP_NOWARN | __GFP_ZERO)
 
-atomic_long_t iopt_page_count;
+DEFINE_PER_CPU(long, iopt_page_count);
 
 /* A chunk fits its fields: all but the first page that are left, and the spares. */
 static_assert(IOPT_PAGE_LEFT / IOPT_PAGE_LEFT_ONE >= IOPT_CHUNK_PAGES - 1);
@@ -121,7 +121,7 @@ struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
 	if (page) {
 		set_page_private(page, 0);
 		compat_account_tables(page, BIT(order));
-		atomic_long_add(BIT(order), &iopt_page_count);
+		this_cpu_add(iopt_page_count, BIT(order));
 	}
 	return page;
 }
@@ -181,7 +181,7 @@ static void iopt_pages_unaccount(const struct iopt_tree *tree,
 		run += BIT(iopt_pages_order(tree, pages[i]));
 	}
 	compat_account_tables(first, -run);
-	atomic_long_sub(all + run, &iopt_page_count);
+	this_cpu_add(iopt_page_count, -(all + run));
 }
 
 /* Return: how many single pages were among them */

@@ -7,15 +7,15 @@
 #ifndef _IOPT_PAGES_H
 #define _IOPT_PAGES_H
 
-#include <linux/atomic.h>
 #include <linux/gfp.h>
+#include <linux/percpu.h>
 
 #include "tree.h"
 
 struct page;
 
 /* Pages that the library has from the page allocator, spares included */
-extern atomic_long_t iopt_page_count;
+DECLARE_PER_CPU(long, iopt_page_count);
 
 /*
  * Bits of a caller's gfp that make no sense for a page that the kernel writes

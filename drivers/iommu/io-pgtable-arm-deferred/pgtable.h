@@ -27,8 +27,6 @@
  *	       under the detach lock
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
- * @brackets: flushes that have begun, with something to take, and not ended
- * @ended: flushes that have told how they ended, to see that callbacks do
  * @root: table at level @tree.geo.start
  * @base: the first IOVA; not zero for the upper half of a split space
  * @last: the last IOVA, counted from @base
@@ -57,8 +55,6 @@ struct iopt {
 	bool unsettled ____cacheline_aligned_in_smp;
 	unsigned long failed;
 	unsigned long recovered;
-	unsigned int brackets;
-	unsigned long ended;
 	u64 *root ____cacheline_aligned_in_smp;
 	unsigned long base;
 	unsigned long last;
@@ -82,7 +78,7 @@ static_assert(offsetof(struct iopt, unsettled) ==
 static_assert(IOPT_LINE(struct iopt, iop.ops) <
 	      IOPT_LINE(struct iopt, unsettled));
 static_assert(IS_ALIGNED(offsetof(struct iopt, unsettled), SMP_CACHE_BYTES));
-static_assert(IOPT_LINE(struct iopt, ended) <
+static_assert(IOPT_LINE(struct iopt, recovered) <
 	      IOPT_LINE(struct iopt, root));
 static_assert(IOPT_LINE(struct iopt, unsettled) <
 	      IOPT_LINE(struct iopt, tree.geo));

@@ -45,6 +45,7 @@
 
 #include <compat/rcu.h>
 #include "batch.h"
+#include "counter.h"
 #include "cursor.h"
 #include "pages.h"
 #include "reclaimer.h"
@@ -52,7 +53,7 @@
 #include "trace.h"
 
 struct reclaim_stats reclaim_stats;
-atomic_long_t reclaim_live;
+DEFINE_PER_CPU(long, reclaim_live);
 
 struct reclaimer reclaimer;
 
@@ -717,6 +718,6 @@ void reclaim_exit(void)
 	cancel_delayed_work_sync(&reclaimer.settle);
 	reclaim_exit_sweep();
 	reclaim_exit_workqueue();
-	WARN_ON(atomic_long_read(&reclaim_live));
-	WARN_ON(atomic_long_read(&iopt_page_count));
+	WARN_ON(iopt_counter_sum(&reclaim_live));
+	WARN_ON(iopt_counter_sum(&iopt_page_count));
 }

@@ -8,8 +8,8 @@
 #ifndef _IOPT_RECLAIM_H
 #define _IOPT_RECLAIM_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
+#include <linux/percpu.h>
 
 #include "hist.h"
 #include "tree.h"
@@ -59,11 +59,11 @@ struct reclaim_stats {
 extern struct reclaim_stats reclaim_stats;
 
 /* Tables allocated and not freed, the pending ones included */
-extern atomic_long_t reclaim_live;
+DECLARE_PER_CPU(long, reclaim_live);
 
 static inline void reclaim_note_live(long nr)
 {
-	atomic_long_add(nr, &reclaim_live);
+	this_cpu_add(reclaim_live, nr);
 }
 
 static inline bool reclaim_has_pending(void)

@@ -9,16 +9,26 @@
 #include <linux/sched.h>
 
 #include <compat/shrinker.h>
+#include "counter.h"
 #include "limbo.h"
 #include "reclaimer.h"
 #include "trace.h"
+
+/* Pages of tables that wait for a flush */
+static unsigned long reclaim_limbo_pages(void)
+{
+	long pages = iopt_counter_sum(&iopt_limbo_tables) +
+		     iopt_counter_sum(&iopt_limbo_further);
+
+	return max(pages, 0L);
+}
 
 static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
 					  struct shrink_control *sc)
 {
 	unsigned long pages = READ_ONCE(reclaim_stats.pending_pages) +
 			      READ_ONCE(reclaim_stats.held) +
-			      atomic_long_read(&iopt_limbo_tables);
+			      reclaim_limbo_pages();
 
 	return pages ?: SHRINK_EMPTY;
 }

@@ -98,7 +98,9 @@ enum iopt_sweep_state {
  * @limbo: roots of detached sub-trees that wait for a flush
  * @limbo_count: how many tables they have in all
  * @ended: the page table is being given back, and no table cut off any more
+ * @brackets: flushes that have begun, with something to take, and not ended
  * @limbo_gen: number of the limbo that tables go into now, from 1
+ * @flushes: how many have told how they ended, to see that callbacks do
  * @ungraced: sub-trees that a lookup may still be in
  * @grace: those of them for which an RCU grace period is running
  * @rcu: that grace period
@@ -171,7 +173,9 @@ struct iopt_tree {
 	struct list_head limbo;
 	unsigned long limbo_count;
 	bool ended;
+	unsigned int brackets;
 	unsigned long limbo_gen;
+	unsigned long flushes;
 
 	/* Reclaim: the reclaimer's lock */
 	struct list_head ungraced ____cacheline_aligned_in_smp;

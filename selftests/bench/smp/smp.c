@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include <linux/module.h>
+#include <linux/percpu.h>
 
 #include "shim.h"
 #include "smp.h"
@@ -118,6 +119,7 @@ static void *live(void *arg)
 	struct shim_cpu cpu;
 
 	shim_cpu_enter(&cpu);
+	smp_cpu_offset = smp_offset_of(thread->number + 1);
 	pin(thread->number);
 	for (;;) {
 		pthread_barrier_wait(&task_begins);

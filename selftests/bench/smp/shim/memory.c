@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #include <linux/dma-mapping.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -176,6 +177,24 @@ void *kmalloc(size_t size, gfp_t gfp)
 void kfree(const void *object)
 {
 	free((void *)object);
+}
+
+/* --- what each CPU has ------------------------------------------------------------- */
+
+/* Where the linker has put that of the first */
+extern char __start_smp_percpu[], __stop_smp_percpu[];
+
+/* Bytes of it */
+#define PERCPU_ROOM	256
+
+static char percpu[SMP_CPUS - 1][PERCPU_ROOM] __aligned(64);
+__thread long smp_cpu_offset;
+
+long smp_offset_of(unsigned int cpu)
+{
+	if (__stop_smp_percpu - __start_smp_percpu > PERCPU_ROOM)
+		shim_panic("no room for what each CPU has");
+	return cpu ? percpu[cpu - 1] - __start_smp_percpu : 0;
 }
 
 /* --- the walker snoops: none of this is to be called -------------------------------- */

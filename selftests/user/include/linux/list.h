@@ -114,9 +114,11 @@ static inline void list_splice_tail_init(struct list_head *list,
 	INIT_LIST_HEAD(list);
 }
 
+/* An empty list is replaced, too: the second link is from what the first has changed. */
 static inline void list_replace(struct list_head *old, struct list_head *entry)
 {
-	shim_list_insert(old->prev, entry, entry, old->next);
+	shim_list_link(entry, old->next);
+	shim_list_link(old->prev, entry);
 }
 
 static inline void list_replace_init(struct list_head *old, struct list_head *entry)
