@@ -240,6 +240,13 @@ static inline void lpae_fill(const struct lpae_geometry *geo, u64 *entry,
 	u64 leaf = attrs | lpae_pack(geo, pa);
 
 	if (likely(geo->page_shift < LPAE_SHIFT_64K)) {
+		/* The loop itself takes as many instructions as two stores. */
+		for (; end - entry >= 4; entry += 4, leaf += 4 * size) {
+			WRITE_ONCE(entry[0], leaf);
+			WRITE_ONCE(entry[1], leaf + size);
+			WRITE_ONCE(entry[2], leaf + 2 * size);
+			WRITE_ONCE(entry[3], leaf + 3 * size);
+		}
 		for (; entry < end; entry++, leaf += size)
 			WRITE_ONCE(*entry, leaf);
 		return;

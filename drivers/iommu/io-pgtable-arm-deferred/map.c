@@ -188,17 +188,18 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
 static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
 {
 	struct iopt_tree *tree = &map->iopt->tree;
+	unsigned int below = map->level - level;
 
 	while (gfpflags_allow_blocking(gfp) && reclaim_has_pending()) {
-		u64 *table = iopt_table_alloc(tree, level, gfp | __GFP_NORETRY |
-					      __GFP_NOWARN);
+		u64 *table = iopt_table_alloc(tree, level, below,
+					      gfp | __GFP_NORETRY | __GFP_NOWARN);
 
 		if (table)
 			return table;
 		if (!reclaim_make_room(&map->ticket))
 			break;
 	}
-	return iopt_table_alloc(tree, level, gfp);
+	return iopt_table_alloc(tree, level, below, gfp);
 }
 
 /* What the table of @level on the way to the run has in it */
@@ -212,7 +213,6 @@ static void iopt_build_fill(struct iopt_map *map, u64 *table, int level,
 		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
 	else
 		iopt_map_fill(map, &table[index], nr);
-	iopt_page_init(iopt_table_page(table), level, map->level - level);
 }
 
 /* The table of @level on the way to the run, with the one below in it */
@@ -403,10 +403,8 @@ static int iopt_map_all(struct iopt_map *map)
 		/* A table was built, or cut off, or another mapper made it. */
 		if (ret == -EAGAIN)
 			continue;
-		if (ret) {
-			iopt_map_discard(map, map->level + 1);
+		if (ret)
 			return ret;
-		}
 		if (!sleeps)
 			continue;
 		if (++runs % IOPT_RUNS_PER_HELP == 0)
@@ -458,9 +456,12 @@ static int iopt_map_check(struct iopt *iopt, unsigned long iova,
 	return 0;
 }
 
-/* The general way: more than a page, tables to make, or something to wait for */
+/*
+ * The general way: more than a page, tables to make, or something to wait for. @missing
+ * is the level below which tables are known to be missing, or @level.
+ */
 static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
-				  phys_addr_t paddr, size_t pgsize, int level,
+				  phys_addr_t paddr, int level, int missing,
 				  size_t pgcount, int prot, gfp_t gfp,
 				  size_t *done)
 {
@@ -472,25 +473,31 @@ static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
 	map.level = level;
 	map.paddr = paddr;
 	map.attrs = iopt_map_attrs(iopt, prot, level);
-	map.pgsize = pgsize;
+	map.pgsize = lpae_leaf_size(&iopt->tree.geo, level);
 	map.gfp = gfp & ~IOPT_GFP_DROPPED;
 	map.left = pgcount;
 	map.done = 0;
 	map.made = false;
 	map.ticket = 0;
 	map.top = level + 1;
-	ret = iopt_map_all(&map);
-	*done = map.done * pgsize;
+	ret = missing < level ? iopt_map_build(&map, missing) : -EAGAIN;
+	if (ret == -EAGAIN)
+		ret = iopt_map_all(&map);
+	if (unlikely(ret))
+		iopt_map_discard(&map, level + 1);
+	*done = map.done * map.pgsize;
 	return ret;
 }
 
 /*
  * A single leaf into a slot that is empty, of a table that is there, needs no waiting
  * for, and has been cleaned on the way to. That is nearly all of them. Return:
- * false if it is not so; then nothing has been done.
+ * false if it is not so; then nothing has been done, and @missing may be less than
+ * @level: below it there is no table.
  */
 static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
-					 phys_addr_t paddr, int level, int prot)
+					 phys_addr_t paddr, int level, int prot,
+					 int *missing)
 {
 	struct iopt_walk walk __uninitialized;
 	bool fits;
@@ -504,6 +511,8 @@ static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
 		WRITE_ONCE(*walk.slot, lpae_pack(&iopt->tree.geo, paddr) |
 			   iopt_map_attrs(iopt, prot, level));
 		iopt_sync_entry(&iopt->tree, walk.slot);
+	} else if (!lpae_is_valid(walk.entry)) {
+		*missing = walk.level;
 	}
 	rcu_read_unlock();
 	return fits;
@@ -532,6 +541,7 @@ int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 	unsigned int level = iopt_level_of(iopt, pgsize);
 	struct iopt_call call;
 	size_t done = pgsize;
+	int missing = level;
 	unsigned long at;
 	int ret;
 
@@ -541,8 +551,9 @@ int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 	if (ret)
 		return ret;
 	iopt_call_enter(iopt, &call, "map", at, pgsize * pgcount);
-	if (unlikely(pgcount != 1 || !iopt_map_one(iopt, at, paddr, level, prot)))
-		ret = iopt_map_many(iopt, at, paddr, pgsize, level, pgcount,
+	if (unlikely(pgcount != 1 ||
+		     !iopt_map_one(iopt, at, paddr, level, prot, &missing)))
+		ret = iopt_map_many(iopt, at, paddr, level, missing, pgcount,
 				    prot, gfp, &done);
 	/*
 	 * Entries before what tells a device to use them. Cleaning the cache has

@@ -247,20 +247,6 @@ u64 iopt_table_entry(const struct iopt *iopt, const u64 *table);
 int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
 		 u64 old);
 
-/*
- * struct iopt_cut - sub-trees that have been cut off and are not in limbo yet
- * @tables: their roots
- * @count: tables in all of them
- * @gen: number of the limbo that they are going into
- */
-struct iopt_cut {
-	struct list_head tables;
-	unsigned long count;
-	unsigned long gen;
-};
-
-unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
-			 unsigned int room, struct iopt_cut *cut);
 void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
 		    unsigned long count);
 void iopt_limbo_limit(struct iopt *iopt, unsigned long limit);

@@ -13,11 +13,11 @@
 #include "table.h"
 
 /* Return: the table, or NULL if there is no @page */
-static u64 *iopt_table_begin(struct page *page, int level)
+static u64 *iopt_table_begin(struct page *page, int level, unsigned int below)
 {
 	if (!page)
 		return NULL;
-	iopt_page_init(page, level, 0);
+	iopt_page_init(page, level, below);
 	reclaim_note_live(1);
 	return page_address(page);
 }
@@ -26,6 +26,7 @@ static u64 *iopt_table_begin(struct page *page, int level)
  * iopt_table_alloc() - memory for a table, near the IOMMU
  * @tree: the tree
  * @level: of the table
+ * @below: how many tables its maker is going to put under it
  * @gfp: how to allocate; says whether it has to be zeroed, too
  *
  * Nothing but the caller knows of it yet.
@@ -33,9 +34,10 @@ static u64 *iopt_table_begin(struct page *page, int level)
  * Context: as @gfp allows.
  * Return: the table, or NULL.
  */
-u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
+u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
+		      gfp_t gfp)
 {
-	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level);
+	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level, below);
 }
 
 /**
@@ -51,7 +53,7 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp)
 u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
 {
 	tree->root = iopt_pages_get(tree, tree->root_order, gfp);
-	return iopt_table_begin(tree->root, tree->geo.start);
+	return iopt_table_begin(tree->root, tree->geo.start, 0);
 }
 
 /* What is below @reach as a whole, as far as the kernel has a zone for it */

@@ -111,7 +111,8 @@ static inline unsigned int iopt_table_order(const struct iopt_tree *tree,
 	return level == tree->geo.start ? tree->root_order : tree->table_order;
 }
 
-u64 *iopt_table_alloc(struct iopt_tree *tree, int level, gfp_t gfp);
+u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
+		      gfp_t gfp);
 u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
 void iopt_table_init_reach(struct iopt_tree *tree);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);

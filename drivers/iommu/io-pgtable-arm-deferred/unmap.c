@@ -45,6 +45,18 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 	unmap->done += nr * unmap->pgsize;
 }
 
+/*
+ * struct iopt_cut - sub-trees that have been cut off and are not in limbo yet
+ * @tables: their roots
+ * @count: tables in all of them
+ * @gen: number of the limbo that they are going into
+ */
+struct iopt_cut {
+	struct list_head tables;
+	unsigned long count;
+	unsigned long gen;
+};
+
 /**
  * iopt_detach() - cut tables off
  * @iopt: the page table
@@ -63,8 +75,9 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
  * Context: the detach lock is held.
  * Return: how many slots have been cleared.
  */
-unsigned int iopt_detach(struct iopt *iopt, const struct iopt_walk *walk,
-			 unsigned int room, struct iopt_cut *cut)
+static unsigned int iopt_detach(struct iopt *iopt,
+				const struct iopt_walk *walk, unsigned int room,
+				struct iopt_cut *cut)
 {
 	/* A copy, which no store below can change */
 	const struct lpae_geometry geo = iopt->tree.geo;
@@ -209,7 +222,6 @@ static void iopt_split_fill(struct iopt *iopt, u64 *table, u64 block, int level,
 	lpae_fill(geo, table, skip, attrs, pa, size);
 	lpae_fill(geo, &table[after], BIT(geo->bits) - after, attrs,
 		  pa + after * size, size);
-	iopt_page_init(iopt_table_page(table), level, 0);
 }
 
 /*
@@ -227,7 +239,7 @@ static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 	int ret;
 
 	do {
-		table = iopt_table_alloc(&iopt->tree, level, gfp);
+		table = iopt_table_alloc(&iopt->tree, level, 0, gfp);
 		if (!table)
 			return NULL;
 		iopt_split_fill(iopt, table, block, level, skip, nr);
@@ -259,7 +271,8 @@ static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
  * Return: how many leaves of the caller's size are gone, which may be none, or
  * a negative error.
  */
-static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
+static noinline int iopt_split(struct iopt_unmap *unmap,
+			       const struct iopt_walk *walk)
 {
 	struct iopt *iopt = unmap->iopt;
 	int level = walk->level + 1;
@@ -289,37 +302,35 @@ static int iopt_split(struct iopt_unmap *unmap, const struct iopt_walk *walk)
 }
 
 /* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
-static int iopt_unmap_one(struct iopt_unmap *unmap)
+static int iopt_unmap_found(struct iopt_unmap *unmap,
+			    const struct iopt_walk *walk)
 {
-	struct iopt_walk walk __uninitialized;
 	int nr;
 
-	iopt_descend(unmap->iopt, unmap->at, unmap->level, &walk);
 	/* Until then a walker may come to a block that was there. */
-	iopt_walk_clean(unmap->iopt, &walk, unmap->at);
-	if (walk.level == unmap->level)
-		return iopt_unmap_run(unmap, &walk) ?: -ENOENT;
-	if (!lpae_is_valid(walk.entry))
+	iopt_walk_clean(unmap->iopt, walk, unmap->at);
+	if (walk->level == unmap->level)
+		return iopt_unmap_run(unmap, walk) ?: -ENOENT;
+	if (!lpae_is_valid(walk->entry))
 		return -ENOENT;
 	if (WARN_ONCE(!COMPAT_SPLIT_BLOCKS,
 		      "unmap of 0x%zx bytes inside a block of 0x%zx\n",
 		      unmap->pgsize,
-		      lpae_leaf_size(&unmap->iopt->tree.geo, walk.level)))
+		      lpae_leaf_size(&unmap->iopt->tree.geo, walk->level)))
 		return -EINVAL;
 
-	nr = iopt_split(unmap, &walk);
+	nr = iopt_split(unmap, walk);
 	return nr ?: -EAGAIN;
 }
 
-/* Return: false when there is nothing (more) to unmap. */
-static bool iopt_unmap_step(struct iopt_unmap *unmap)
+/*
+ * Unmap what @walk has come to, in its RCU read-side section. Return: false when
+ * there is nothing (more) to unmap.
+ */
+static bool iopt_unmap_one(struct iopt_unmap *unmap,
+			   const struct iopt_walk *walk)
 {
-	int nr;
-
-	/* What is found may be a neighbour's, where nothing is mapped. */
-	rcu_read_lock();
-	nr = iopt_unmap_one(unmap);
-	rcu_read_unlock();
+	int nr = iopt_unmap_found(unmap, walk);
 
 	if (nr > 0)
 		iopt_unmap_advance(unmap, nr);
@@ -370,12 +381,18 @@ static noinline void iopt_unmap_limit(struct iopt *iopt,
 				 IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
 }
 
-/* The general way: more than a leaf, or a part of one, or one that is not there */
-static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
-				       size_t pgsize, int level, size_t pgcount,
+/*
+ * The general way: more than a leaf, or a part of one, or one that is not there. Begins
+ * with what @walk has come to, and ends the RCU read-side section of that.
+ */
+static noinline size_t iopt_unmap_many(struct iopt *iopt, struct iopt_walk *walk,
+				       unsigned long at, size_t pgsize,
+				       int level, size_t pgcount,
 				       struct iommu_iotlb_gather *gather)
+	__releases(RCU)
 {
 	struct iopt_unmap unmap __uninitialized;
+	bool more;
 
 	unmap.iopt = iopt;
 	unmap.gather = gather;
@@ -384,12 +401,18 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
 	unmap.level = level;
 	unmap.left = pgcount;
 	unmap.done = 0;
-	unmap.walk_at = 0;
 	unmap.walk_size = 0;
 	unmap.gen = 0;
 	unmap.split = false;
-	while (unmap.left && iopt_unmap_step(&unmap))
-		;
+	for (;;) {
+		/* What is found may be a neighbour's, where nothing is mapped. */
+		more = iopt_unmap_one(&unmap, walk);
+		rcu_read_unlock();
+		if (!more || !unmap.left)
+			break;
+		rcu_read_lock();
+		iopt_descend(iopt, unmap.at, level, walk);
+	}
 	if (unlikely(unmap.walk_size))
 		iopt_unmap_settle(&unmap);
 	return unmap.done;
@@ -399,23 +422,36 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, unsigned long at,
  * A single leaf of a table that has been cleaned on the way to. That is nearly all of
  * them. Return: false if it is not so; then nothing has been done.
  */
-static __always_inline bool iopt_unmap_leaf(struct iopt *iopt, unsigned long at,
-					    int level)
+static __always_inline bool iopt_unmap_leaf(struct iopt *iopt,
+					    const struct iopt_walk *walk,
+					    unsigned long at, int level)
+{
+	if (unlikely(walk->level != level || !lpae_is_leaf(walk->entry, level) ||
+		     !(iopt->tree.coherent || (walk->common & LPAE_SW_CLEAN))))
+		return false;
+	WRITE_ONCE(*walk->slot, 0);
+	iopt_sync_entry(&iopt->tree, walk->slot);
+	iopt_mark_touched(iopt, walk, at);
+	return true;
+}
+
+static __always_inline size_t iopt_unmap(struct iopt *iopt, unsigned long at,
+					 size_t pgsize, int level,
+					 size_t pgcount,
+					 struct iommu_iotlb_gather *gather)
 {
 	struct iopt_walk walk __uninitialized;
-	bool fits;
 
 	rcu_read_lock();
 	iopt_descend(iopt, at, level, &walk);
-	fits = walk.level == level && lpae_is_leaf(walk.entry, level) &&
-	       (iopt->tree.coherent || (walk.common & LPAE_SW_CLEAN));
-	if (likely(fits)) {
-		WRITE_ONCE(*walk.slot, 0);
-		iopt_sync_entry(&iopt->tree, walk.slot);
-		iopt_mark_touched(iopt, &walk, at);
-	}
+	if (unlikely(pgcount != 1 || !iopt_unmap_leaf(iopt, &walk, at, level)))
+		return iopt_unmap_many(iopt, &walk, at, pgsize, level, pgcount,
+				       gather);
 	rcu_read_unlock();
-	return fits;
+
+	if (unlikely(iopt->gathers))
+		iopt_gather(iopt, gather, at, pgsize, 1);
+	return pgsize;
 }
 
 /**
@@ -445,15 +481,10 @@ size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 		return 0;
 
 	iopt_call_enter(iopt, &call, "unmap", at, pgsize * pgcount);
-	if (likely(pgcount == 1) && likely(iopt_unmap_leaf(iopt, at, level))) {
-		done = pgsize;
-		if (unlikely(iopt->gathers))
-			iopt_gather(iopt, gather, at, pgsize, 1);
-	} else {
-		done = iopt_unmap_many(iopt, at, pgsize, level, pgcount, gather);
-	}
+	done = iopt_unmap(iopt, at, pgsize, level, pgcount, gather);
 	iopt_call_leave(iopt, &call);
-	if (unlikely(READ_ONCE(iopt->unsettled)))
+	if (unlikely(READ_ONCE(iopt->unsettled) &&
+		     READ_ONCE(iopt->tree.limbo_count) > IOPT_LIMBO_MAX))
 		iopt_unmap_limit(iopt, gather);
 	compat_order_queue(&iopt->iop.cfg);
 	return done;
