@@ -45,6 +45,13 @@
 #define PAGES	511u
 #define CALLS	64u
 
+/*
+ * Calls that make a table each: as many as are single pages for a caller that may not
+ * block, and those after that
+ */
+#define YOUNG	28u
+#define SINGLES	(YOUNG + 256u)
+
 /* Tables of 4 GiB in pages of 4 KiB: one root, 4 below it, and 512 below each */
 #define FULL		(4 * GIB)
 #define FULL_TABLES	(1 + 4 + 4 * 512u)
@@ -187,6 +194,58 @@ static void measure_lookup(int fd)
 	wait_reclaimed();
 }
 
+/* Calls that may not block, in a page table with so many tables before */
+static void measure_singles(int fd, const char *name, enum ipmmu_bench_op op,
+			    uint64_t iova, unsigned int calls)
+{
+	static uint32_t ns[SINGLES];
+	struct ipmmu_bench_singles singles = {
+		.op = op, .calls = calls, .iova = iova, .step = 2 * MIB,
+		.ns = (uintptr_t)ns,
+	};
+	uint64_t from = now();
+
+	mark_begin();
+	if (ioctl(fd, IPMMU_BENCH_SINGLES, &singles))
+		fail("single calls");
+	mark_end();
+	tell(name, calls, now() - from);
+}
+
+/* The first tables of a page table, and those of one that is in use */
+static void measure_tables(void)
+{
+	const unsigned int old = SINGLES - YOUNG;
+	int fd, i;
+
+	for (i = 0; i <= ROUNDS; i++) {
+		fd = device_open();
+		run(fd, IPMMU_BENCH_MAP_PAGES, IOVA, PAGE, PAGE);
+		measure_singles(fd, "empty_young", IPMMU_BENCH_NOTHING, IOVA, YOUNG);
+		measure_singles(fd, "map_young", IPMMU_BENCH_MAP_PAGES,
+				IOVA + 2 * MIB, YOUNG);
+		run(fd, IPMMU_BENCH_MAP_PAGES, 0, GIB, 2 * MIB);
+		measure_singles(fd, "empty_table", IPMMU_BENCH_NOTHING, IOVA, old);
+		measure_singles(fd, "map_table", IPMMU_BENCH_MAP_PAGES,
+				IOVA + (YOUNG + 1) * 2 * MIB, old);
+		close(fd);
+		wait_reclaimed();
+	}
+}
+
+/* 512 tables at once: the page table keeps those above. */
+static void measure_large(int fd)
+{
+	int i;
+
+	for (i = 0; i <= ROUNDS; i++) {
+		run(fd, IPMMU_BENCH_MAP_PAGES, 2 * GIB, GIB, 2 * MIB);
+		measure(fd, "empty_call", IPMMU_BENCH_NOTHING, 2 * GIB, 1, GIB);
+		measure(fd, "unmap_1g", IPMMU_BENCH_UNMAP, 2 * GIB, 1, GIB);
+		wait_reclaimed();
+	}
+}
+
 static void measure_operations(void)
 {
 	int fd = device_open();
@@ -203,8 +262,10 @@ static void measure_operations(void)
 		wait_reclaimed();
 	}
 	measure_lookup(fd);
+	measure_large(fd);
 	close(fd);
 	wait_reclaimed();
+	measure_tables();
 }
 
 /* @refused: the file has no domain, so that all but the work is done */

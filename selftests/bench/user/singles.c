@@ -4,8 +4,10 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "bench.h"
 
@@ -18,7 +20,15 @@
 /* Tables that are there before */
 #define IN_USE	64
 
+/*
+ * Page tables, and in each of them calls that make a table, of which it has no more than
+ * 32 then: the root, one below, and one that is there before
+ */
+#define YOUNG		36
+#define YOUNG_CALLS	28
+
 static uint32_t ns[CALLS];
+static_assert(YOUNG * YOUNG_CALLS <= CALLS, "room for all of them");
 
 static int compare(const void *a, const void *b)
 {
@@ -38,6 +48,25 @@ static void sort_calls(int fd, enum ipmmu_bench_op op, uint64_t step, int burst)
 	qsort(ns, CALLS, sizeof(ns[0]), compare);
 }
 
+/* The calls of the page table with that number, which is new */
+static void call_young(unsigned int number)
+{
+	struct ipmmu_bench_singles singles = {
+		.op = IPMMU_BENCH_MAP_PAGES, .calls = YOUNG_CALLS,
+		.iova = IOVA + 2 * MIB, .step = 2 * MIB,
+		.ns = (uintptr_t)&ns[number * YOUNG_CALLS],
+	};
+	int fd = device_open();
+
+	device_attach(fd);
+	device_range(fd, IPMMU_BENCH_MAP_PAGES, IOVA, PAGE, PAGE);
+	device_singles(fd, &singles);
+	device_detach(fd);
+	device_free(fd);
+	close(fd);
+	wait_reclaimed();
+}
+
 static void report_value(const char *what, const char *which, double value)
 {
 	char row[64];
@@ -46,19 +75,19 @@ static void report_value(const char *what, const char *which, double value)
 	report(row, value);
 }
 
-/* What a call takes that does nothing is taken off. */
-static void report_calls(const char *what, uint32_t nothing)
+/* Of @nr calls; what a call takes that does nothing is taken off. */
+static void report_calls(const char *what, unsigned int nr, uint32_t nothing)
 {
 	double sum = 0;
 	unsigned int i;
 
-	for (i = 0; i < CALLS; i++)
+	for (i = 0; i < nr; i++)
 		sum += ns[i];
-	report_value(what, "mean", sum / CALLS - nothing);
-	report_value(what, "p50", (double)ns[CALLS / 2] - nothing);
-	report_value(what, "p95", (double)ns[CALLS * 95 / 100] - nothing);
-	report_value(what, "p99", (double)ns[CALLS * 99 / 100] - nothing);
-	report_value(what, "worst", (double)ns[CALLS - 1] - nothing);
+	report_value(what, "mean", sum / nr - nothing);
+	report_value(what, "p50", (double)ns[nr / 2] - nothing);
+	report_value(what, "p95", (double)ns[nr * 95 / 100] - nothing);
+	report_value(what, "p99", (double)ns[nr * 99 / 100] - nothing);
+	report_value(what, "worst", (double)ns[nr - 1] - nothing);
 }
 
 static void unmap_all(int fd)
@@ -78,10 +107,26 @@ static void measure_tables(int fd, const char *what, int burst, uint32_t nothing
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, 2 * MIB, burst);
 	unmap_all(fd);
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, 2 * MIB, burst);
-	report_calls(what, nothing);
+	report_calls(what, CALLS, nothing);
 	unmap_all(fd);
 	device_range(fd, IPMMU_BENCH_UNMAP, 0, IN_USE * 2 * MIB, IN_USE * 2 * MIB);
 	wait_reclaimed();
+}
+
+/*
+ * The first tables of a page table: this library takes them one by one from the page
+ * allocator. The first round is there for the allocator's lists.
+ */
+static void measure_young(uint32_t nothing)
+{
+	const unsigned int calls = YOUNG * YOUNG_CALLS;
+	unsigned int round, i;
+
+	for (round = 0; round < 2; round++)
+		for (i = 0; i < YOUNG; i++)
+			call_young(i);
+	qsort(ns, calls, sizeof(ns[0]), compare);
+	report_calls("single_young", calls, nothing);
 }
 
 void measure_singles(void)
@@ -99,10 +144,11 @@ void measure_singles(void)
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, PAGE, 0);
 	sort_calls(fd, IPMMU_BENCH_UNMAP, PAGE, 0);
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, PAGE, 0);
-	report_calls("single_map", nothing);
+	report_calls("single_map", CALLS, nothing);
 	sort_calls(fd, IPMMU_BENCH_UNMAP, PAGE, 0);
-	report_calls("single_unmap", nothing);
+	report_calls("single_unmap", CALLS, nothing);
 	device_detach(fd);
 	device_free(fd);
 	wait_reclaimed();
+	measure_young(nothing);
 }
