@@ -23,4 +23,13 @@ static inline bool dma_need_unmap(struct device *dev)
 }
 #endif
 
+/*
+ * Does the device see memory where the CPU does, as far as its mask and its bus
+ * reach? All but bounce buffers for all of it, which "swiotlb=force" asks for.
+ */
+static inline bool compat_dma_is_identity(struct device *dev)
+{
+	return !dma_need_unmap(dev) && !dev->dma_range_map;
+}
+
 #endif /* COMPAT_DMA_H */

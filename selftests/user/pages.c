@@ -149,14 +149,19 @@ static void another_page_is_tried(const struct shape *shape)
 /* Nothing is within reach: a map fails, after a few tries, and keeps none of them. */
 static void tries_come_to_an_end(const struct shape *shape)
 {
-	struct call call = call_at(domain_space(d) / 2, 0, 1);
 	unsigned long calls;
+	struct call call;
 	size_t mapped = 0;
 	long pages;
 	int ret;
 
 	if (shape->flags & SHAPE_COHERENT || !domain_leaf_size(d, 1))
 		return;
+	/* There is an end, and it is not told: each table is tried. */
+	end();
+	shim_reach = BIT_ULL(48);
+	begin(shape);
+	call = call_at(domain_space(d) / 2, 0, 1);
 	map_spread(1);
 	shim_reach = 1;
 	shim_fail.calls = 0;
@@ -254,7 +259,7 @@ static void charged_tables_come_in_chunks(const struct shape *shape)
 	for (nr = 0; nr < MANY; nr++)
 		map_as(1, nr, GFP_KERNEL_ACCOUNT);
 	calls = shim_fail.calls;
-	if (!(shape->flags & SHAPE_COHERENT))
+	if ((shape->flags & SHAPE_UNMAPS) && !(shape->flags & SHAPE_COHERENT))
 		calls -= MANY;	/* mappings for DMA */
 	if (calls > MANY / 16 * 2 + 40)
 		shim_panic("%lu allocations for %u tables", calls, MANY);

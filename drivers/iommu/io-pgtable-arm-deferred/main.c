@@ -49,6 +49,7 @@ static bool iopt_alloc_root(struct iopt *iopt)
 		ret = iopt_table_publishable(&iopt->tree, root);
 		if (!ret) {
 			iopt->root = root;
+			iopt_table_init_cleaning(&iopt->tree);
 			return true;
 		}
 	} while (iopt_table_reject(&iopt->tree, root, ret, &gfp));

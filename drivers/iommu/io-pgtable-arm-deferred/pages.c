@@ -235,7 +235,7 @@ static bool iopt_chunk_is_reachable(struct iopt_tree *tree, struct page *first)
 
 	if (pa + size - 1 > tree->reach)
 		return false;
-	if (tree->coherent)
+	if (tree->coherent || tree->line)
 		return true;
 	dma = dma_map_single_attrs(tree->dev, page_address(first), size,
 				   DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);

@@ -8,6 +8,7 @@
  */
 #include <linux/limits.h>
 
+#include <compat/dma.h>
 #include "pages.h"
 #include "reclaim.h"
 #include "table.h"
@@ -94,13 +95,29 @@ void iopt_table_init_reach(struct iopt_tree *tree)
 }
 
 /**
+ * iopt_table_init_cleaning() - have tables to come cleaned by the shortest way
+ * @tree: the tree, whose root is publishable
+ *
+ * The root has been mapped for DMA, and was found where it is. Where that says the same
+ * of all memory within reach, the way through the DMA API to the cleaning, which is
+ * some 100 instructions, would tell nothing new.
+ *
+ * Context: any.
+ */
+void iopt_table_init_cleaning(struct iopt_tree *tree)
+{
+	if (!tree->coherent && compat_dma_is_identity(tree->dev))
+		tree->line = compat_line_size();
+}
+
+/**
  * iopt_table_publishable() - clean a filled table so that a walker may find it
  * @tree: the tree
  * @table: the table, which no walker knows the way to
  *
- * dma_map_single() does the cleaning: all of the page, once. The walker is
- * given physical addresses, so a mapping that is not one-to-one (a bounce
- * buffer, say) is none.
+ * All of the page is cleaned, once; by dma_map_single() where that may have more
+ * to do. The walker is given physical addresses, so a mapping that is not
+ * one-to-one (a bounce buffer, say) is none.
  *
  * Context: any.
  * Return: 0, -EFAULT when the page is not where the IOMMU could find it, or
@@ -115,7 +132,9 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 
 	if (unlikely(pa + size - 1 > tree->reach))
 		return -EFAULT;
-	if (!tree->coherent) {
+	if (tree->line) {
+		compat_clean_lines(table, size, tree->line);
+	} else if (!tree->coherent) {
 		dma = dma_map_single(tree->dev, table, size, DMA_TO_DEVICE);
 		if (dma_mapping_error(tree->dev, dma))
 			return -ENOMEM;

@@ -115,6 +115,7 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
 		      gfp_t gfp);
 u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
 void iopt_table_init_reach(struct iopt_tree *tree);
+void iopt_table_init_cleaning(struct iopt_tree *tree);
 int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
 bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp);
 void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
@@ -137,7 +138,8 @@ static inline void iopt_table_unmap(struct iopt_tree *tree, struct page *page)
  *
  * An entry is in one line of the cache. Where the device is mapped directly that
  * line is cleaned right here: the way through the DMA API to that instruction
- * takes as many as a walk from the root.
+ * takes as many as a walk from the root. So are runs, and whole tables, where that
+ * is known to be all that the API does.
  */
 static inline void iopt_sync_entry(struct iopt_tree *tree, u64 *entry)
 {
@@ -156,6 +158,8 @@ static inline void iopt_sync_entries(struct iopt_tree *tree, u64 *entry,
 {
 	if (nr == 1)
 		iopt_sync_entry(tree, entry);
+	else if (likely(tree->line))
+		compat_clean_lines(entry, nr * sizeof(*entry), tree->line);
 	else if (!tree->coherent)
 		dma_sync_single_for_device(tree->dev, virt_to_phys(entry),
 					   nr * sizeof(*entry), DMA_TO_DEVICE);

@@ -79,6 +79,7 @@ enum iopt_sweep_state {
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
  * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
+ * @line: bytes of a cache line, where tables are cleaned without the DMA API; else 0
  * @root_order: log2 of the pages of the root
  * @table_order: log2 of the pages of each other table
  * @reach: the last address at which the walker finds a table
@@ -148,6 +149,7 @@ struct iopt_tree {
 	struct lpae_geometry geo;
 	bool coherent;
 	bool unmaps;
+	u16 line;
 	u8 root_order;
 	u8 table_order;
 	phys_addr_t reach;

@@ -158,6 +158,11 @@ static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool ma
 
 bool shim_reach_moves, shim_reach_is_told;
 
+size_t compat_line_size(void)
+{
+	return shim_reach && !shim_reach_is_told ? 0 : 64;
+}
+
 u64 dma_get_mask(struct device *dev)
 {
 	return shim_reach && shim_reach_is_told ? shim_reach - 1 : DMA_BIT_MASK(64);

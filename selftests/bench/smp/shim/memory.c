@@ -217,6 +217,11 @@ void dma_sync_single_for_device(struct device *dev, dma_addr_t dma, size_t size,
 	shim_panic("synced for DMA");
 }
 
+size_t compat_line_size(void)
+{
+	return 0;
+}
+
 void shim_clean(const volatile void *address, size_t size)
 {
 	shim_panic("cleaned for DMA");

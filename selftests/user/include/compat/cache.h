@@ -15,4 +15,13 @@ static inline void compat_clean_line(const void *addr)
 	shim_clean(addr, sizeof(u64));
 }
 
+/* None, where what the IOMMU reaches is known to the DMA API alone */
+size_t compat_line_size(void);
+
+static inline void compat_clean_lines(const void *addr, size_t size, size_t line)
+{
+	shim_step();
+	shim_clean(addr, size);
+}
+
 #endif /* COMPAT_CACHE_H */

@@ -21,6 +21,7 @@ struct device {
 	const char *name;
 	int node;
 	const void *ops;
+	const void *dma_range_map;
 	bool moves;
 	bool coherent;
 	u64 bus_dma_limit;
