@@ -79,9 +79,10 @@ static void iopt_limbo_judge(struct iopt *iopt)
 			 tree->flushed_gen + 1 != tree->limbo_gen ||
 			 iopt->recovered != iopt->failed;
 
+	if (iopt->unsettled == unsettled)
+		return;
 	/* Pairs with io_pgtable_deferred_is_settled() */
-	if (iopt->unsettled != unsettled)
-		smp_store_release(&iopt->unsettled, unsettled);
+	smp_store_release(&iopt->unsettled, unsettled);
 }
 
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,

@@ -405,6 +405,21 @@ static struct page *iopt_pages_at_hand(struct iopt_tree *tree, gfp_t gfp,
 	return page;
 }
 
+/*
+ * A small page table, and a caller that may not block: there is no page at hand, none
+ * to get from a chunk, and no chunk to ask for.
+ */
+static bool iopt_pages_has_none(struct iopt_tree *tree, gfp_t gfp)
+{
+	return !gfpflags_allow_blocking(gfp) && llist_empty(&tree->returned) &&
+	       !(atomic_long_read(&tree->spare[0]) |
+		 atomic_long_read(&tree->spare[1]) |
+		 atomic_long_read(&tree->ready)) &&
+	       iopt_page_below(tree->root) < IOPT_READY_TREE;
+}
+
+static_assert(IOPT_SPARES == 2);
+
 /**
  * iopt_pages_alloc() - memory for a table that is not the root
  * @tree: the tree
@@ -419,7 +434,7 @@ struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
 	u64 payer = compat_payer(gfp);
 	struct page *page = NULL;
 
-	if (likely(!(gfp & IOPT_GFP_ZONES)))
+	if (likely(!(gfp & IOPT_GFP_ZONES)) && !iopt_pages_has_none(tree, gfp))
 		page = iopt_pages_at_hand(tree, gfp, payer);
 	if (!page) {
 		page = iopt_single_get(tree, gfp);

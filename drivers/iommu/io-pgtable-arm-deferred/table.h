@@ -83,7 +83,7 @@ static inline void iopt_page_add_below(struct page *page, long nr)
 	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));
 }
 
-/* For a table that is still its maker's alone, though its chunk is not */
+/* For a table that is still its maker's alone, though its chunk, if any, is not */
 static inline void iopt_page_init(struct page *page, int level,
 				  unsigned long below)
 {
@@ -92,6 +92,10 @@ static inline void iopt_page_init(struct page *page, int level,
 	long old = atomic_long_read(state);
 	long chunk;
 
+	if (!(old & IOPT_PAGE_CHUNK)) {
+		set_page_private(page, table);
+		return;
+	}
 	do {
 		chunk = old & (IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT);
 	} while (!atomic_long_try_cmpxchg_relaxed(state, &old, chunk | table));
