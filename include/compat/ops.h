@@ -17,13 +17,13 @@ static int compat_map_one(struct io_pgtable_ops *ops, unsigned long iova,
 {
 	size_t mapped = 0;
 
-	return iopt_map_range(ops, iova, paddr, size, 1, prot, gfp, &mapped);
+	return iopd_map_range(ops, iova, paddr, size, 1, prot, gfp, &mapped);
 }
 
 static size_t compat_unmap_one(struct io_pgtable_ops *ops, unsigned long iova,
 			       size_t size, struct iommu_iotlb_gather *gather)
 {
-	return iopt_unmap_range(ops, iova, size, 1, gather);
+	return iopd_unmap_range(ops, iova, size, 1, gather);
 }
 #endif
 
@@ -34,8 +34,8 @@ static size_t compat_unmap_one(struct io_pgtable_ops *ops, unsigned long iova,
 static inline void compat_set_ops(struct io_pgtable_ops *ops)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
-	ops->map_pages = iopt_map_range;
-	ops->unmap_pages = iopt_unmap_range;
+	ops->map_pages = iopd_map_range;
+	ops->unmap_pages = iopd_unmap_range;
 #endif
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 	ops->map = compat_map_one;

@@ -330,7 +330,8 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
 	struct io_pgtable_deferred *front =
 		container_of(ops, struct io_pgtable_deferred, iop.ops);
 
-	return !smp_load_acquire(&front->unsettled); /* pairs with iopt_limbo_judge() */
+	/* Pairs with iopd_limbo_judge() */
+	return !smp_load_acquire(&front->unsettled);
 }
 
 /**

@@ -16,7 +16,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 
 /* Pages that the library takes at once, for trees that have as many tables */
 #define CHUNK		16
@@ -69,39 +69,39 @@ FIXTURE_VARIANT_ADD(chunks, non_coherent)
 
 FIXTURE_VARIANT_ADD(chunks, coherent)
 {
-	.flags = IOPT_COHERENT,
+	.flags = IOPD_COHERENT,
 };
 
 FIXTURE_SETUP(chunks)
 {
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
-	iopt_drain();
-	self->live = iopt_stat("live");
-	self->pages = iopt_stat("pages");
-	self->secondary = iopt_vmstat("nr_sec_page_table_pages");
-	self->fd = iopt_new(IAS, variant->flags);
+	iopd_drain();
+	self->live = iopd_stat("live");
+	self->pages = iopd_stat("pages");
+	self->secondary = iopd_vmstat("nr_sec_page_table_pages");
+	self->fd = iopd_new(IAS, variant->flags);
 }
 
 /* Whatever a test has done, everything is back after it. */
 FIXTURE_TEARDOWN(chunks)
 {
 	close(self->fd);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(self->live, iopt_stat("live"));
-	EXPECT_EQ(self->pages, iopt_stat("pages"));
-	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(self->live, iopd_stat("live"));
+	EXPECT_EQ(self->pages, iopd_stat("pages"));
+	EXPECT_EQ(self->secondary, iopd_vmstat("nr_sec_page_table_pages"));
 }
 
 /* Pages that are there and no tables */
-#define BESIDE	(iopt_stat("pages") - self->pages -			\
-		 (iopt_stat("live") - self->live))
+#define BESIDE	(iopd_stat("pages") - self->pages -			\
+		 (iopd_stat("live") - self->live))
 
 static void flush_and_drain(int fd)
 {
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	iopt_drain();
+	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+	iopd_drain();
 }
 
 /* A root, one table under it, and those of the regions: not one page more */
@@ -110,9 +110,9 @@ TEST_F(chunks, small_trees_have_no_spares)
 	int regions;
 
 	for (regions = 1; regions < CHUNK - 1; regions++) {
-		ASSERT_TRUE(iopt_fill(self->fd, regions * SZ_2M, SZ_2M, 1,
+		ASSERT_TRUE(iopd_fill(self->fd, regions * SZ_2M, SZ_2M, 1,
 				      SZ_4K, 1));
-		EXPECT_EQ(regions + 2, iopt_stat("live") - self->live);
+		EXPECT_EQ(regions + 2, iopd_stat("live") - self->live);
 		EXPECT_EQ(0, BESIDE);
 	}
 }
@@ -127,7 +127,7 @@ TEST_F(chunks, spares_are_used_up)
 	for (i = 0; i < REGIONS; i++) {
 		long before = BESIDE, now;
 
-		ASSERT_TRUE(iopt_fill(self->fd, i * SZ_2M, SZ_2M, 1, SZ_4K, 1));
+		ASSERT_TRUE(iopd_fill(self->fd, i * SZ_2M, SZ_2M, 1, SZ_4K, 1));
 		now = BESIDE;
 		ASSERT_LE(0, now);
 		ASSERT_GT(CHUNK, now);
@@ -143,13 +143,13 @@ TEST_F(chunks, parts_of_chunks_go_while_the_tree_lives)
 {
 	__u64 i;
 
-	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
 	for (i = 0; i < REGIONS; i++)
 		if (i % CHUNK)
-			ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, i * SZ_2M,
+			ASSERT_EQ(SZ_2M, iopd_unmap(self->fd, i * SZ_2M,
 						    SZ_2M, 1));
 	flush_and_drain(self->fd);
-	ASSERT_EQ(1 + 4 + REGIONS / CHUNK, iopt_stat("live") - self->live);
+	ASSERT_EQ(1 + 4 + REGIONS / CHUNK, iopd_stat("live") - self->live);
 	EXPECT_LE(0, BESIDE);
 	EXPECT_GT(CHUNK, BESIDE);
 }
@@ -157,25 +157,25 @@ TEST_F(chunks, parts_of_chunks_go_while_the_tree_lives)
 /* A batch that is full with the last table leaves no more behind than any other. */
 TEST_F(chunks, nothing_waits_after_a_full_batch)
 {
-	long batch = iopt_param("batch"), before;
+	long batch = iopd_param("batch"), before;
 	char text[16];
 
 	if (getpagesize() != PAGE)
 		SKIP(return, "larger pages are taken one by one");
-	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
 	before = BESIDE;
-	ASSERT_EQ(0, iopt_set_param("batch", "1"));
-	ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, REGIONS / 2 * SZ_2M, SZ_2M, 1));
+	ASSERT_EQ(0, iopd_set_param("batch", "1"));
+	ASSERT_EQ(SZ_2M, iopd_unmap(self->fd, REGIONS / 2 * SZ_2M, SZ_2M, 1));
 	flush_and_drain(self->fd);
 	snprintf(text, sizeof(text), "%ld", batch);
-	ASSERT_EQ(0, iopt_set_param("batch", text));
+	ASSERT_EQ(0, iopd_set_param("batch", text));
 	EXPECT_EQ(before, BESIDE);
 }
 
 /* The worker has freed all that it can, and said what is held. */
 static void wait_freed(void)
 {
-	while (iopt_stat("pending") || iopt_stat("trees"))
+	while (iopd_stat("pending") || iopd_stat("trees"))
 		usleep(1000);
 }
 
@@ -184,19 +184,19 @@ static void free_half(struct __test_metadata *_metadata, int fd)
 {
 	__u64 i;
 
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, HELD_REGIONS, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, HELD_REGIONS, SZ_4K, 1));
 	for (i = 0; i < HELD_REGIONS / 2; i++)
-		ASSERT_EQ(SZ_2M, iopt_unmap(fd, 2 * i * SZ_2M, SZ_2M, 1));
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+		ASSERT_EQ(SZ_2M, iopd_unmap(fd, 2 * i * SZ_2M, SZ_2M, 1));
+	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 	wait_freed();
 }
 
 /* Return: false when they were still held after so many ms */
 static bool held_ends(int ms)
 {
-	while (iopt_stat("held") && ms--)
+	while (iopd_stat("held") && ms--)
 		usleep(1000);
-	return !iopt_stat("held");
+	return !iopd_stat("held");
 }
 
 /* They wait for their neighbours, but not for ever. */
@@ -208,7 +208,7 @@ TEST_F(chunks, pages_are_held_for_a_while)
 	if (getpagesize() != PAGE)
 		SKIP(return, "larger pages are taken one by one");
 	free_half(_metadata, self->fd);
-	held = iopt_stat("held");
+	held = iopd_stat("held");
 	TH_LOG("%ld pages held, %ld beside the tables", held, BESIDE);
 	EXPECT_LT(0, held);
 	EXPECT_LE(held, HELD_MOST);
@@ -229,16 +229,16 @@ TEST_F(chunks, neighbours_that_follow_are_waited_for)
 	if (getpagesize() != PAGE)
 		SKIP(return, "larger pages are taken one by one");
 	free_half(_metadata, self->fd);
-	EXPECT_LT(0, iopt_stat("held"));
+	EXPECT_LT(0, iopd_stat("held"));
 	for (i = 0; i < HELD_REGIONS / 2; i++)
-		ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, (2 * i + 1) * SZ_2M,
+		ASSERT_EQ(SZ_2M, iopd_unmap(self->fd, (2 * i + 1) * SZ_2M,
 					    SZ_2M, 1));
-	iopt_flush(self->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopd_flush(self->fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 	wait_freed();
 	/* What is left is one chunk, with the spares. */
 	EXPECT_GE(CHUNK, BESIDE);
 	flush_and_drain(self->fd);
-	EXPECT_EQ(0, iopt_stat("held"));
+	EXPECT_EQ(0, iopd_stat("held"));
 }
 
 /* A system that is short of memory does not wait. */
@@ -251,9 +251,9 @@ TEST_F(chunks, shrinker_takes_what_is_held)
 	fd = open("/proc/sys/vm/drop_caches", O_WRONLY);
 	ASSERT_LE(0, fd);
 	free_half(_metadata, self->fd);
-	EXPECT_LT(0, iopt_stat("held"));
+	EXPECT_LT(0, iopd_stat("held"));
 	EXPECT_EQ(1, write(fd, "2", 1));
-	EXPECT_EQ(0, iopt_stat("held"));
+	EXPECT_EQ(0, iopd_stat("held"));
 	close(fd);
 }
 
@@ -263,9 +263,9 @@ TEST_F(chunks, empty_trees_have_no_spares)
 	int regions;
 
 	for (regions = 1; regions < 4 * CHUNK; regions++) {
-		ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, regions, SZ_4K, 1));
+		ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, regions, SZ_4K, 1));
 		ASSERT_EQ(regions * SZ_2M,
-			  iopt_unmap(self->fd, 0, SZ_2M, regions));
+			  iopd_unmap(self->fd, 0, SZ_2M, regions));
 		flush_and_drain(self->fd);
 		ASSERT_EQ(0, BESIDE);
 	}
@@ -276,11 +276,11 @@ TEST_F(chunks, held_when_the_tree_ends)
 {
 	free_half(_metadata, self->fd);
 	close(self->fd);
-	self->fd = iopt_new(IAS, variant->flags);
-	iopt_drain();
-	EXPECT_EQ(0, iopt_stat("held"));
-	EXPECT_EQ(1, iopt_stat("live") - self->live);
-	EXPECT_EQ(1, iopt_stat("pages") - self->pages);
+	self->fd = iopd_new(IAS, variant->flags);
+	iopd_drain();
+	EXPECT_EQ(0, iopd_stat("held"));
+	EXPECT_EQ(1, iopd_stat("live") - self->live);
+	EXPECT_EQ(1, iopd_stat("pages") - self->pages);
 }
 
 /* And one by one, in an order that no chunk survives */
@@ -288,17 +288,17 @@ TEST_F(chunks, tables_go_one_by_one)
 {
 	__u64 i;
 
-	ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
 	for (i = 0; i < REGIONS; i++) {
 		__u64 region = i * 37 % REGIONS;	/* prime to REGIONS */
 
-		ASSERT_EQ(SZ_2M, iopt_unmap(self->fd, region * SZ_2M,
+		ASSERT_EQ(SZ_2M, iopd_unmap(self->fd, region * SZ_2M,
 					    SZ_2M, 1));
 		if (i % 50)
 			continue;
 		flush_and_drain(self->fd);
 		ASSERT_EQ(1 + 4 + REGIONS - i - 1,
-			  iopt_stat("live") - self->live);
+			  iopd_stat("live") - self->live);
 		ASSERT_GT(CHUNK, BESIDE);
 	}
 }
@@ -307,13 +307,13 @@ TEST_F(chunks, tables_go_one_by_one)
 
 static bool map_one(int fd, __u64 iova, bool atomic)
 {
-	struct iopt_map arg = {
+	struct iopd_map arg = {
 		.iova = iova, .paddr = SZ_1G, .pgsize = SZ_4K, .pgcount = 1,
-		.prot = IOPT_READ | IOPT_WRITE,
-		.flags = atomic ? IOPT_ATOMIC : 0,
+		.prot = IOPD_READ | IOPD_WRITE,
+		.flags = atomic ? IOPD_ATOMIC : 0,
 	};
 
-	return !ioctl(fd, IOPT_IOC_MAP, &arg) && !arg.result;
+	return !ioctl(fd, IOPD_IOC_MAP, &arg) && !arg.result;
 }
 
 static bool play(int fd, struct rng *rng, bool *mapped, __u64 base)
@@ -327,12 +327,12 @@ static bool play(int fd, struct rng *rng, bool *mapped, __u64 base)
 		if (!mapped[region]) {
 			if (!map_one(fd, iova, rng_below(rng, 2)))
 				return false;
-		} else if (iopt_unmap(fd, iova, SZ_2M, 1) != SZ_2M) {
+		} else if (iopd_unmap(fd, iova, SZ_2M, 1) != SZ_2M) {
 			return false;
 		}
 		mapped[region] = !mapped[region];
 		if (!rng_below(rng, 20))
-			iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+			iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 	}
 	return true;
 }
@@ -404,7 +404,7 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 		pthread_join(players[i].thread, NULL);
 		EXPECT_TRUE(players[i].good);
 	}
-	EXPECT_EQ(1 + 4 + REGIONS, iopt_stat("live") - self->live);
+	EXPECT_EQ(1 + 4 + REGIONS, iopd_stat("live") - self->live);
 	EXPECT_LE(0, BESIDE);
 	/* Each may have thrown away what it has built, three tables at most. */
 	EXPECT_GT(CHUNK + READY + 3 * THREADS, BESIDE);
@@ -479,7 +479,7 @@ static __u64 use_up_chunks(int fd, long pages, long live)
 			break;
 		if (i % LOOK_EVERY)
 			continue;
-		now = iopt_stat("pages") - iopt_stat("live") - (pages - live);
+		now = iopd_stat("pages") - iopd_stat("live") - (pages - live);
 		if (now)
 			last = i;
 	}
@@ -504,11 +504,11 @@ TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
 		munmap(memory, size);
 		SKIP(return, "the memory was not fragmented enough");
 	}
-	tables = iopt_stat("live");
-	pages = iopt_stat("pages");
-	ASSERT_TRUE(iopt_fill(self->fd, i * SZ_2M, SZ_2M, REGIONS, SZ_4K, 1));
-	tables = iopt_stat("live") - tables;
-	pages = iopt_stat("pages") - pages;
+	tables = iopd_stat("live");
+	pages = iopd_stat("pages");
+	ASSERT_TRUE(iopd_fill(self->fd, i * SZ_2M, SZ_2M, REGIONS, SZ_4K, 1));
+	tables = iopd_stat("live") - tables;
+	pages = iopd_stat("pages") - pages;
 	TH_LOG("%llu tables until chunks were used up, then %ld tables in %ld pages",
 	       i, tables, pages);
 	EXPECT_LE(REGIONS, tables);
@@ -520,9 +520,9 @@ TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
 
 int main(int argc, char **argv)
 {
-	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
-	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
-	iopt_require();
+	seed = iopd_option(&argc, argv, "seed", "IOPD_SEED", time(NULL));
+	ops = iopd_option(&argc, argv, "ops", "IOPD_OPS", OPS_DEFAULT);
+	iopd_require();
 	printf("# seed %llu, %llu operations a thread; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);
 	fflush(stdout);

@@ -14,7 +14,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 #include "model.h"
 
 #define OPS_DEFAULT	4000		/* of a variant */
@@ -32,13 +32,13 @@ static __u64 seed;
 static __u64 ops;
 
 struct pair {
-	struct iopt_create shape;
+	struct iopd_create shape;
 	struct model model;
 	__u64 base;		/* the first IOVA */
 	__u64 sizes[3];		/* of leaves, the smallest first */
 	unsigned int nr_sizes;
 	struct rng rng;
-	struct iopt_leaf *leaves[2];
+	struct iopd_leaf *leaves[2];
 	int fd[2];		/* the library's, the kernel's */
 };
 
@@ -80,7 +80,7 @@ static const char *map_all(int fd, __u64 iova, __u64 paddr, __u64 size,
 	int ret;
 
 	while (done < count) {
-		ret = iopt_map(fd, iova + done * size, paddr + done * size,
+		ret = iopd_map(fd, iova + done * size, paddr + done * size,
 			       size, count - done, prot, &mapped);
 		if (ret || !mapped)
 			return complain("map 0x%llx + %llu: %d, mapped 0x%llx",
@@ -95,7 +95,7 @@ static const char *unmap_all(int fd, __u64 iova, __u64 size, __u64 count)
 	__u64 done = 0, unmapped;
 
 	while (done < count) {
-		unmapped = iopt_unmap(fd, iova + done * size, size,
+		unmapped = iopd_unmap(fd, iova + done * size, size,
 				      count - done);
 		if (!unmapped)
 			return complain("unmap 0x%llx + %llu of 0x%llx: nothing",
@@ -112,8 +112,8 @@ static const char *do_map(struct pair *p)
 	__u32 prot = rng_below(&p->rng, 64);
 	const char *bad;
 
-	if (!(prot & (IOPT_READ | IOPT_WRITE)))
-		prot |= rng_below(&p->rng, 2) ? IOPT_READ : IOPT_WRITE;
+	if (!(prot & (IOPD_READ | IOPD_WRITE)))
+		prot |= rng_below(&p->rng, 2) ? IOPD_READ : IOPD_WRITE;
 	iova = rng_below(&p->rng, space(p) / size - count + 1) * size;
 	paddr = (1 + rng_below(&p->rng, (1ull << p->shape.oas) / size - count)) *
 		size;
@@ -164,12 +164,12 @@ static const char *compare_leaves(struct pair *p)
 	int k;
 
 	for (k = 0; k < 2; k++) {
-		struct iopt_scan scan = {
+		struct iopd_scan scan = {
 			.last = ~0ull, .capacity = SCAN_ROOM,
 			.buffer = (uintptr_t)p->leaves[k],
 		};
 
-		iopt_scan(p->fd[k], &scan);
+		iopd_scan(p->fd[k], &scan);
 		nr[k] = scan.leaves;
 	}
 	if (nr[0] != nr[1] || nr[0] != model_leaves(&p->model) ||
@@ -177,8 +177,8 @@ static const char *compare_leaves(struct pair *p)
 		return complain("%llu leaves, the kernel %llu, expected %llu",
 				nr[0], nr[1], model_leaves(&p->model));
 	for (i = 0; i < nr[0]; i++) {
-		const struct iopt_leaf *a = &p->leaves[0][i];
-		const struct iopt_leaf *b = &p->leaves[1][i];
+		const struct iopd_leaf *a = &p->leaves[0][i];
+		const struct iopd_leaf *b = &p->leaves[1][i];
 
 		if (a->iova != b->iova || a->level != b->level ||
 		    (a->descriptor ^ b->descriptor) & HARDWARE_BITS)
@@ -204,8 +204,8 @@ static const char *compare_lookups(struct pair *p)
 			       rng_below(&p->rng, run->end - run->start);
 		}
 		iova += p->base;
-		ours = iopt_lookup(p->fd[0], iova);
-		theirs = iopt_lookup(p->fd[1], iova);
+		ours = iopd_lookup(p->fd[0], iova);
+		theirs = iopd_lookup(p->fd[1], iova);
 		if (ours != theirs)
 			return complain("lookup 0x%llx: 0x%llx, the kernel 0x%llx",
 					iova, ours, theirs);
@@ -227,11 +227,11 @@ static bool entries_agree(__u64 ours, __u64 theirs, int level)
 
 static const char *compare_path(struct pair *p, __u64 iova)
 {
-	struct iopt_path path[2] = { { .iova = iova }, { .iova = iova } };
+	struct iopd_path path[2] = { { .iova = iova }, { .iova = iova } };
 	int level, k;
 
 	for (k = 0; k < 2; k++)
-		if (iopt_path(p->fd[k], &path[k]))
+		if (iopd_path(p->fd[k], &path[k]))
 			return complain("walk 0x%llx: errno %d", iova, errno);
 	if (path[0].result != path[1].result)
 		return complain("walk 0x%llx: %d, the kernel %d", iova,
@@ -310,18 +310,18 @@ static const char *play(struct pair *p)
 FIXTURE(pair)
 {
 	struct pair p;
-	struct iopt_create shapes[2];
+	struct iopd_create shapes[2];
 };
 
 FIXTURE_VARIANT(pair)
 {
-	struct iopt_create shape;
+	struct iopd_create shape;
 };
 
 FIXTURE_VARIANT_ADD(pair, lpae32)
 {
 	.shape = {
-		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 40,
+		.fmt = IOPD_ARM_32_LPAE_S1, .ias = 32, .oas = 40,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -329,8 +329,8 @@ FIXTURE_VARIANT_ADD(pair, lpae32)
 FIXTURE_VARIANT_ADD(pair, lpae32_ns_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 36,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_32_LPAE_S1, .ias = 32, .oas = 36,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -338,8 +338,8 @@ FIXTURE_VARIANT_ADD(pair, lpae32_ns_coherent)
 FIXTURE_VARIANT_ADD(pair, lpae64_39_ns)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -347,8 +347,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_39_ns)
 FIXTURE_VARIANT_ADD(pair, lpae64_39_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 48,
-		.flags = IOPT_COHERENT,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 48,
+		.flags = IOPD_COHERENT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -356,8 +356,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_39_coherent)
 FIXTURE_VARIANT_ADD(pair, lpae64_48_ns)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
-		.quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
+		.quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -365,8 +365,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_48_ns)
 FIXTURE_VARIANT_ADD(pair, lpae64_44_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 44, .oas = 42,
-		.flags = IOPT_COHERENT,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 44, .oas = 42,
+		.flags = IOPD_COHERENT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -374,8 +374,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_44_coherent)
 FIXTURE_VARIANT_ADD(pair, lpae64_39_upper_half)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 44,
-		.quirks = IOPT_QUIRK_ARM_TTBR1 | IOPT_QUIRK_ARM_OUTER_WBWA,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 44,
+		.quirks = IOPD_QUIRK_ARM_TTBR1 | IOPD_QUIRK_ARM_OUTER_WBWA,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -383,8 +383,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_39_upper_half)
 FIXTURE_VARIANT_ADD(pair, lpae64_39_flush_queue)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_NS | IOPT_QUIRK_NON_STRICT,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_NS | IOPD_QUIRK_NON_STRICT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -392,8 +392,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_39_flush_queue)
 FIXTURE_VARIANT_ADD(pair, lpae64_s2_flush_queue_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 40, .oas = 40,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_NON_STRICT,
+		.fmt = IOPD_ARM_64_LPAE_S2, .ias = 40, .oas = 40,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_NON_STRICT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -401,7 +401,7 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_flush_queue_coherent)
 FIXTURE_VARIANT_ADD(pair, lpae64_16k)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 47, .oas = 48,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 47, .oas = 48,
 		.pgsize_bitmap = SZ_16K | SZ_32M,
 	},
 };
@@ -409,8 +409,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_16k)
 FIXTURE_VARIANT_ADD(pair, lpae64_64k_52_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 52, .oas = 52,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 52, .oas = 52,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SZ_64K | SZ_512M,
 	},
 };
@@ -418,8 +418,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_64k_52_coherent)
 FIXTURE_VARIANT_ADD(pair, lpae64_64k_upper_half)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 42, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_TTBR1,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 42, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_TTBR1,
 		.pgsize_bitmap = SZ_64K | SZ_512M,
 	},
 };
@@ -427,7 +427,7 @@ FIXTURE_VARIANT_ADD(pair, lpae64_64k_upper_half)
 FIXTURE_VARIANT_ADD(pair, lpae32_s2)
 {
 	.shape = {
-		.fmt = IOPT_ARM_32_LPAE_S2, .ias = 40, .oas = 40,
+		.fmt = IOPD_ARM_32_LPAE_S2, .ias = 40, .oas = 40,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -435,8 +435,8 @@ FIXTURE_VARIANT_ADD(pair, lpae32_s2)
 FIXTURE_VARIANT_ADD(pair, lpae64_s2_48)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 48, .oas = 48,
-		.flags = IOPT_COHERENT,
+		.fmt = IOPD_ARM_64_LPAE_S2, .ias = 48, .oas = 48,
+		.flags = IOPD_COHERENT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -445,7 +445,7 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_48)
 FIXTURE_VARIANT_ADD(pair, lpae64_s2_43)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 43, .oas = 42,
+		.fmt = IOPD_ARM_64_LPAE_S2, .ias = 43, .oas = 42,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -453,7 +453,7 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_43)
 FIXTURE_VARIANT_ADD(pair, lpae64_s2_16k)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 48, .oas = 48,
+		.fmt = IOPD_ARM_64_LPAE_S2, .ias = 48, .oas = 48,
 		.pgsize_bitmap = SZ_16K | SZ_32M,
 	},
 };
@@ -461,7 +461,7 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_16k)
 FIXTURE_VARIANT_ADD(pair, lpae64_s2_64k_52)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S2, .ias = 52, .oas = 52,
+		.fmt = IOPD_ARM_64_LPAE_S2, .ias = 52, .oas = 52,
 		.pgsize_bitmap = SZ_64K | SZ_512M,
 	},
 };
@@ -470,8 +470,8 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_64k_52)
 FIXTURE_VARIANT_ADD(pair, lpae64_48_dirty_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_HD,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_HD,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -483,8 +483,8 @@ static void learn_shape(struct pair *p)
 	for (; bitmap; bitmap &= bitmap - 1)
 		p->sizes[p->nr_sizes++] = bitmap & -bitmap;
 	model_init(&p->model, p->shape.ias);
-	model_shape(&p->model, p->sizes[0], iopt_is_concatenated(&p->shape));
-	if (p->shape.quirks & IOPT_QUIRK_ARM_TTBR1)
+	model_shape(&p->model, p->sizes[0], iopd_is_concatenated(&p->shape));
+	if (p->shape.quirks & IOPD_QUIRK_ARM_TTBR1)
 		p->base = ~0ull << p->shape.ias;
 }
 
@@ -498,11 +498,11 @@ FIXTURE_SETUP(pair)
 	for (k = 0; k < 2; k++) {
 		self->shapes[k] = variant->shape;
 		if (k)
-			self->shapes[k].flags |= IOPT_KERNEL;
+			self->shapes[k].flags |= IOPD_KERNEL;
 		p->leaves[k] = malloc(SCAN_ROOM * sizeof(*p->leaves[k]));
-		p->fd[k] = iopt_open();
+		p->fd[k] = iopd_open();
 		ASSERT_NE(NULL, p->leaves[k]);
-		ret = iopt_create(p->fd[k], &self->shapes[k]);
+		ret = iopd_create(p->fd[k], &self->shapes[k]);
 		if (ret == -EOPNOTSUPP && !kernel_knows(variant->shape.quirks))
 			SKIP(return, "this kernel does not know the quirk");
 		ASSERT_EQ(0, ret);
@@ -524,10 +524,10 @@ FIXTURE_TEARDOWN(pair)
 
 TEST_F(pair, same_registers)
 {
-	const struct iopt_create *ours = &self->shapes[0];
-	const struct iopt_create *theirs = &self->shapes[1];
+	const struct iopd_create *ours = &self->shapes[0];
+	const struct iopd_create *theirs = &self->shapes[1];
 
-	EXPECT_EQ(NULL, iopt_registers_differ(ours, theirs));
+	EXPECT_EQ(NULL, iopd_registers_differ(ours, theirs));
 	EXPECT_EQ(theirs->pgsize_bitmap, ours->pgsize_bitmap);
 }
 
@@ -541,12 +541,12 @@ TEST_F_TIMEOUT(pair, same_descriptors, 300)
 
 TEST_F_TIMEOUT(pair, same_paths, 300)
 {
-	struct iopt_path path = { .iova = self->p.base };
+	struct iopd_path path = { .iova = self->p.base };
 	struct pair *p = &self->p;
 	const char *bad;
 	unsigned int i;
 
-	if (iopt_path(p->fd[0], &path) == -EOPNOTSUPP)
+	if (iopd_path(p->fd[0], &path) == -EOPNOTSUPP)
 		SKIP(return, "this kernel does not walk to a leaf");
 	bad = compare_empty_paths(p);
 	for (i = 0; i < PATH_ROUNDS && !bad; i++) {
@@ -561,38 +561,38 @@ TEST_F_TIMEOUT(pair, same_paths, 300)
 
 /* What the driver is told of leaves that are unmapped, and of tables */
 static void unmap_some(int fd, __u64 base, __u64 page, __u64 block,
-		       struct iopt_counters *told)
+		       struct iopd_counters *told)
 {
-	struct iopt_counters before;
+	struct iopd_counters before;
 
-	iopt_map(fd, base, block, page, 8, IOPT_READ, NULL);
-	iopt_map(fd, base + block, block, block, 2, IOPT_READ, NULL);
-	iopt_counters(fd, &before);
-	iopt_unmap(fd, base, page, 8);
-	iopt_unmap(fd, base + block, block, 2);
-	iopt_counters(fd, told);
+	iopd_map(fd, base, block, page, 8, IOPD_READ, NULL);
+	iopd_map(fd, base + block, block, block, 2, IOPD_READ, NULL);
+	iopd_counters(fd, &before);
+	iopd_unmap(fd, base, page, 8);
+	iopd_unmap(fd, base + block, block, 2);
+	iopd_counters(fd, told);
 	told->add_page -= before.add_page;
 }
 
 TEST_F(pair, same_told)
 {
-	struct iopt_counters told[2];
+	struct iopd_counters told[2];
 	struct pair *p = &self->p;
 	int k;
 
 	for (k = 0; k < 2; k++)
 		unmap_some(p->fd[k], p->base, p->sizes[0], p->sizes[1], &told[k]);
 	/* What waits in a queue for its flush is not told of */
-	EXPECT_EQ(variant->shape.quirks & IOPT_QUIRK_NON_STRICT ? 0 : 10,
+	EXPECT_EQ(variant->shape.quirks & IOPD_QUIRK_NON_STRICT ? 0 : 10,
 		  told[0].add_page);
 	EXPECT_EQ(told[1].add_page, told[0].add_page);
 }
 
 int main(int argc, char **argv)
 {
-	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
-	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
-	iopt_require();
+	seed = iopd_option(&argc, argv, "seed", "IOPD_SEED", time(NULL));
+	ops = iopd_option(&argc, argv, "ops", "IOPD_OPS", OPS_DEFAULT);
+	iopd_require();
 	may_split = kernel_splits_blocks();
 	printf("# seed %llu, %llu operations a variant; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);

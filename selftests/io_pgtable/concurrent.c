@@ -4,7 +4,7 @@
  * others that flush and look up all the time. Each knows what its own range must
  * hold; at the end all of it is compared, table for table.
  *
- *	concurrent [--seed=N] [--ops=N]	or IOPT_SEED and IOPT_OPS
+ *	concurrent [--seed=N] [--ops=N]	or IOPD_SEED and IOPD_OPS
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -16,13 +16,13 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 #include "model.h"
 
 #define THREADS		4
 #define IAS		39
 #define PA		SZ_4G
-#define RW		(IOPT_READ | IOPT_WRITE)
+#define RW		(IOPD_READ | IOPD_WRITE)
 #define OPS_DEFAULT	10000		/* of a thread */
 #define RACE_ROUNDS	600
 #define SCAN_ROOM	16384
@@ -52,7 +52,7 @@ struct lane {
 	int fd;
 };
 
-static struct iopt_leaf scanned[SCAN_ROOM];
+static struct iopd_leaf scanned[SCAN_ROOM];
 static bool stop;
 
 /* --- flushing meanwhile --------------------------------------------------------- */
@@ -71,8 +71,8 @@ static void *flush_all_the_time(void *arg)
 	for (i = 0; !__atomic_load_n(&stop, __ATOMIC_RELAXED); i++) {
 		bool late = flusher->flushes == LATE_FLUSHES && i % 16 == 0;
 
-		iopt_flush(flusher->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END |
-			   (late ? IOPT_FLUSH_TIMED_OUT : 0));
+		iopd_flush(flusher->fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END |
+			   (late ? IOPD_FLUSH_TIMED_OUT : 0));
 		if (i % 64 == 0)
 			usleep(100);
 	}
@@ -101,11 +101,11 @@ static void stranger_checks(struct stranger *stranger, const char *how,
 /* Tables that are there, down to the leaf: a way that a walker could have taken */
 static void stranger_walks(struct stranger *stranger, __u64 iova)
 {
-	struct iopt_path path = { .iova = iova };
+	struct iopd_path path = { .iova = iova };
 	__u64 size = SZ_1G, paddr = 0;
 	int level = 1;
 
-	if (iopt_path(stranger->fd, &path) || path.result)
+	if (iopd_path(stranger->fd, &path) || path.result)
 		return;
 	for (; level < 3 && (path.entries[level] & 3) == 3; level++)
 		size /= 512;
@@ -122,7 +122,7 @@ static void stranger_looks_up(struct stranger *stranger, struct rng *rng)
 	if (rng_below(rng, 2))
 		iova = rng_below(rng, PLACES) * SZ_1G +
 		       rng_below(rng, 16 * SZ_4K);
-	paddr = iopt_lookup(stranger->fd, iova);
+	paddr = iopd_lookup(stranger->fd, iova);
 	if (paddr)
 		stranger_checks(stranger, "lookup", iova, paddr);
 	stranger_walks(stranger, iova);
@@ -142,9 +142,9 @@ static void *walk_all_the_time(void *arg)
 
 static void stranger_dumps(struct stranger *stranger)
 {
-	struct iopt_next_run run = {};
+	struct iopd_next_run run = {};
 
-	while (iopt_next_run(stranger->fd, &run))
+	while (iopd_next_run(stranger->fd, &run))
 		if (run.count)
 			stranger_checks(stranger, "dump", run.start, run.paddr);
 }
@@ -195,7 +195,7 @@ static int map_in_the_end(struct lane *lane, __u64 iova, __u64 size,
 	*mapped = 0;
 	do {
 		/* Each place has an address of its own, to tell neighbours apart */
-		ret = iopt_map(lane->fd, iova + *mapped, PA + iova + *mapped,
+		ret = iopd_map(lane->fd, iova + *mapped, PA + iova + *mapped,
 			       size, count - *mapped / size, RW, &part);
 		*mapped += part;
 	} while (ret == -EIO && lane->flushes == LATE_FLUSHES);
@@ -223,7 +223,7 @@ static void lane_unmap(struct lane *lane, __u64 iova, __u64 size, __u64 count)
 
 	if (!may_split && model_has_larger(&lane->model, iova, size, count))
 		return;
-	done = iopt_unmap(lane->fd, iova, size, count);
+	done = iopd_unmap(lane->fd, iova, size, count);
 	if (!model_unmap(&lane->model, iova, size, count, done))
 		lane_says(lane, "unmapped at", iova, done, size * count);
 }
@@ -231,7 +231,7 @@ static void lane_unmap(struct lane *lane, __u64 iova, __u64 size, __u64 count)
 static void lane_lookup(struct lane *lane, __u64 iova)
 {
 	__u64 wanted = model_lookup(&lane->model, iova);
-	__u64 paddr = iopt_lookup(lane->fd, iova);
+	__u64 paddr = iopd_lookup(lane->fd, iova);
 
 	if (paddr != wanted)
 		lane_says(lane, "lookup", iova, paddr, wanted);
@@ -408,19 +408,19 @@ static void *race(void *arg)
 
 static const char *check_leaves(const struct model *all, int fd, __u64 *tables)
 {
-	struct iopt_scan scan = {
+	struct iopd_scan scan = {
 		.last = ~0ull, .capacity = SCAN_ROOM,
 		.buffer = (uintptr_t)scanned,
 	};
 	__u64 i;
 
-	iopt_scan(fd, &scan);
+	iopd_scan(fd, &scan);
 	*tables = scan.tables;
 	if (scan.leaves != model_leaves(all) || scan.leaves > SCAN_ROOM)
 		return complain("%llu leaves, expected %llu", scan.leaves,
 				model_leaves(all));
 	for (i = 0; i < scan.leaves; i++) {
-		const struct iopt_leaf *leaf = &scanned[i];
+		const struct iopd_leaf *leaf = &scanned[i];
 		const struct run *run = model_find(all, leaf->iova);
 		__u64 paddr = leaf->descriptor & 0xfffffffff000ull;
 
@@ -443,13 +443,13 @@ static const char *check_tables(const struct model *all, int fd, long before,
 	if (tables < needed)
 		return complain("%llu tables, %llu of them needed", tables,
 				needed);
-	iopt_sweep(fd);
-	tables = iopt_tables(fd);
+	iopd_sweep(fd);
+	tables = iopd_tables(fd);
 	if (tables != needed)
 		return complain("%llu tables after a sweep, %llu of them needed",
 				tables, needed);
-	live = iopt_stat("live") - before;
-	if (iopt_alone() && live != (long)tables)
+	live = iopd_stat("live") - before;
+	if (iopd_alone() && live != (long)tables)
 		return complain("%ld tables live, expected %llu", live, tables);
 	return NULL;
 }
@@ -493,17 +493,17 @@ FIXTURE_VARIANT_ADD(lanes, non_coherent)
 
 FIXTURE_VARIANT_ADD(lanes, coherent)
 {
-	.flags = IOPT_COHERENT,
+	.flags = IOPD_COHERENT,
 };
 
 FIXTURE_SETUP(lanes)
 {
 	int i;
 
-	iopt_drain();
+	iopd_drain();
 	memset(self, 0, sizeof(*self));
-	self->live = iopt_stat("live");
-	self->fd = iopt_new(IAS, variant->flags);
+	self->live = iopd_stat("live");
+	self->fd = iopd_new(IAS, variant->flags);
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (i = 0; i < THREADS; i++) {
 		struct lane *lane = &self->lanes[i];
@@ -522,10 +522,10 @@ FIXTURE_TEARDOWN(lanes)
 	close(self->fd);
 	for (i = 0; i < THREADS; i++)
 		model_destroy(&self->lanes[i].model);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	if (iopt_alone())
-		EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	if (iopd_alone())
+		EXPECT_EQ(self->live, iopd_stat("live"));
 }
 
 static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
@@ -618,18 +618,18 @@ TEST_F_TIMEOUT(lanes, new_tables_for_all, 300)
 
 TEST_F_TIMEOUT(lanes, corners_that_are_walked_to, 300)
 {
-	struct iopt_path path = { .iova = SZ_1G };
+	struct iopd_path path = { .iova = SZ_1G };
 
-	if (iopt_path(self->fd, &path) == -EOPNOTSUPP)
+	if (iopd_path(self->fd, &path) == -EOPNOTSUPP)
 		SKIP(return, "this kernel does not walk to a leaf");
 	ASSERT_LANES_BESIDE(play_corner, FLUSHES, walk_all_the_time);
 }
 
 int main(int argc, char **argv)
 {
-	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
-	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
-	iopt_require();
+	seed = iopd_option(&argc, argv, "seed", "IOPD_SEED", time(NULL));
+	ops = iopd_option(&argc, argv, "ops", "IOPD_OPS", OPS_DEFAULT);
+	iopd_require();
 	may_split = kernel_splits_blocks();
 	printf("# seed %llu, %llu operations a thread; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);

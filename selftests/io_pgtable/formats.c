@@ -13,9 +13,9 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 
-#define RW		(IOPT_READ | IOPT_WRITE)
+#define RW		(IOPD_READ | IOPD_WRITE)
 
 /* Each granule by itself, all together, and with sizes that are none of its own */
 static const __u64 bitmaps[] = {
@@ -33,26 +33,26 @@ static const __u64 bitmaps[] = {
 static const unsigned int oases[] = { 32, 36, 40, 42, 44, 48, 52 };
 
 static const __u32 formats[] = {
-	IOPT_ARM_32_LPAE_S1, IOPT_ARM_32_LPAE_S2,
-	IOPT_ARM_64_LPAE_S1, IOPT_ARM_64_LPAE_S2,
+	IOPD_ARM_32_LPAE_S1, IOPD_ARM_32_LPAE_S2,
+	IOPD_ARM_64_LPAE_S1, IOPD_ARM_64_LPAE_S2,
 };
 
 static const __u64 quirks[] = {
 	0,
-	IOPT_QUIRK_ARM_NS,
-	IOPT_QUIRK_ARM_TTBR1,
-	IOPT_QUIRK_ARM_OUTER_WBWA,
-	IOPT_QUIRK_ARM_HD,
-	IOPT_QUIRK_NON_STRICT,
-	IOPT_QUIRK_NON_STRICT | IOPT_QUIRK_ARM_TTBR1,
-	IOPT_QUIRK_ARM_NS | IOPT_QUIRK_ARM_TTBR1 | IOPT_QUIRK_ARM_OUTER_WBWA,
+	IOPD_QUIRK_ARM_NS,
+	IOPD_QUIRK_ARM_TTBR1,
+	IOPD_QUIRK_ARM_OUTER_WBWA,
+	IOPD_QUIRK_ARM_HD,
+	IOPD_QUIRK_NON_STRICT,
+	IOPD_QUIRK_NON_STRICT | IOPD_QUIRK_ARM_TTBR1,
+	IOPD_QUIRK_ARM_NS | IOPD_QUIRK_ARM_TTBR1 | IOPD_QUIRK_ARM_OUTER_WBWA,
 };
 
 /* Narrowest input size looked at: one that has a table below the root, with any granule */
 #define IAS_FIRST	30
 #define IAS_LAST	53
 
-static const char *describe(const struct iopt_create *s)
+static const char *describe(const struct iopd_create *s)
 {
 	static char text[160];
 
@@ -65,8 +65,8 @@ static const char *describe(const struct iopt_create *s)
 /* --- the same as the kernel's ---------------------------------------------------- */
 
 /* The kernel does not see to it that the largest leaf fits the root */
-static bool sizes_are_right(const struct iopt_create *ours,
-			    const struct iopt_create *theirs)
+static bool sizes_are_right(const struct iopd_create *ours,
+			    const struct iopd_create *theirs)
 {
 	__u64 wanted = theirs->pgsize_bitmap;
 
@@ -91,9 +91,9 @@ static __u64 granule(__u64 sizes)
  * Since 6.14 a stage 2 whose root has to consist of several tables, and would be of
  * more than sixteen, is refused by the kernel with a warning: do not ask for it.
  */
-static bool kernel_would_warn(const struct iopt_create *shape)
+static bool kernel_would_warn(const struct iopd_create *shape)
 {
-	if (kernel_splits_blocks() || shape->fmt != IOPT_ARM_64_LPAE_S2)
+	if (kernel_splits_blocks() || shape->fmt != IOPD_ARM_64_LPAE_S2)
 		return false;
 	if (granule(shape->pgsize_bitmap) == SZ_4K)
 		return (shape->oas == 40 || shape->oas == 42) && shape->ias > 43;
@@ -101,10 +101,10 @@ static bool kernel_would_warn(const struct iopt_create *shape)
 	       shape->ias > 40 && shape->ias < 48;
 }
 
-static const char *check_refused(const struct iopt_create *shape)
+static const char *check_refused(const struct iopd_create *shape)
 {
-	struct iopt_create made = *shape;
-	int fd = iopt_open(), ret = iopt_create(fd, &made);
+	struct iopd_create made = *shape;
+	int fd = iopd_open(), ret = iopd_create(fd, &made);
 
 	close(fd);
 	if (ret != -EOPNOTSUPP)
@@ -113,24 +113,24 @@ static const char *check_refused(const struct iopt_create *shape)
 	return NULL;
 }
 
-static const char *compare_one(const struct iopt_create *shape)
+static const char *compare_one(const struct iopd_create *shape)
 {
-	struct iopt_create made[2] = { *shape, *shape };
+	struct iopd_create made[2] = { *shape, *shape };
 	int fd[2], ret[2], k;
 	const char *bad = NULL;
 
 	if (kernel_would_warn(shape))
 		return check_refused(shape);
-	made[1].flags |= IOPT_KERNEL;
+	made[1].flags |= IOPD_KERNEL;
 	for (k = 0; k < 2; k++) {
-		fd[k] = iopt_open();
-		ret[k] = iopt_create(fd[k], &made[k]);
+		fd[k] = iopd_open();
+		ret[k] = iopd_create(fd[k], &made[k]);
 	}
 	if (ret[0] != ret[1])
 		bad = complain("%s: %d, the kernel %d", describe(shape), ret[0],
 			       ret[1]);
 	else if (!ret[0])
-		bad = iopt_registers_differ(&made[0], &made[1]);
+		bad = iopd_registers_differ(&made[0], &made[1]);
 	if (!bad && !ret[0] && !sizes_are_right(&made[0], &made[1]))
 		bad = complain("%s: sizes 0x%llx, the kernel 0x%llx",
 			       describe(shape), made[0].pgsize_bitmap,
@@ -151,7 +151,7 @@ FIXTURE_VARIANT(same)
 
 FIXTURE_VARIANT_ADD(same, coherent)
 {
-	.flags = IOPT_COHERENT,
+	.flags = IOPD_COHERENT,
 };
 
 FIXTURE_VARIANT_ADD(same, non_coherent)
@@ -183,7 +183,7 @@ static unsigned int digit(unsigned int *number, unsigned int limit)
 /* All formats, page sizes, widths */
 TEST_F_TIMEOUT(same, registers, 300)
 {
-	struct iopt_create shape = { .flags = variant->flags };
+	struct iopd_create shape = { .flags = variant->flags };
 	unsigned int i;
 
 	for (i = 0; i < SHAPES; i++) {
@@ -205,7 +205,7 @@ TEST_F(same, quirks)
 {
 	unsigned int i, nr = ARRAY_SIZE(formats) * ARRAY_SIZE(bitmaps) *
 			     ARRAY_SIZE(quirks);
-	struct iopt_create shape = { .flags = variant->flags };
+	struct iopd_create shape = { .flags = variant->flags };
 
 	for (i = 0; i < nr; i++) {
 		unsigned int number = i;
@@ -214,7 +214,7 @@ TEST_F(same, quirks)
 		shape.quirks = quirks[digit(&number, ARRAY_SIZE(quirks))];
 		shape.pgsize_bitmap = bitmaps[digit(&number, ARRAY_SIZE(bitmaps))];
 		shape.fmt = formats[number];
-		shape.ias = shape.fmt == IOPT_ARM_32_LPAE_S1 ? 32 : 40;
+		shape.ias = shape.fmt == IOPD_ARM_32_LPAE_S1 ? 32 : 40;
 		shape.oas = 40;
 		bad = compare_one(&shape);
 		ASSERT_EQ(NULL, bad)
@@ -225,7 +225,7 @@ TEST_F(same, quirks)
 /* --- what can be mapped ---------------------------------------------------------- */
 
 struct table {
-	struct iopt_create shape;
+	struct iopd_create shape;
 	__u64 base;		/* the first IOVA */
 	int fd;
 };
@@ -239,10 +239,10 @@ struct table {
 /* Nothing is mapped: at either end, in the middle */
 static const char *check_empty(struct table *t)
 {
-	CHECK(!iopt_lookup(t->fd, t->base + 42));
-	CHECK(!iopt_lookup(t->fd, t->base + SZ_1G + 42));
-	CHECK(!iopt_lookup(t->fd, t->base + (1ull << t->shape.ias) - 1));
-	CHECK(iopt_tables(t->fd) == 1);
+	CHECK(!iopd_lookup(t->fd, t->base + 42));
+	CHECK(!iopd_lookup(t->fd, t->base + SZ_1G + 42));
+	CHECK(!iopd_lookup(t->fd, t->base + (1ull << t->shape.ias) - 1));
+	CHECK(iopd_tables(t->fd) == 1);
 	return NULL;
 }
 
@@ -256,18 +256,18 @@ static const char *check_one_size(struct table *t, __u64 size)
 {
 	__u64 iova = t->base + place(size), mapped;
 
-	CHECK(!iopt_map(t->fd, iova, place(size), size, 1, RW, &mapped));
+	CHECK(!iopd_map(t->fd, iova, place(size), size, 1, RW, &mapped));
 	CHECK(mapped == size);
-	CHECK(iopt_map(t->fd, iova, size * 4, size, 1, RW, NULL) == -EEXIST);
-	CHECK(iopt_lookup(t->fd, iova + 42) == place(size) + 42);
-	CHECK(iopt_lookup(t->fd, iova + size - 1) == place(size) + size - 1);
-	CHECK(!iopt_lookup(t->fd, iova + size));
+	CHECK(iopd_map(t->fd, iova, size * 4, size, 1, RW, NULL) == -EEXIST);
+	CHECK(iopd_lookup(t->fd, iova + 42) == place(size) + 42);
+	CHECK(iopd_lookup(t->fd, iova + size - 1) == place(size) + size - 1);
+	CHECK(!iopd_lookup(t->fd, iova + size));
 
-	CHECK(iopt_unmap(t->fd, iova, size, 1) == size);
-	CHECK(!iopt_lookup(t->fd, iova + 42));
-	CHECK(iopt_unmap(t->fd, iova, size, 1) == 0);
-	CHECK(!iopt_map(t->fd, iova, place(size), size, 1, IOPT_WRITE, NULL));
-	CHECK(iopt_lookup(t->fd, iova + 42) == place(size) + 42);
+	CHECK(iopd_unmap(t->fd, iova, size, 1) == size);
+	CHECK(!iopd_lookup(t->fd, iova + 42));
+	CHECK(iopd_unmap(t->fd, iova, size, 1) == 0);
+	CHECK(!iopd_map(t->fd, iova, place(size), size, 1, IOPD_WRITE, NULL));
+	CHECK(iopd_lookup(t->fd, iova + 42) == place(size) + 42);
 	return NULL;
 }
 
@@ -281,23 +281,23 @@ static const char *check_runs(struct table *t, __u64 size)
 
 	if (space / size < 16)
 		return NULL;
-	CHECK(!iopt_map(t->fd, iova, size, size, 6, RW, &mapped));
+	CHECK(!iopd_map(t->fd, iova, size, size, 6, RW, &mapped));
 	CHECK(mapped == 6 * size);
-	CHECK(iopt_lookup(t->fd, t->base + space - 1) == 7 * size - 1);
+	CHECK(iopd_lookup(t->fd, t->base + space - 1) == 7 * size - 1);
 	/* One by one, it is the first of them that cannot be mapped. */
-	CHECK(iopt_map(t->fd, iova, size, size, 7, RW, &mapped) ==
+	CHECK(iopd_map(t->fd, iova, size, size, 7, RW, &mapped) ==
 	      (kernel_maps_runs() ? -ERANGE : -EEXIST));
-	CHECK(iopt_unmap(t->fd, iova, size, 6) == 6 * size);
-	CHECK(!iopt_lookup(t->fd, t->base + space - 1));
+	CHECK(iopd_unmap(t->fd, iova, size, 6) == 6 * size);
+	CHECK(!iopd_lookup(t->fd, t->base + space - 1));
 
 	if (table * 4 > space || (table + 4 * size) >> t->shape.oas)
 		return NULL;
 	iova = t->base + space / 2 + table - 3 * size;
-	CHECK(!iopt_map(t->fd, iova, size, size, 6, RW, &mapped));
+	CHECK(!iopd_map(t->fd, iova, size, size, 6, RW, &mapped));
 	CHECK(mapped == 6 * size);
-	CHECK(iopt_lookup(t->fd, iova + 5 * size) == 6 * size);
-	CHECK(iopt_unmap(t->fd, iova, size, 6) == 6 * size);
-	CHECK(!iopt_lookup(t->fd, iova + 5 * size));
+	CHECK(iopd_lookup(t->fd, iova + 5 * size) == 6 * size);
+	CHECK(iopd_unmap(t->fd, iova, size, 6) == 6 * size);
+	CHECK(!iopd_lookup(t->fd, iova + 5 * size));
 	return NULL;
 }
 
@@ -306,11 +306,11 @@ static const char *check_outside(struct table *t, __u64 size)
 {
 	__u64 beyond = t->base + (1ull << t->shape.ias);
 
-	CHECK(iopt_map(t->fd, beyond, size, size, 1, RW, NULL) == -ERANGE);
-	CHECK(iopt_map(t->fd, t->base - size, size, size, 1, RW, NULL) == -ERANGE);
-	CHECK(iopt_unmap(t->fd, beyond, size, 1) == 0);
-	CHECK(!iopt_lookup(t->fd, beyond + 42));
-	CHECK(iopt_map(t->fd, t->base, 1ull << t->shape.oas, size, 1, RW, NULL) ==
+	CHECK(iopd_map(t->fd, beyond, size, size, 1, RW, NULL) == -ERANGE);
+	CHECK(iopd_map(t->fd, t->base - size, size, size, 1, RW, NULL) == -ERANGE);
+	CHECK(iopd_unmap(t->fd, beyond, size, 1) == 0);
+	CHECK(!iopd_lookup(t->fd, beyond + 42));
+	CHECK(iopd_map(t->fd, t->base, 1ull << t->shape.oas, size, 1, RW, NULL) ==
 	      -ERANGE);
 	return NULL;
 }
@@ -325,21 +325,21 @@ static const char *check_tables_and_blocks(struct table *t, __u64 page,
 	__u64 iova = t->base + 2 * block, entries = block / page;
 	__u64 seven = iova + 7 * page;
 
-	CHECK(iopt_unmap(t->fd, iova, block, 1) == block);
-	CHECK(!iopt_map(t->fd, iova, page, page, entries, RW, NULL));
-	CHECK(iopt_map(t->fd, iova, block, block, 1, RW, NULL) == -EEXIST);
-	CHECK(iopt_lookup(t->fd, seven) == page + 7 * page);
-	CHECK(iopt_unmap(t->fd, iova, page, entries) == block);
-	CHECK(!iopt_map(t->fd, iova, block, block, 1, RW, NULL));
-	CHECK(iopt_lookup(t->fd, seven) == block + 7 * page);
+	CHECK(iopd_unmap(t->fd, iova, block, 1) == block);
+	CHECK(!iopd_map(t->fd, iova, page, page, entries, RW, NULL));
+	CHECK(iopd_map(t->fd, iova, block, block, 1, RW, NULL) == -EEXIST);
+	CHECK(iopd_lookup(t->fd, seven) == page + 7 * page);
+	CHECK(iopd_unmap(t->fd, iova, page, entries) == block);
+	CHECK(!iopd_map(t->fd, iova, block, block, 1, RW, NULL));
+	CHECK(iopd_lookup(t->fd, seven) == block + 7 * page);
 	if (!kernel_splits_blocks())
 		return NULL;
-	CHECK(iopt_unmap(t->fd, seven, page, 2) == 2 * page);
-	CHECK(!iopt_lookup(t->fd, seven) && !iopt_lookup(t->fd, seven + page));
-	CHECK(iopt_lookup(t->fd, seven - 1) == block + 7 * page - 1);
-	CHECK(iopt_lookup(t->fd, seven + 2 * page) == block + 9 * page);
-	CHECK(iopt_unmap(t->fd, iova, block, 1) == block);
-	CHECK(!iopt_lookup(t->fd, iova));
+	CHECK(iopd_unmap(t->fd, seven, page, 2) == 2 * page);
+	CHECK(!iopd_lookup(t->fd, seven) && !iopd_lookup(t->fd, seven + page));
+	CHECK(iopd_lookup(t->fd, seven - 1) == block + 7 * page - 1);
+	CHECK(iopd_lookup(t->fd, seven + 2 * page) == block + 9 * page);
+	CHECK(iopd_unmap(t->fd, iova, block, 1) == block);
+	CHECK(!iopd_lookup(t->fd, iova));
 	return NULL;
 }
 
@@ -368,18 +368,18 @@ static const char *check_sizes(struct table *t)
 	return bad;
 }
 
-static const char *check_shape(struct iopt_create shape)
+static const char *check_shape(struct iopd_create shape)
 {
-	struct table table = { .shape = shape, .fd = iopt_open() };
+	struct table table = { .shape = shape, .fd = iopd_open() };
 	struct table *t = &table;
 	const char *bad;
-	int ret = iopt_create(t->fd, &t->shape);
+	int ret = iopd_create(t->fd, &t->shape);
 
 	if (ret) {
 		close(t->fd);
 		return complain("%s: %d", describe(&shape), ret);
 	}
-	if (shape.quirks & IOPT_QUIRK_ARM_TTBR1)
+	if (shape.quirks & IOPD_QUIRK_ARM_TTBR1)
 		t->base = ~0ull << t->shape.ias;
 	bad = check_sizes(t);
 	close(t->fd);
@@ -399,37 +399,37 @@ FIXTURE_VARIANT(shape)
 
 FIXTURE_VARIANT_ADD(shape, s1)
 {
-	.fmt = IOPT_ARM_64_LPAE_S1,
+	.fmt = IOPD_ARM_64_LPAE_S1,
 };
 
 FIXTURE_VARIANT_ADD(shape, s1_coherent)
 {
-	.fmt = IOPT_ARM_64_LPAE_S1, .flags = IOPT_COHERENT,
+	.fmt = IOPD_ARM_64_LPAE_S1, .flags = IOPD_COHERENT,
 };
 
 FIXTURE_VARIANT_ADD(shape, s1_upper_half)
 {
-	.fmt = IOPT_ARM_64_LPAE_S1, .quirks = IOPT_QUIRK_ARM_TTBR1,
+	.fmt = IOPD_ARM_64_LPAE_S1, .quirks = IOPD_QUIRK_ARM_TTBR1,
 };
 
 FIXTURE_VARIANT_ADD(shape, s2)
 {
-	.fmt = IOPT_ARM_64_LPAE_S2,
+	.fmt = IOPD_ARM_64_LPAE_S2,
 };
 
 FIXTURE_VARIANT_ADD(shape, s2_coherent)
 {
-	.fmt = IOPT_ARM_64_LPAE_S2, .flags = IOPT_COHERENT,
+	.fmt = IOPD_ARM_64_LPAE_S2, .flags = IOPD_COHERENT,
 };
 
 FIXTURE_VARIANT_ADD(shape, lpae32_s1)
 {
-	.fmt = IOPT_ARM_32_LPAE_S1,
+	.fmt = IOPD_ARM_32_LPAE_S1,
 };
 
 FIXTURE_VARIANT_ADD(shape, lpae32_s2)
 {
-	.fmt = IOPT_ARM_32_LPAE_S2,
+	.fmt = IOPD_ARM_32_LPAE_S2,
 };
 
 FIXTURE_SETUP(shape)
@@ -443,9 +443,9 @@ FIXTURE_TEARDOWN(shape)
 /* Does the format take these widths? */
 static bool fits(__u32 fmt, unsigned int ias, unsigned int oas, __u64 sizes)
 {
-	if (fmt == IOPT_ARM_32_LPAE_S1)
+	if (fmt == IOPD_ARM_32_LPAE_S1)
 		return ias == 32 && oas <= 40 && sizes & SZ_4K;
-	if (fmt == IOPT_ARM_32_LPAE_S2)
+	if (fmt == IOPD_ARM_32_LPAE_S2)
 		return ias <= 40 && oas <= 40 && sizes & SZ_4K;
 	return (ias <= 48 && oas <= 48) || sizes == bitmaps[2];
 }
@@ -453,7 +453,7 @@ static bool fits(__u32 fmt, unsigned int ias, unsigned int oas, __u64 sizes)
 /* The matrix of the kernel's own suite, and beyond it */
 TEST_F_TIMEOUT(shape, maps_all_sizes, 300)
 {
-	struct iopt_create shape = {
+	struct iopd_create shape = {
 		.fmt = variant->fmt, .quirks = variant->quirks,
 		.flags = variant->flags,
 	};
@@ -484,16 +484,16 @@ FIXTURE(dirty)
 
 FIXTURE_SETUP(dirty)
 {
-	struct iopt_create shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_HD,
+	struct iopd_create shape = {
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_HD,
 		.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G,
 	};
 
 	if (!kernel_knows(shape.quirks))
 		SKIP(return, "this kernel knows no dirty tracking");
-	self->fd = iopt_open();
-	ASSERT_EQ(0, iopt_create(self->fd, &shape));
+	self->fd = iopd_open();
+	ASSERT_EQ(0, iopd_create(self->fd, &shape));
 }
 
 FIXTURE_TEARDOWN(dirty)
@@ -501,17 +501,17 @@ FIXTURE_TEARDOWN(dirty)
 	close(self->fd);
 }
 
-static struct iopt_dirty read_dirty(int fd, __u64 iova, __u64 size, bool keep)
+static struct iopd_dirty read_dirty(int fd, __u64 iova, __u64 size, bool keep)
 {
-	struct iopt_dirty dirty = { .iova = iova, .size = size, .keep = keep };
+	struct iopd_dirty dirty = { .iova = iova, .size = size, .keep = keep };
 
-	if (ioctl(fd, IOPT_IOC_DIRTY, &dirty))
+	if (ioctl(fd, IOPD_IOC_DIRTY, &dirty))
 		dirty.result = -errno;
 	return dirty;
 }
 
 #define EXPECT_DIRTY(from, to, iova, size, keep) do {			\
-	struct iopt_dirty _dirty = read_dirty(self->fd, iova, size, keep);	\
+	struct iopd_dirty _dirty = read_dirty(self->fd, iova, size, keep);	\
 	EXPECT_EQ(0, _dirty.result);					\
 	EXPECT_EQ(from, _dirty.start);					\
 	EXPECT_EQ(to, _dirty.end);					\
@@ -519,9 +519,9 @@ static struct iopt_dirty read_dirty(int fd, __u64 iova, __u64 size, bool keep)
 
 static bool hardware_writes(int fd, __u64 iova)
 {
-	struct iopt_write write = { .iova = iova };
+	struct iopd_write write = { .iova = iova };
 
-	return !ioctl(fd, IOPT_IOC_WRITE, &write) && write.done;
+	return !ioctl(fd, IOPD_IOC_WRITE, &write) && write.done;
 }
 
 /* New leaves to write are dirty; then only what the hardware has written */
@@ -529,8 +529,8 @@ TEST_F(dirty, pages_and_blocks)
 {
 	__u64 x = 4 * SZ_1G;
 
-	ASSERT_EQ(0, iopt_map(self->fd, x, SZ_2M, SZ_4K, 16, RW, NULL));
-	ASSERT_EQ(0, iopt_map(self->fd, x + SZ_2M, SZ_2M, SZ_2M, 1, RW, NULL));
+	ASSERT_EQ(0, iopd_map(self->fd, x, SZ_2M, SZ_4K, 16, RW, NULL));
+	ASSERT_EQ(0, iopd_map(self->fd, x + SZ_2M, SZ_2M, SZ_2M, 1, RW, NULL));
 	EXPECT_DIRTY(x, x + 2 * SZ_2M, x, 2 * SZ_2M, true);
 	EXPECT_DIRTY(x, x + 2 * SZ_2M, x, 2 * SZ_2M, false);
 	EXPECT_DIRTY(0, 0, x, 2 * SZ_2M, false);
@@ -545,21 +545,21 @@ TEST_F(dirty, pages_and_blocks)
 	EXPECT_TRUE(hardware_writes(self->fd, x + SZ_2M + 5 * SZ_4K));
 	EXPECT_DIRTY(x + SZ_2M, x + 2 * SZ_2M, x + SZ_2M + 8 * SZ_4K, SZ_4K,
 		     false);
-	EXPECT_EQ(SZ_2M + 3 * SZ_4K, iopt_lookup(self->fd, x + 3 * SZ_4K));
+	EXPECT_EQ(SZ_2M + 3 * SZ_4K, iopd_lookup(self->fd, x + 3 * SZ_4K));
 }
 
 TEST_F(dirty, holes_and_what_is_only_read)
 {
 	__u64 x = 4 * SZ_1G;
 
-	ASSERT_EQ(0, iopt_map(self->fd, x, SZ_2M, SZ_4K, 4, IOPT_READ, NULL));
+	ASSERT_EQ(0, iopd_map(self->fd, x, SZ_2M, SZ_4K, 4, IOPD_READ, NULL));
 	EXPECT_FALSE(hardware_writes(self->fd, x));
 	EXPECT_FALSE(hardware_writes(self->fd, x + SZ_1G));
 	EXPECT_DIRTY(0, 0, 0, 1ull << 48, false);
-	ASSERT_EQ(0, iopt_map(self->fd, x + 9 * SZ_1G, SZ_2M, SZ_4K, 1, RW, NULL));
+	ASSERT_EQ(0, iopd_map(self->fd, x + 9 * SZ_1G, SZ_2M, SZ_4K, 1, RW, NULL));
 	EXPECT_DIRTY(x + 9 * SZ_1G, x + 9 * SZ_1G + SZ_4K, 0, 1ull << 48, false);
 	/* What has been made clean is mapped as before */
-	EXPECT_EQ(SZ_4K, iopt_unmap(self->fd, x + 9 * SZ_1G, SZ_4K, 1));
+	EXPECT_EQ(SZ_4K, iopd_unmap(self->fd, x + 9 * SZ_1G, SZ_4K, 1));
 	EXPECT_DIRTY(0, 0, 0, 1ull << 48, false);
 }
 
@@ -573,6 +573,6 @@ TEST_F(dirty, bad_ranges)
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	return test_harness_run(argc, argv);
 }

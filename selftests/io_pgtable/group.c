@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "group.h"
-#include "iopt.h"
+#include "iopd.h"
 
 #define ROOT	"/sys/fs/cgroup"
 
@@ -31,7 +31,7 @@ static const char *group_path(const char *file)
 {
 	static char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), ROOT "/iopt-test-%u/%s", selected, file);
+	snprintf(path, sizeof(path), ROOT "/iopd-test-%u/%s", selected, file);
 	return path;
 }
 
@@ -89,7 +89,7 @@ bool group_leave(pid_t pid)
 
 long group_read(const char *file, const char *key)
 {
-	return iopt_read_key(group_path(file), key);
+	return iopd_read_key(group_path(file), key);
 }
 
 long group_read_root(const char *file, const char *key)
@@ -97,7 +97,7 @@ long group_read_root(const char *file, const char *key)
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), ROOT "/%s", file);
-	return iopt_read_key(path, key);
+	return iopd_read_key(path, key);
 }
 
 bool group_write(const char *file, long value)

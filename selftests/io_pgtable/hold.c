@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "iopt.h"
+#include "iopd.h"
 #include "kselftest.h"
 
 int main(int argc, char **argv)
@@ -28,8 +28,8 @@ int main(int argc, char **argv)
 		return KSFT_FAIL;
 	}
 	tables = strtoull(argv[2], NULL, 0);
-	fd = iopt_new(39, 0);
-	if (!iopt_fill(fd, 0, SZ_2M, tables, SZ_4K, 1))
+	fd = iopd_new(39, 0);
+	if (!iopd_fill(fd, 0, SZ_2M, tables, SZ_4K, 1))
 		return KSFT_FAIL;
 	if (!strcmp(argv[1], "wait")) {
 		char byte;
@@ -40,13 +40,13 @@ int main(int argc, char **argv)
 			;
 	}
 	if (!strcmp(argv[1], "cut")) {
-		if (!iopt_strip(fd, 0, SZ_2M, tables, SZ_2M, 1))
+		if (!iopd_strip(fd, 0, SZ_2M, tables, SZ_2M, 1))
 			return KSFT_FAIL;
-		iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+		iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 	}
-	iopt_go_first(true);
-	iopt_free(fd);
+	iopd_go_first(true);
+	iopd_free(fd);
 	if (!strcmp(argv[1], "drain"))
-		iopt_drain();
+		iopd_drain();
 	return KSFT_PASS;
 }

@@ -18,7 +18,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
 #define BATCH		64	/* the default */
@@ -36,10 +36,10 @@ static long sparse_tables(__u64 regions)
 /* So many tables of 2 MiB, with a page in each, and freed: all of it is pending */
 static long free_sparse(__u64 regions)
 {
-	int fd = iopt_new(39, 0);
-	bool filled = iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1);
+	int fd = iopd_new(39, 0);
+	bool filled = iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1);
 
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 	return filled ? sparse_tables(regions) : 0;
 }
@@ -54,25 +54,25 @@ FIXTURE_SETUP(held)
 {
 	const char *bad;
 
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
-	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
-	iopt_set_param("limit", NO_LIMIT);
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopd_param("limit"));
+	iopd_set_param("limit", NO_LIMIT);
 	bad = worker_hold();
 	ASSERT_EQ(NULL, bad)
 		TH_LOG("%s", bad);
-	self->live = iopt_stat("live");
-	iopt_reset_longest();
+	self->live = iopd_stat("live");
+	iopd_reset_longest();
 }
 
 FIXTURE_TEARDOWN(held)
 {
 	worker_let_go();
-	iopt_set_param("limit", self->limit);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(self->live, iopt_stat("live"));
-	EXPECT_GE(BATCH, iopt_stat("longest_batch"));
+	iopd_set_param("limit", self->limit);
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(self->live, iopd_stat("live"));
+	EXPECT_GE(BATCH, iopd_stat("longest_batch"));
 }
 
 static void set_limit(long limit)
@@ -80,7 +80,7 @@ static void set_limit(long limit)
 	char text[32];
 
 	snprintf(text, sizeof(text), "%ld", limit);
-	iopt_set_param("limit", text);
+	iopd_set_param("limit", text);
 }
 
 /* --- who helps ----------------------------------------------------------------- */
@@ -88,15 +88,15 @@ static void set_limit(long limit)
 /* With room for all, only the worker is there to free: this is what is held */
 TEST_F(held, below_the_limit_nobody_helps)
 {
-	long helps = iopt_stat("helps"), freed = iopt_stat("freed");
+	long helps = iopd_stat("helps"), freed = iopd_stat("freed");
 	long tables = 0;
 	int i;
 
 	for (i = 0; i < 20; i++)
 		tables += free_sparse(500);
-	EXPECT_EQ(tables, iopt_stat("pending"));
-	EXPECT_EQ(helps, iopt_stat("helps"));
-	EXPECT_EQ(freed, iopt_stat("freed"));
+	EXPECT_EQ(tables, iopd_stat("pending"));
+	EXPECT_EQ(helps, iopd_stat("helps"));
+	EXPECT_EQ(freed, iopd_stat("freed"));
 }
 
 /* A task that frees goes on until the limit is kept, and not a batch longer */
@@ -107,15 +107,15 @@ TEST_F(held, free_keeps_the_limit)
 
 	set_limit(LIMIT);
 	for (i = 0; i < 30; i++) {
-		before = iopt_stat("helps");
+		before = iopd_stat("helps");
 		tables = free_sparse(500);
-		pending = iopt_stat("pending");
+		pending = iopd_stat("pending");
 		ASSERT_GE(LIMIT, pending);
 		if (i < 3)
 			continue;
 		ASSERT_LT(LIMIT - BATCH, pending);
 		/* As many batches as it takes; a small tree may have a short one */
-		ASSERT_GE(2 * tables / BATCH + 2, iopt_stat("helps") - before);
+		ASSERT_GE(2 * tables / BATCH + 2, iopd_stat("helps") - before);
 	}
 }
 
@@ -130,18 +130,18 @@ TEST_F(held, map_gives_back_what_it_makes)
 	int fd;
 
 	ASSERT_EQ(sparse_tables(extra), free_sparse(extra));
-	fd = iopt_new(39, 0);
+	fd = iopd_new(39, 0);
 	set_limit(LIMIT);
-	helps = iopt_stat("helps");
-	freed = iopt_stat("freed");
-	ASSERT_EQ(0, iopt_map(fd, 0, SZ_1G, SZ_4K, made * 512,
-			      IOPT_READ | IOPT_WRITE, NULL));
-	EXPECT_LE(made, iopt_stat("freed") - freed);
-	EXPECT_GE(made / RUNS_A_BATCH + 1, iopt_stat("helps") - helps);
+	helps = iopd_stat("helps");
+	freed = iopd_stat("freed");
+	ASSERT_EQ(0, iopd_map(fd, 0, SZ_1G, SZ_4K, made * 512,
+			      IOPD_READ | IOPD_WRITE, NULL));
+	EXPECT_LE(made, iopd_stat("freed") - freed);
+	EXPECT_GE(made / RUNS_A_BATCH + 1, iopd_stat("helps") - helps);
 
-	ASSERT_TRUE(iopt_fill(fd, SZ_1G, SZ_1G, 10, SZ_4K, made * 512));
-	EXPECT_GE(LIMIT, iopt_stat("pending"));
-	EXPECT_LT(LIMIT - 2 * BATCH, iopt_stat("pending"));
+	ASSERT_TRUE(iopd_fill(fd, SZ_1G, SZ_1G, 10, SZ_4K, made * 512));
+	EXPECT_GE(LIMIT, iopd_stat("pending"));
+	EXPECT_LT(LIMIT - 2 * BATCH, iopd_stat("pending"));
 	close(fd);
 }
 
@@ -149,17 +149,17 @@ TEST_F(held, map_gives_back_what_it_makes)
 TEST_F(held, small_maps_give_back_too)
 {
 	long pending, most = 0;
-	int i, fd = iopt_new(39, 0);
+	int i, fd = iopd_new(39, 0);
 
 	set_limit(LIMIT);
 	for (i = 0; i < 10 * LIMIT; i++) {
 		__u64 iova = i % 1000 * SZ_2M;
 
-		ASSERT_EQ(0, iopt_map(fd, iova, SZ_1G, SZ_4K, 1,
-				      IOPT_READ | IOPT_WRITE, NULL));
-		ASSERT_EQ(SZ_2M, iopt_unmap(fd, iova, SZ_2M, 1));
-		iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-		pending = iopt_stat("pending");
+		ASSERT_EQ(0, iopd_map(fd, iova, SZ_1G, SZ_4K, 1,
+				      IOPD_READ | IOPD_WRITE, NULL));
+		ASSERT_EQ(SZ_2M, iopd_unmap(fd, iova, SZ_2M, 1));
+		iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+		pending = iopd_stat("pending");
 		if (pending > most)
 			most = pending;
 	}
@@ -178,24 +178,24 @@ static long switches(void)
 
 TEST_F(held, atomic_maps_neither_help_nor_sleep)
 {
-	struct iopt_map map = {
+	struct iopd_map map = {
 		.paddr = SZ_1G, .pgsize = SZ_4K, .pgcount = 300 * 512,
-		.prot = IOPT_READ | IOPT_WRITE, .flags = IOPT_ATOMIC,
+		.prot = IOPD_READ | IOPD_WRITE, .flags = IOPD_ATOMIC,
 	};
 	long pending, helps, slept;
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 
 	ASSERT_LT(0, free_sparse(5000));
 	set_limit(1);
-	pending = iopt_stat("pending");
-	helps = iopt_stat("helps");
+	pending = iopd_stat("pending");
+	helps = iopd_stat("helps");
 	slept = switches();
-	ASSERT_EQ(0, ioctl(fd, IOPT_IOC_MAP, &map));
+	ASSERT_EQ(0, ioctl(fd, IOPD_IOC_MAP, &map));
 	EXPECT_EQ(slept, switches());
 	EXPECT_EQ(0, map.result);
 	EXPECT_EQ(300 * SZ_2M, map.mapped);
-	EXPECT_EQ(helps, iopt_stat("helps"));
-	EXPECT_EQ(pending, iopt_stat("pending"));
+	EXPECT_EQ(helps, iopd_stat("helps"));
+	EXPECT_EQ(pending, iopd_stat("pending"));
 	close(fd);
 }
 
@@ -214,7 +214,7 @@ static void *wake_often(void *arg)
 	struct waker *waker = arg;
 
 	worker_pin(0);
-	iopt_go_first(true);
+	iopd_go_first(true);
 	while (!__atomic_load_n(&waker->stop, __ATOMIC_RELAXED)) {
 		nanosleep(&nap, NULL);
 		__atomic_add_fetch(&waker->wakes, 1, __ATOMIC_RELAXED);
@@ -253,12 +253,12 @@ static long wakes_in_user_space(const struct waker *waker, __u64 ns)
  */
 TEST_F(held, long_maps_make_room)
 {
-	struct iopt_map map = {
+	struct iopd_map map = {
 		.paddr = SZ_1G, .pgsize = SZ_4K, .pgcount = 4096 * 512,
-		.prot = IOPT_READ | IOPT_WRITE,
+		.prot = IOPD_READ | IOPD_WRITE,
 	};
 	struct waker waker = {};
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 	long wakes, usual;
 
 	ASSERT_TRUE(worker_pin(0));
@@ -266,7 +266,7 @@ TEST_F(held, long_maps_make_room)
 	while (!wakes_of(&waker))
 		usleep(1000);
 	wakes = wakes_of(&waker);
-	ASSERT_EQ(0, ioctl(fd, IOPT_IOC_MAP, &map));
+	ASSERT_EQ(0, ioctl(fd, IOPD_IOC_MAP, &map));
 	wakes = wakes_of(&waker) - wakes;
 	usual = wakes_in_user_space(&waker, map.ns);
 	__atomic_store_n(&waker.stop, true, __ATOMIC_RELAXED);
@@ -287,13 +287,13 @@ TEST_F(held, long_maps_make_room)
 /* Making a page table costs a batch while too much is pending */
 static void step_until_done(int *fds)
 {
-	long done = iopt_stat("trees_done");
+	long done = iopd_stat("trees_done");
 	int i;
 
 	set_limit(1);
-	for (i = 0; i < STEPS && iopt_stat("trees_done") == done; i++)
-		fds[i] = iopt_new(39, 0);
-	iopt_set_param("limit", NO_LIMIT);
+	for (i = 0; i < STEPS && iopd_stat("trees_done") == done; i++)
+		fds[i] = iopd_new(39, 0);
+	iopd_set_param("limit", NO_LIMIT);
 	while (i--)
 		close(fds[i]);
 }
@@ -315,26 +315,26 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 
 	/* What holds the worker back takes time that an emulator lacks elsewhere */
 	worker_let_go();
-	fd = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1));
+	fd = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1));
 	ASSERT_EQ(NULL, worker_hold());
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 	huge = sparse_tables(regions);
 	small = free_sparse(3 * BATCH);
-	ASSERT_EQ(huge + small, iopt_stat("pending"));
-	batches = iopt_stat("batches");
+	ASSERT_EQ(huge + small, iopd_stat("pending"));
+	batches = iopd_stat("batches");
 	step_until_done(fds);
-	batches = iopt_stat("batches") - batches;
+	batches = iopd_stat("batches") - batches;
 	TH_LOG("behind %ld tables: %ld batches", huge, batches);
 	/* Turn by turn; batches may be short where something else wants the CPU */
 	EXPECT_GE(4 * (small / BATCH + 1), batches);
-	EXPECT_LE(huge - BATCH * batches, iopt_stat("pending"));
+	EXPECT_LE(huge - BATCH * batches, iopd_stat("pending"));
 }
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	worker_require();
 	return test_harness_run(argc, argv);
 }

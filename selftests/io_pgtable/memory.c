@@ -21,17 +21,17 @@
 #include "kselftest_harness.h"
 
 #include "group.h"
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
-#define RW		(IOPT_READ | IOPT_WRITE)
+#define RW		(IOPD_READ | IOPD_WRITE)
 #define NO_LIMIT	"1000000000"
 #define PA		SZ_1G
 #define MIB		(1l << 20)
 #define PAGES_A_MIB	(MIB / (long)SZ_4K)
 
 #define SECONDARY	"nr_sec_page_table_pages"
-#define NODE_PARAM	"/sys/module/iopt_test/parameters/node"
+#define NODE_PARAM	"/sys/module/iopd_test/parameters/node"
 
 /* Control groups are told of the last pages after 2 s, and go when they like */
 #define PATIENCE_MS	10000
@@ -46,9 +46,9 @@ static long sparse_tables(__u64 regions)
 
 static int make_sparse(__u64 regions, unsigned int flags)
 {
-	int fd = iopt_new(39, flags);
+	int fd = iopd_new(39, flags);
 
-	if (!iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
+	if (!iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
 		abort();
 	return fd;
 }
@@ -86,11 +86,11 @@ struct counts {
 
 static struct counts count_drained(void)
 {
-	iopt_drain();
+	iopd_drain();
 	return (struct counts) {
-		.live		= iopt_stat("live"),
-		.secondary	= iopt_vmstat(SECONDARY),
-		.iommu		= iopt_vmstat("nr_iommu_pages"),
+		.live		= iopd_stat("live"),
+		.secondary	= iopd_vmstat(SECONDARY),
+		.iommu		= iopd_vmstat("nr_iommu_pages"),
 	};
 }
 
@@ -102,12 +102,12 @@ FIXTURE(memory)
 
 FIXTURE_SETUP(memory)
 {
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	if (group_make() || group_read("memory.current", NULL) < 0)
 		SKIP(return, "no control groups that count memory");
-	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
-	iopt_set_param("limit", NO_LIMIT);
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopd_param("limit"));
+	iopd_set_param("limit", NO_LIMIT);
 	self->before = count_drained();
 }
 
@@ -121,8 +121,8 @@ FIXTURE_TEARDOWN(memory)
 	munlockall();
 	write_number(NODE_PARAM, -1);
 	group_leave(0);
-	iopt_set_param("limit", self->limit);
-	EXPECT_TRUE(iopt_idles());
+	iopd_set_param("limit", self->limit);
+	EXPECT_TRUE(iopd_idles());
 	now = count_drained();
 	EXPECT_EQ(self->before.live, now.live);
 	EXPECT_EQ(self->before.secondary, now.secondary);
@@ -173,7 +173,7 @@ static int make_charged(long *tables)
 	int fd;
 
 	group_enter(0);
-	fd = make_sparse(regions, IOPT_ACCOUNT);
+	fd = make_sparse(regions, IOPD_ACCOUNT);
 	group_leave(0);
 	*tables = sparse_tables(regions) - 1;
 	return fd;
@@ -186,15 +186,15 @@ TEST_F(memory, charged_until_freed)
 
 	ASSERT_FINE(check_all_charged(tables));
 	ASSERT_FINE(worker_hold());
-	iopt_free(fd);
-	ASSERT_EQ(tables + 1, iopt_stat("pending"));
+	iopd_free(fd);
+	ASSERT_EQ(tables + 1, iopd_stat("pending"));
 	ASSERT_FINE(check_all_charged(tables));
 	ASSERT_FINE(check_pages(SECONDARY,
-				iopt_read_key("/proc/vmstat", SECONDARY) -
+				iopd_read_key("/proc/vmstat", SECONDARY) -
 				self->before.secondary, tables + 1, UNTOLD));
 
 	worker_let_go();
-	iopt_drain();
+	iopd_drain();
 	ASSERT_FINE(check_charged(0));
 	EXPECT_GT(MIB, group_read("memory.current", NULL));
 	close(fd);
@@ -233,7 +233,7 @@ static const char *check_pays(unsigned int group, long tables)
  */
 TEST_F(memory, groups_pay_for_their_own)
 {
-	int fd = iopt_new(39, IOPT_ACCOUNT);
+	int fd = iopd_new(39, IOPD_ACCOUNT);
 	long tables[2] = { }, live;
 	__u64 region = 0;
 	int i, group;
@@ -246,10 +246,10 @@ TEST_F(memory, groups_pay_for_their_own)
 		group = i % 2 ^ (i >= ROUNDS);
 		group_select(group);
 		group_enter(0);
-		live = iopt_stat("live");
-		EXPECT_TRUE(iopt_fill(fd, region * SZ_2M, SZ_2M, count, SZ_4K,
+		live = iopd_stat("live");
+		EXPECT_TRUE(iopd_fill(fd, region * SZ_2M, SZ_2M, count, SZ_4K,
 				      1));
-		tables[group] += iopt_stat("live") - live;
+		tables[group] += iopd_stat("live") - live;
 		region += count;
 	}
 	group_leave(0);
@@ -260,7 +260,7 @@ TEST_F(memory, groups_pay_for_their_own)
 			TH_LOG("%s", bad);
 	}
 	close(fd);
-	iopt_drain();
+	iopd_drain();
 	group_select(1);
 	EXPECT_TRUE(group_remove());
 	group_select(0);
@@ -279,13 +279,13 @@ TEST_F(memory, group_goes_before_its_tables)
 	int ms;
 
 	ASSERT_FINE(worker_hold());
-	iopt_free(fd);
+	iopd_free(fd);
 	ASSERT_TRUE(group_remove());
-	ASSERT_EQ(tables + 1, iopt_stat("pending"));
+	ASSERT_EQ(tables + 1, iopd_stat("pending"));
 	TH_LOG("%ld dying with its tables pending", dying_groups() - dying);
 
 	worker_let_go();
-	iopt_drain();
+	iopd_drain();
 	for (ms = 0; ms < PATIENCE_MS && dying_groups() > dying; ms += 50)
 		usleep(50000);
 	EXPECT_GE(dying, dying_groups());
@@ -296,12 +296,12 @@ TEST_F(memory, group_goes_before_its_tables)
 
 static long node_tables(int node)
 {
-	return iopt_node_vmstat(node, SECONDARY);
+	return iopd_node_vmstat(node, SECONDARY);
 }
 
 static long node_free(int node)
 {
-	return iopt_node_vmstat(node, "nr_free_pages");
+	return iopd_node_vmstat(node, "nr_free_pages");
 }
 
 #define NO_SECOND_NODE	"no second node with memory"
@@ -322,7 +322,7 @@ TEST_F(memory, tables_are_near_the_iommu)
 					node_tables(node) - before[node],
 					sparse_tables(regions), 0));
 		close(fd);
-		iopt_drain();
+		iopd_drain();
 		EXPECT_EQ(before[node], node_tables(node));
 	}
 }
@@ -344,7 +344,7 @@ TEST_F(memory, tables_are_elsewhere_if_need_be)
 				node_tables(0) + node_tables(1) - before[0] -
 				before[1], sparse_tables(regions), 0));
 	close(fd);
-	iopt_drain();
+	iopd_drain();
 	EXPECT_EQ(before[0], node_tables(0));
 	EXPECT_EQ(before[1], node_tables(1));
 }
@@ -388,7 +388,7 @@ static void end_eater(pid_t pid)
 
 static long free_pages(void)
 {
-	return iopt_read_key("/proc/vmstat", "nr_free_pages");
+	return iopd_read_key("/proc/vmstat", "nr_free_pages");
 }
 
 /*
@@ -398,21 +398,21 @@ static long free_pages(void)
 TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 300)
 {
 	const long pending = 200 * PAGES_A_MIB, need = 120 * PAGES_A_MIB;
-	long killed = iopt_read_key("/proc/vmstat", "oom_kill");
-	long shrinks = iopt_stat("shrinks");
+	long killed = iopd_read_key("/proc/vmstat", "oom_kill");
+	long shrinks = iopd_stat("shrinks");
 	int fd = make_sparse(pending, 0);
 	pid_t before, eater;
 
 	before = start_eater(free_pages() - need);
 	EXPECT_TRUE(wait_eater(before));
 	ASSERT_FINE(worker_hold());
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 	eater = start_eater(free_pages() + need);
 	EXPECT_TRUE(wait_eater(eater));
-	EXPECT_EQ(killed, iopt_read_key("/proc/vmstat", "oom_kill"));
-	EXPECT_LT(shrinks, iopt_stat("shrinks"));
-	EXPECT_GT(pending - need / 2, iopt_stat("pending"));
+	EXPECT_EQ(killed, iopd_read_key("/proc/vmstat", "oom_kill"));
+	EXPECT_LT(shrinks, iopd_stat("shrinks"));
+	EXPECT_GT(pending - need / 2, iopd_stat("pending"));
 	end_eater(eater);
 	end_eater(before);
 }
@@ -423,11 +423,11 @@ TEST_F(memory, dropped_caches_have_nothing_pending)
 	int fd = make_sparse(20000, 0);
 
 	ASSERT_FINE(worker_hold());
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 	write_number("/proc/sys/vm/drop_caches", 2);
 	/* The kernel stops when little is left */
-	EXPECT_GT(2000, iopt_stat("pending"));
+	EXPECT_GT(2000, iopd_stat("pending"));
 }
 
 /*
@@ -452,17 +452,17 @@ TEST_F(memory, own_pending_tables_are_memory_at_hand)
 	bool filled;
 	int fd, again;
 
-	fd = iopt_new(39, IOPT_ACCOUNT);
-	again = iopt_new(39, IOPT_ACCOUNT);
+	fd = iopd_new(39, IOPD_ACCOUNT);
+	again = iopd_new(39, IOPD_ACCOUNT);
 	enter_narrow_group(32 * MIB);
-	filled = iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1);
+	filled = iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1);
 	group_leave(0);
 	ASSERT_TRUE(filled);
 	ASSERT_FINE(worker_hold());
-	iopt_free(fd);
+	iopd_free(fd);
 
 	group_enter(0);
-	filled = iopt_fill(again, 0, SZ_2M, regions, SZ_4K, 1);
+	filled = iopd_fill(again, 0, SZ_2M, regions, SZ_4K, 1);
 	group_leave(0);
 	EXPECT_TRUE(filled);
 	EXPECT_EQ(0, group_read("memory.events", "oom"));
@@ -486,24 +486,24 @@ static long tables_for(__u64 iova, __u64 bytes)
 /* Just as much as was said is mapped, and there are no more tables than that takes */
 static const char *check_part(int fd, __u64 mapped, long live)
 {
-	struct iopt_scan scan = { .last = ~0ull };
+	struct iopd_scan scan = { .last = ~0ull };
 	__u64 at;
 
-	iopt_scan(fd, &scan);
+	iopd_scan(fd, &scan);
 	if (scan.leaves * SZ_4K != mapped)
 		return complain("%llu leaves with 0x%llx mapped", scan.leaves,
 				mapped);
 	if ((long)scan.tables != tables_for(X, mapped) ||
-	    iopt_stat("live") - live != (long)scan.tables)
+	    iopd_stat("live") - live != (long)scan.tables)
 		return complain("%llu tables, %ld live, needed %ld", scan.tables,
-				iopt_stat("live") - live, tables_for(X, mapped));
+				iopd_stat("live") - live, tables_for(X, mapped));
 	for (at = 0; at < mapped; at += mapped / SZ_4K / 97 * SZ_4K + SZ_4K)
-		if (iopt_lookup(fd, X + at) != PA + at)
+		if (iopd_lookup(fd, X + at) != PA + at)
 			return complain("lookup at 0x%llx is wrong", at);
-	if (iopt_lookup(fd, X + mapped - 1) != PA + mapped - 1)
+	if (iopd_lookup(fd, X + mapped - 1) != PA + mapped - 1)
 		return "lookup of the last page is wrong";
 	for (at = mapped; at < mapped + 4 * SZ_2M; at += SZ_4K)
-		if (iopt_lookup(fd, X + at))
+		if (iopd_lookup(fd, X + at))
 			return complain("something is mapped at 0x%llx", at);
 	return NULL;
 }
@@ -511,13 +511,13 @@ static const char *check_part(int fd, __u64 mapped, long live)
 /* It is as good a page table as any other */
 static const char *check_usable(int fd, __u64 mapped)
 {
-	if (iopt_unmap(fd, X, SZ_4K, mapped / SZ_4K) != mapped)
+	if (iopd_unmap(fd, X, SZ_4K, mapped / SZ_4K) != mapped)
 		return "not all that was mapped is unmapped";
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	iopt_drain();
-	if (iopt_map(fd, X, PA, SZ_4K, 2000, RW, NULL))
+	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+	iopd_drain();
+	if (iopd_map(fd, X, PA, SZ_4K, 2000, RW, NULL))
 		return "it cannot be mapped again";
-	if (iopt_lookup(fd, X + 1999 * SZ_4K) != PA + 1999 * SZ_4K)
+	if (iopd_lookup(fd, X + 1999 * SZ_4K) != PA + 1999 * SZ_4K)
 		return "lookup after the second map is wrong";
 	return NULL;
 }
@@ -525,11 +525,11 @@ static const char *check_usable(int fd, __u64 mapped)
 /* The group may have some 1,000 tables, and the map would need 4,000 */
 TEST_F(memory, map_that_is_not_paid_for)
 {
-	int ret, fd = iopt_new(39, IOPT_ACCOUNT);
+	int ret, fd = iopd_new(39, IOPD_ACCOUNT);
 	__u64 mapped = 0;
 
 	enter_narrow_group(4 * MIB);
-	ret = iopt_map(fd, X, PA, SZ_4K, 4000 * 512, RW, &mapped);
+	ret = iopd_map(fd, X, PA, SZ_4K, 4000 * 512, RW, &mapped);
 	group_leave(0);
 	TH_LOG("0x%llx mapped", mapped);
 	EXPECT_EQ(-ENOMEM, ret);
@@ -545,38 +545,38 @@ TEST_F(memory, map_that_is_not_paid_for)
  */
 TEST_F(memory, chain_that_is_not_paid_for)
 {
-	struct iopt_scan scan = { .last = ~0ull };
+	struct iopd_scan scan = { .last = ~0ull };
 	int i, fd;
 	bool all;
 
 	for (i = 0; i < 6; i++) {
-		fd = iopt_new(48, IOPT_ACCOUNT);
+		fd = iopd_new(48, IOPD_ACCOUNT);
 		enter_narrow_group(MIB + i * (long)SZ_4K);
-		all = iopt_fill(fd, 0, SZ_512G, 500, SZ_4K, 1);
+		all = iopd_fill(fd, 0, SZ_512G, 500, SZ_4K, 1);
 		group_leave(0);
 		EXPECT_FALSE(all);
-		iopt_scan(fd, &scan);
+		iopd_scan(fd, &scan);
 		EXPECT_EQ(scan.tables, 1 + 3 * scan.leaves);
 		EXPECT_EQ((long)scan.tables,
-			  iopt_stat("live") - self->before.live);
+			  iopd_stat("live") - self->before.live);
 		close(fd);
-		iopt_drain();
+		iopd_drain();
 	}
 }
 
 /* The mapper may not sleep, and nothing is left: it takes the whole machine's */
 TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
 {
-	struct iopt_map map = {
+	struct iopd_map map = {
 		.iova = X, .paddr = PA, .pgsize = SZ_4K, .prot = RW,
-		.pgcount = 200 * SZ_1G / SZ_4K, .flags = IOPT_ATOMIC,
+		.pgcount = 200 * SZ_1G / SZ_4K, .flags = IOPD_ATOMIC,
 	};
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 	pid_t eater = start_eater(free_pages() - 120 * PAGES_A_MIB);
 
 	set_oom_score(-1000);
 	ASSERT_TRUE(wait_eater(eater));
-	ASSERT_EQ(0, ioctl(fd, IOPT_IOC_MAP, &map));
+	ASSERT_EQ(0, ioctl(fd, IOPD_IOC_MAP, &map));
 	/* First of all there has to be memory again, for all tasks */
 	end_eater(eater);
 	TH_LOG("0x%llx mapped", map.mapped);
@@ -589,7 +589,7 @@ TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	worker_require();
 	return test_harness_run(argc, argv);
 }

@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef IOPT_MODEL_H
-#define IOPT_MODEL_H
+#ifndef IOPD_MODEL_H
+#define IOPD_MODEL_H
 
 #include <linux/types.h>
 #include <stdbool.h>
@@ -80,4 +80,4 @@ __u64 model_leaves(const struct model *model);
 /* The tables that all this needs at least; the root counts */
 __u64 model_tables(const struct model *model);
 
-#endif /* IOPT_MODEL_H */
+#endif /* IOPD_MODEL_H */

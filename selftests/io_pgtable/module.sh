@@ -7,8 +7,8 @@
 # Copyright (C) 2026 The ipmmu-deferred authors
 
 LIB=io_pgtable_arm_deferred
-TEST=iopt_test
-DEVICE=/dev/iopt-test
+TEST=iopd_test
+DEVICE=/dev/iopd-test
 PARAMS=/sys/module/$LIB/parameters
 COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
 

@@ -113,7 +113,7 @@ well_formed_under_load()
 {
 	seen_busy=0
 	rounds=0
-	IOPT_OPS=600 IOPT_SHARED=1 "$here/concurrent" >"$work/concurrent" 2>&1 &
+	IOPD_OPS=600 IOPD_SHARED=1 "$here/concurrent" >"$work/concurrent" 2>&1 &
 	load=$!
 	while kill -0 $load 2>/dev/null; do
 		"$here/hold" free 2000
@@ -145,8 +145,8 @@ trees_are_listed()
 	catch_a_tree
 	echo 64 >$PARAMS/batch
 	"$here/hold" drain 1
-	grep -q -E '^iopt-test whole pending [0-9]+ ' "$work/list" ||
-		fail "no tree of iopt-test: $(head -n 1 "$work/list")" || return 1
+	grep -q -E '^iopd-test whole pending [0-9]+ ' "$work/list" ||
+		fail "no tree of iopd-test: $(head -n 1 "$work/list")" || return 1
 	check_trees_list || return 1
 	[ ! -s "$work/list" ] || fail "after a drain: $(head -n 1 "$work/list")"
 }
@@ -213,7 +213,7 @@ events_tell_all()
 		[ "$(count_events batch_end)" -ge $((batches_after - batches)) ] ||
 		fail "$(count_events batch_begin) batches begun, $(count_events batch_end) ended" ||
 		return 1
-	tree='iopt-test tree=[0-9a-f]+'
+	tree='iopd-test tree=[0-9a-f]+'
 	grep -q -E " tree_queued: $tree tables=3007 whole\$" "$work/trace" ||
 		fail "tree_queued: $(grep tree_queued "$work/trace")" || return 1
 	grep -q -E " tree_done: $tree freed=3007 whole ns=[0-9]+\$" "$work/trace" ||
@@ -384,8 +384,8 @@ histograms_work()
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 modprobe $LIB 2>/dev/null || skip_all "$LIB cannot be loaded"
-[ -e /dev/iopt-test ] || insmod "$here/iopt_test.ko" 2>/dev/null ||
-	modprobe iopt_test 2>/dev/null || skip_all "iopt_test cannot be loaded"
+[ -e /dev/iopd-test ] || insmod "$here/iopd_test.ko" 2>/dev/null ||
+	modprobe iopd_test 2>/dev/null || skip_all "iopd_test cannot be loaded"
 "$here/hold" drain 1 || skip_all "no page table can be made"
 [ -d $COUNTERS ] || skip_all "no debugfs"
 [ "$(cat $COUNTERS/live)" = 0 ] || skip_all "others use the library: its counters are not ours"

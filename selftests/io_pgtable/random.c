@@ -3,7 +3,7 @@
  * Page tables at random against a model: what map and unmap say, what is found
  * by lookup and dump, what lies in memory, and what the emulated hardware sees.
  *
- *	random [--seed=N] [--ops=N]	or IOPT_SEED and IOPT_OPS
+ *	random [--seed=N] [--ops=N]	or IOPD_SEED and IOPD_OPS
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -15,7 +15,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 #include "model.h"
 #include "walker.h"
 #include "witness.h"
@@ -35,10 +35,10 @@ static __u64 ops;
 static bool may_split;
 
 struct test {
-	struct iopt_create shape;
+	struct iopd_create shape;
 	struct model model;
 	struct rng rng;
-	struct iopt_leaf *leaves;
+	struct iopd_leaf *leaves;
 	__u64 tables_before;	/* of all programs, by the library's count */
 	__u64 tables;		/* at the last look */
 	__u64 number;	/* of the operation */
@@ -116,7 +116,7 @@ static __u32 pick_prot(struct test *t)
 {
 	__u32 prot = rng_below(&t->rng, 64);
 
-	return prot & (IOPT_READ | IOPT_WRITE) ? prot : prot | IOPT_READ;
+	return prot & (IOPD_READ | IOPD_WRITE) ? prot : prot | IOPD_READ;
 }
 
 /* --- one operation ----------------------------------------------------------- */
@@ -124,11 +124,11 @@ static __u32 pick_prot(struct test *t)
 static const char *do_map(struct test *t)
 {
 	__u64 size = pick_size(t), iova = pick_iova(t, size), wanted;
-	struct iopt_map arg = {
+	struct iopd_map arg = {
 		.iova = iova, .pgsize = size,
 		.pgcount = pick_count(t, iova, size),
 		.prot = pick_prot(t),
-		.flags = rng_below(&t->rng, 2) ? IOPT_ATOMIC : 0,
+		.flags = rng_below(&t->rng, 2) ? IOPD_ATOMIC : 0,
 	};
 	int result;
 
@@ -137,7 +137,7 @@ static const char *do_map(struct test *t)
 			   arg.prot);
 	result = wanted == size * arg.pgcount ? 0 : -EEXIST;
 
-	if (ioctl(t->fd, IOPT_IOC_MAP, &arg))
+	if (ioctl(t->fd, IOPD_IOC_MAP, &arg))
 		return complain("map: errno %d", errno);
 	if (arg.result != result || arg.mapped != wanted)
 		return complain("map 0x%llx size 0x%llx count %llu: %d, 0x%llx; not %d, 0x%llx",
@@ -148,8 +148,8 @@ static const char *do_map(struct test *t)
 
 static const char *do_unmap(struct test *t)
 {
-	struct iopt_unmap arg = {
-		.flags = rng_below(&t->rng, 2) ? IOPT_ATOMIC : 0,
+	struct iopd_unmap arg = {
+		.flags = rng_below(&t->rng, 2) ? IOPD_ATOMIC : 0,
 	};
 
 	arg.pgsize = pick_size(t);
@@ -162,7 +162,7 @@ static const char *do_unmap(struct test *t)
 					   arg.pgcount))
 		return NULL;
 
-	if (ioctl(t->fd, IOPT_IOC_UNMAP, &arg))
+	if (ioctl(t->fd, IOPD_IOC_UNMAP, &arg))
 		return complain("unmap: errno %d", errno);
 	if (model_unmap(&t->model, arg.iova, arg.pgsize, arg.pgcount,
 			arg.unmapped))
@@ -175,7 +175,7 @@ static const char *do_lookup(struct test *t)
 {
 	__u64 iova = pick_iova(t, SZ_4K) + rng_below(&t->rng, SZ_4K);
 	__u64 wanted = model_lookup(&t->model, iova);
-	__u64 paddr = iopt_lookup(t->fd, iova);
+	__u64 paddr = iopd_lookup(t->fd, iova);
 
 	if (paddr == wanted)
 		return NULL;
@@ -186,8 +186,8 @@ static const char *do_lookup(struct test *t)
 /* At times one does not complete: the library then sees to one that does */
 static void do_flush(struct test *t)
 {
-	iopt_flush(t->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END |
-		   (rng_below(&t->rng, 8) ? 0 : IOPT_FLUSH_TIMED_OUT));
+	iopd_flush(t->fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END |
+		   (rng_below(&t->rng, 8) ? 0 : IOPD_FLUSH_TIMED_OUT));
 }
 
 static const char *do_one(struct test *t)
@@ -211,9 +211,9 @@ static const char *do_one(struct test *t)
 /* The byte of MAIR for a mapping, as the architecture spells the memory types */
 static unsigned int memory_type(__u32 prot)
 {
-	if (prot & IOPT_MMIO)
+	if (prot & IOPD_MMIO)
 		return 0x04;			/* device nGnRE */
-	return prot & IOPT_CACHE ? 0xff : 0x44;	/* write-back; non-cacheable */
+	return prot & IOPD_CACHE ? 0xff : 0x44;	/* write-back; non-cacheable */
 }
 
 /* Everything in a descriptor but the attribute index and what software keeps */
@@ -224,16 +224,16 @@ static __u64 descriptor(const struct test *t, const struct run *run,
 
 	desc |= run->leaf == SZ_4K ? 3 : 1;
 	desc |= 1 << 10 | 1 << 11;			/* AF, nG */
-	desc |= run->prot & IOPT_CACHE ? 3 << 8 : 2 << 8;	/* SH */
-	desc |= run->prot & IOPT_WRITE ? 0 : 1 << 7;	/* AP[2] */
-	desc |= run->prot & IOPT_PRIV ? 0 : 1 << 6;	/* AP[1] */
-	desc |= run->prot & IOPT_NOEXEC ? 3ull << 53 : 0;	/* UXN, PXN */
-	desc |= t->shape.quirks & IOPT_QUIRK_ARM_NS ? 1 << 5 : 0;
+	desc |= run->prot & IOPD_CACHE ? 3 << 8 : 2 << 8;	/* SH */
+	desc |= run->prot & IOPD_WRITE ? 0 : 1 << 7;	/* AP[2] */
+	desc |= run->prot & IOPD_PRIV ? 0 : 1 << 6;	/* AP[1] */
+	desc |= run->prot & IOPD_NOEXEC ? 3ull << 53 : 0;	/* UXN, PXN */
+	desc |= t->shape.quirks & IOPD_QUIRK_ARM_NS ? 1 << 5 : 0;
 	return desc;
 }
 
 static const char *check_leaf(const struct test *t, const struct run *run,
-			      __u64 iova, const struct iopt_leaf *leaf)
+			      __u64 iova, const struct iopd_leaf *leaf)
 {
 	__u64 ignored = 0xfull << 55 | 7 << 2;
 	__u64 wanted = descriptor(t, run, iova);
@@ -250,7 +250,7 @@ static const char *check_leaf(const struct test *t, const struct run *run,
 
 static const char *check_leaves(struct test *t)
 {
-	struct iopt_scan scan = {
+	struct iopd_scan scan = {
 		.last = ~0ull, .buffer = (uintptr_t)t->leaves,
 		.capacity = SCAN_ROOM,
 	};
@@ -258,8 +258,8 @@ static const char *check_leaves(struct test *t)
 	const char *bad = NULL;
 	size_t i;
 
-	iopt_sweep(t->fd);
-	iopt_scan(t->fd, &scan);
+	iopd_sweep(t->fd);
+	iopd_scan(t->fd, &scan);
 	if (scan.leaves != model_leaves(&t->model))
 		return complain("%llu leaves; expected %llu", scan.leaves,
 				model_leaves(&t->model));
@@ -282,8 +282,8 @@ static const char *check_leaves(struct test *t)
 #define ADDRESS_BITS	0x0000fffffffff000ull
 #define SOFTWARE_BITS	(0xfull << 55)
 
-static bool run_has_leaf(const struct iopt_next_run *run, __u32 i,
-			 const struct iopt_leaf *leaf)
+static bool run_has_leaf(const struct iopd_next_run *run, __u32 i,
+			 const struct iopd_leaf *leaf)
 {
 	__u64 paddr = leaf->descriptor & ADDRESS_BITS;
 	__u64 attributes = leaf->descriptor & ~(ADDRESS_BITS | SOFTWARE_BITS);
@@ -299,9 +299,9 @@ static bool run_has_leaf(const struct iopt_next_run *run, __u32 i,
 static const char *check_dump(struct test *t)
 {
 	__u64 n = 0, leaves = model_leaves(&t->model), from = 0;
-	struct iopt_next_run run = {};
+	struct iopd_next_run run = {};
 
-	while (iopt_next_run(t->fd, &run)) {
+	while (iopd_next_run(t->fd, &run)) {
 		__u32 i;
 
 		for (i = 0; i < run.count; i++, n++)
@@ -325,11 +325,11 @@ static const char *check_counts(struct test *t)
 
 	if (!t->alone)
 		return NULL;
-	iopt_drain();
-	before = iopt_stat("live") - t->tables_before;
-	limbo = iopt_flush(t->fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	iopt_drain();
-	after = iopt_stat("live") - t->tables_before;
+	iopd_drain();
+	before = iopd_stat("live") - t->tables_before;
+	limbo = iopd_flush(t->fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+	iopd_drain();
+	after = iopd_stat("live") - t->tables_before;
 	if (before != t->tables + limbo || after != t->tables)
 		return complain("%llu tables live, %llu in limbo, then %llu live; expected %llu",
 				before, limbo, after, t->tables);
@@ -345,17 +345,17 @@ static const char *check_edges_of_runs(struct test *t)
 		const struct run *run = &t->model.runs[i];
 		__u64 inside = run->end - 1;
 
-		if (iopt_lookup(t->fd, run->start) != run->paddr ||
-		    iopt_lookup(t->fd, inside) !=
+		if (iopd_lookup(t->fd, run->start) != run->paddr ||
+		    iopd_lookup(t->fd, inside) !=
 		    run->paddr + (inside - run->start))
 			return complain("lookup in [0x%llx, 0x%llx) is wrong",
 					run->start, run->end);
-		if (run->start != last && iopt_lookup(t->fd, run->start - 1))
+		if (run->start != last && iopd_lookup(t->fd, run->start - 1))
 			return complain("lookup below 0x%llx finds something",
 					run->start);
 		last = run->end;
 	}
-	if (last != space(t) && last && iopt_lookup(t->fd, last))
+	if (last != space(t) && last && iopd_lookup(t->fd, last))
 		return complain("lookup at 0x%llx finds something", last);
 	return NULL;
 }
@@ -365,9 +365,9 @@ static __u64 expected_prot(const struct test *t, __u32 prot)
 	unsigned int index = 0;
 	__u64 bits = WITNESS_PROT_READ;
 
-	bits |= prot & IOPT_WRITE ? WITNESS_PROT_WRITE : 0;
-	bits |= prot & IOPT_NOEXEC ? WITNESS_PROT_NOEXEC : 0;
-	bits |= t->shape.quirks & IOPT_QUIRK_ARM_NS ?
+	bits |= prot & IOPD_WRITE ? WITNESS_PROT_WRITE : 0;
+	bits |= prot & IOPD_NOEXEC ? WITNESS_PROT_NOEXEC : 0;
+	bits |= t->shape.quirks & IOPD_QUIRK_ARM_NS ?
 		WITNESS_PROT_NONSECURE : 0;
 	while ((t->shape.mair >> (8 * index) & 0xff) != memory_type(prot))
 		index++;
@@ -381,14 +381,14 @@ static __u64 expected_prot(const struct test *t, __u32 prot)
 static bool status_is_right(const struct test *t, const struct run *run,
 			    __u64 status)
 {
-	bool secure = !(t->shape.quirks & IOPT_QUIRK_ARM_NS);
+	bool secure = !(t->shape.quirks & IOPD_QUIRK_ARM_NS);
 
 	if (!run)
 		return status == WITNESS_WALK_TRANSLATION ||
 		       (secure && status == WITNESS_WALK_SECURE);
 	if (secure)
 		return status == WITNESS_WALK_SECURE;
-	if (run->prot & IOPT_PRIV)
+	if (run->prot & IOPD_PRIV)
 		return status == WITNESS_WALK_PERMISSION;
 	return status == WITNESS_WALK_OK;
 }
@@ -459,14 +459,14 @@ FIXTURE(table)
 
 FIXTURE_VARIANT(table)
 {
-	struct iopt_create shape;
+	struct iopd_create shape;
 };
 
 FIXTURE_VARIANT_ADD(table, lpae32_ns)
 {
 	.shape = {
-		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_32_LPAE_S1, .ias = 32, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -474,8 +474,8 @@ FIXTURE_VARIANT_ADD(table, lpae32_ns)
 FIXTURE_VARIANT_ADD(table, lpae32_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_32_LPAE_S1, .ias = 32, .oas = 32,
-		.flags = IOPT_COHERENT,
+		.fmt = IOPD_ARM_32_LPAE_S1, .ias = 32, .oas = 32,
+		.flags = IOPD_COHERENT,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -483,8 +483,8 @@ FIXTURE_VARIANT_ADD(table, lpae32_coherent)
 FIXTURE_VARIANT_ADD(table, lpae64_32_ns_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 32, .oas = 40,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 32, .oas = 40,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -492,8 +492,8 @@ FIXTURE_VARIANT_ADD(table, lpae64_32_ns_coherent)
 FIXTURE_VARIANT_ADD(table, lpae64_36_ns)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 36, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 36, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -501,8 +501,8 @@ FIXTURE_VARIANT_ADD(table, lpae64_36_ns)
 FIXTURE_VARIANT_ADD(table, lpae64_39_ns)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
-		.quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 40,
+		.quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -510,8 +510,8 @@ FIXTURE_VARIANT_ADD(table, lpae64_39_ns)
 FIXTURE_VARIANT_ADD(table, lpae64_39_ns_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 39, .oas = 36,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 39, .oas = 36,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -519,7 +519,7 @@ FIXTURE_VARIANT_ADD(table, lpae64_39_ns_coherent)
 FIXTURE_VARIANT_ADD(table, lpae64_48)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 48,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -527,8 +527,8 @@ FIXTURE_VARIANT_ADD(table, lpae64_48)
 FIXTURE_VARIANT_ADD(table, lpae64_48_ns_coherent)
 {
 	.shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 44,
-		.flags = IOPT_COHERENT, .quirks = IOPT_QUIRK_ARM_NS,
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 44,
+		.flags = IOPD_COHERENT, .quirks = IOPD_QUIRK_ARM_NS,
 		.pgsize_bitmap = SIZES,
 	},
 };
@@ -537,10 +537,10 @@ FIXTURE_SETUP(table)
 {
 	struct test *t = &self->t;
 
-	iopt_drain();
+	iopd_drain();
 	memset(t, 0, sizeof(*t));
-	t->tables_before = iopt_stat("live");
-	t->alone = iopt_alone();
+	t->tables_before = iopd_stat("live");
+	t->alone = iopd_alone();
 	t->shape = variant->shape;
 	/* Variants differ even if only the flags do */
 	rng_seed(&t->rng, seed ^ (__u64)t->shape.ias << 32 ^
@@ -548,8 +548,8 @@ FIXTURE_SETUP(table)
 	model_init(&t->model, t->shape.ias);
 	t->leaves = malloc(SCAN_ROOM * sizeof(*t->leaves));
 	ASSERT_NE(NULL, t->leaves);
-	t->fd = iopt_open();
-	ASSERT_EQ(0, iopt_create(t->fd, &t->shape));
+	t->fd = iopd_open();
+	ASSERT_EQ(0, iopd_create(t->fd, &t->shape));
 	t->walker = witness_knows(&t->shape) && witness_open();
 	TH_LOG("%s the walker of the emulated IPMMU",
 	       t->walker ? "with" : "without");
@@ -574,9 +574,9 @@ TEST_F_TIMEOUT(table, agrees_with_the_model, 600)
 
 int main(int argc, char **argv)
 {
-	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
-	ops = iopt_option(&argc, argv, "ops", "IOPT_OPS", OPS_DEFAULT);
-	iopt_require();
+	seed = iopd_option(&argc, argv, "seed", "IOPD_SEED", time(NULL));
+	ops = iopd_option(&argc, argv, "ops", "IOPD_OPS", OPS_DEFAULT);
+	iopd_require();
 	may_split = kernel_splits_blocks();
 	printf("# seed %llu, %llu operations; again with --seed=%llu --ops=%llu\n",
 	       seed, ops, seed, ops);

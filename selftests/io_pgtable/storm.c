@@ -20,7 +20,7 @@
 #include "kselftest_harness.h"
 
 #include "group.h"
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
 #define WQ_CPUMASK	"/sys/devices/virtual/workqueue/io-pgtable-deferred/cpumask"
@@ -33,9 +33,9 @@ static __u64 seed;
 
 static int make_sparse(__u64 regions)
 {
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 
-	if (!iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
+	if (!iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
 		abort();
 	return fd;
 }
@@ -44,7 +44,7 @@ static void free_sparse(__u64 regions)
 {
 	int fd = make_sparse(regions);
 
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 }
 
@@ -85,7 +85,7 @@ FIXTURE_SETUP(storm)
 	FILE *file = fopen(WQ_CPUMASK, "r");
 	int i;
 
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	self->cpus = worker_cpus();
 	if (!file || !fgets(self->cpumask, sizeof(self->cpumask), file))
@@ -93,10 +93,10 @@ FIXTURE_SETUP(storm)
 	fclose(file);
 	for (i = 0; i < 2; i++)
 		snprintf(self->saved[i], sizeof(self->saved[i]), "%ld",
-			 iopt_param(parameters[i]));
-	iopt_drain();
-	self->live = iopt_stat("live");
-	self->secondary = iopt_vmstat("nr_sec_page_table_pages");
+			 iopd_param(parameters[i]));
+	iopd_drain();
+	self->live = iopd_stat("live");
+	self->secondary = iopd_vmstat("nr_sec_page_table_pages");
 }
 
 FIXTURE_TEARDOWN(storm)
@@ -107,12 +107,12 @@ FIXTURE_TEARDOWN(storm)
 		set_online(i, true);
 	write_text(WQ_CPUMASK, self->cpumask);
 	for (i = 0; i < 2; i++)
-		iopt_set_param(parameters[i], self->saved[i]);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(0, iopt_stat("pending"));
-	EXPECT_EQ(self->live, iopt_stat("live"));
-	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));
+		iopd_set_param(parameters[i], self->saved[i]);
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(0, iopd_stat("pending"));
+	EXPECT_EQ(self->live, iopd_stat("live"));
+	EXPECT_EQ(self->secondary, iopd_vmstat("nr_sec_page_table_pages"));
 }
 
 /* --- processes that go on until they are ended ------------------------------------ */
@@ -147,34 +147,34 @@ static void play_free(struct rng *rng)
 
 static void play_drain(struct rng *rng)
 {
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 
 	/* One call, which a freezer does not interrupt as it does a fill */
-	iopt_map(fd, 0, SZ_1G, SZ_4K, (1 + rng_below(rng, 2000)) * 512,
-		 IOPT_READ | IOPT_WRITE, NULL);
-	iopt_free(fd);
+	iopd_map(fd, 0, SZ_1G, SZ_4K, (1 + rng_below(rng, 2000)) * 512,
+		 IOPD_READ | IOPD_WRITE, NULL);
+	iopd_free(fd);
 	close(fd);
-	iopt_drain();
+	iopd_drain();
 }
 
 /* A bit of everything, with no end that would be a good moment for anything */
 static void play_all(struct rng *rng)
 {
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 	__u64 i;
 
-	iopt_fill(fd, 0, SZ_1G, 1 + rng_below(rng, 8), SZ_4K, 200 * 512);
+	iopd_fill(fd, 0, SZ_1G, 1 + rng_below(rng, 8), SZ_4K, 200 * 512);
 	for (i = rng_below(rng, 200); i; i--)
-		iopt_unmap(fd, rng_below(rng, 8) * SZ_1G + i * SZ_4K, SZ_4K, 1);
-	iopt_unmap(fd, 0, SZ_1G, 1);
-	iopt_flush(fd, IOPT_FLUSH_BEGIN);
-	iopt_unmap(fd, SZ_1G, SZ_2M, 100);
+		iopd_unmap(fd, rng_below(rng, 8) * SZ_1G + i * SZ_4K, SZ_4K, 1);
+	iopd_unmap(fd, 0, SZ_1G, 1);
+	iopd_flush(fd, IOPD_FLUSH_BEGIN);
+	iopd_unmap(fd, SZ_1G, SZ_2M, 100);
 	if (rng_below(rng, 2))
-		iopt_flush(fd, IOPT_FLUSH_END);
+		iopd_flush(fd, IOPD_FLUSH_END);
 	if (rng_below(rng, 2))
-		iopt_free(fd);
+		iopd_free(fd);
 	if (rng_below(rng, 2))
-		iopt_drain();
+		iopd_drain();
 	close(fd);
 }
 
@@ -183,19 +183,19 @@ static void play_all(struct rng *rng)
 /* The worker comes to the end of it alone. Return: NULL or what is wrong. */
 static const char *wait_for_worker(void)
 {
-	long helps = iopt_stat("helps"), last = -1, freed;
+	long helps = iopd_stat("helps"), last = -1, freed;
 	int still = 0;
 
-	while (iopt_stat("pending")) {
-		freed = iopt_stat("freed");
+	while (iopd_stat("pending")) {
+		freed = iopd_stat("freed");
 		still = freed == last ? still + 10 : 0;
 		last = freed;
 		if (still > STALL_MS)
 			return complain("%ld pending and no progress",
-					iopt_stat("pending"));
+					iopd_stat("pending"));
 		usleep(10000);
 	}
-	if (iopt_stat("helps") != helps)
+	if (iopd_stat("helps") != helps)
 		return complain("another task helped");
 	return NULL;
 }
@@ -227,16 +227,16 @@ TEST_F_TIMEOUT(storm, cpus_come_and_go, 120)
 	long pending;
 	int i, storms;
 
-	iopt_set_param("batch", "1");
+	iopd_set_param("batch", "1");
 	free_sparse(100000);
 	for (i = 0; i < PROCESSES; i++)
 		others[i] = start(play_free, i);
-	pending = iopt_stat("pending");
+	pending = iopd_stat("pending");
 	for (storms = 0; storms < 4; storms++)
 		if (!storm_over_cpus(self->cpus))
 			break;
 	TH_LOG("%ld pending before, %ld after the storm", pending,
-	       iopt_stat("pending"));
+	       iopd_stat("pending"));
 	for (i = 0; i < PROCESSES; i++)
 		EXPECT_TRUE(end(others[i]));
 	if (!storms)
@@ -250,12 +250,12 @@ TEST_F_TIMEOUT(storm, cpus_come_and_go, 120)
 TEST_F_TIMEOUT(storm, only_cpu_goes, 120)
 {
 	ASSERT_TRUE(write_text(WQ_CPUMASK, "2"));
-	iopt_set_param("batch", "1");
+	iopd_set_param("batch", "1");
 	free_sparse(100000);
 	if (!set_online(1, false))
 		SKIP(return, "CPUs cannot be taken away");
-	TH_LOG("%ld pending when it went", iopt_stat("pending"));
-	EXPECT_LT(0, iopt_stat("pending"));
+	TH_LOG("%ld pending when it went", iopd_stat("pending"));
+	EXPECT_LT(0, iopd_stat("pending"));
 	ASSERT_FINE(wait_for_worker());
 	free_sparse(500);
 	ASSERT_FINE(wait_for_worker());
@@ -275,8 +275,8 @@ TEST_F_TIMEOUT(storm, killed_in_the_middle, 120)
 		usleep(rng_below(&rng, 60000));
 		EXPECT_TRUE(end(pid));
 	}
-	iopt_drain();
-	ASSERT_EQ(self->live, iopt_stat("live"));
+	iopd_drain();
+	ASSERT_EQ(self->live, iopd_stat("live"));
 }
 
 /* Stopped by whom it may be, at what moment it may be */
@@ -291,12 +291,12 @@ static const char *check_frozen_round(void)
 		usleep(1000);
 	}
 	fd = make_sparse(1000);
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
-	iopt_drain();
-	if (iopt_stat("pending"))
+	iopd_drain();
+	if (iopd_stat("pending"))
 		return complain("%ld pending after a drain with all frozen",
-				iopt_stat("pending"));
+				iopd_stat("pending"));
 	group_write("cgroup.freeze", 0);
 	return NULL;
 }
@@ -308,7 +308,7 @@ static const char *check_frozen_rounds(void)
 	int i;
 
 	for (i = 0; i < 20 && !bad; i++) {
-		iopt_set_param("deferred", i % 2 ? "0" : "1");
+		iopd_set_param("deferred", i % 2 ? "0" : "1");
 		usleep(20000);
 		bad = check_frozen_round();
 	}
@@ -336,9 +336,9 @@ TEST_F_TIMEOUT(storm, frozen_tasks_hold_up_nobody, 120)
 
 int main(int argc, char **argv)
 {
-	seed = iopt_option(&argc, argv, "seed", "IOPT_SEED", time(NULL));
-	iopt_require();
-	iopt_require_cpus(3);
+	seed = iopd_option(&argc, argv, "seed", "IOPD_SEED", time(NULL));
+	iopd_require();
+	iopd_require_cpus(3);
 	printf("# seed %llu; again with --seed=%llu\n", seed, seed);
 	fflush(stdout);
 	return test_harness_run(argc, argv);

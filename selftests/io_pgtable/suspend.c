@@ -19,7 +19,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
 #define STATE		"/sys/power/state"
@@ -88,27 +88,27 @@ static bool prepare(const char *level)
 
 FIXTURE_SETUP(suspended)
 {
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	if (!prepare(variant->level))
 		SKIP(return, "no such suspend, or no way back from it");
-	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
-	iopt_set_param("limit", "1000000000");
-	iopt_drain();
-	self->live = iopt_stat("live");
-	self->secondary = iopt_vmstat("nr_sec_page_table_pages");
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopd_param("limit"));
+	iopd_set_param("limit", "1000000000");
+	iopd_drain();
+	self->live = iopd_stat("live");
+	self->secondary = iopd_vmstat("nr_sec_page_table_pages");
 }
 
 FIXTURE_TEARDOWN(suspended)
 {
 	worker_let_go();
 	write_text(PM_TEST, "none");
-	iopt_set_param("limit", self->limit);
-	iopt_set_param("batch", "64");
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(self->live, iopt_stat("live"));
-	EXPECT_EQ(self->secondary, iopt_vmstat("nr_sec_page_table_pages"));
+	iopd_set_param("limit", self->limit);
+	iopd_set_param("batch", "64");
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(self->live, iopd_stat("live"));
+	EXPECT_EQ(self->secondary, iopd_vmstat("nr_sec_page_table_pages"));
 }
 
 /*
@@ -121,27 +121,27 @@ TEST_F_TIMEOUT(suspended, worker_goes_on, 120)
 	const char *bad;
 	int fd;
 
-	fd = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
-	iopt_set_param("batch", "1");
+	fd = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, REGIONS, SZ_4K, 1));
+	iopd_set_param("batch", "1");
 	bad = worker_hold();
 	ASSERT_EQ(NULL, bad)
 		TH_LOG("%s", bad);
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
-	helps = iopt_stat("helps");
-	pending = iopt_stat("pending");
+	helps = iopd_stat("helps");
+	pending = iopd_stat("pending");
 	ASSERT_LT(REGIONS, pending);
 	ASSERT_TRUE(prepare(variant->level));
 	ASSERT_TRUE(write_text(STATE, "freeze"));
-	TH_LOG("%ld pending before, %ld after", pending, iopt_stat("pending"));
-	EXPECT_LT(GOES_ON, pending - iopt_stat("pending"));
-	EXPECT_EQ(helps, iopt_stat("helps"));
+	TH_LOG("%ld pending before, %ld after", pending, iopd_stat("pending"));
+	EXPECT_LT(GOES_ON, pending - iopd_stat("pending"));
+	EXPECT_EQ(helps, iopd_stat("helps"));
 
 	worker_let_go();
-	while (iopt_stat("pending"))
+	while (iopd_stat("pending"))
 		usleep(10000);
-	EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_EQ(self->live, iopd_stat("live"));
 }
 
 static pid_t start_draining(void)
@@ -152,11 +152,11 @@ static pid_t start_draining(void)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	for (;;) {
-		int fd = iopt_new(39, 0);
+		int fd = iopd_new(39, 0);
 
-		iopt_map(fd, 0, SZ_1G, SZ_4K, 1000 * 512, IOPT_READ, NULL);
-		iopt_free(fd);
-		iopt_drain();
+		iopd_map(fd, 0, SZ_1G, SZ_4K, 1000 * 512, IOPD_READ, NULL);
+		iopd_free(fd);
+		iopd_drain();
 		close(fd);
 	}
 }
@@ -168,9 +168,9 @@ static bool they_help(long since)
 {
 	int ms;
 
-	for (ms = 0; ms < PATIENCE_MS && iopt_stat("helps") == since; ms += 50)
+	for (ms = 0; ms < PATIENCE_MS && iopd_stat("helps") == since; ms += 50)
 		usleep(50000);
-	return iopt_stat("helps") > since;
+	return iopd_stat("helps") > since;
 }
 
 /* No freeing task keeps the system awake, or takes along what others wait for */
@@ -181,10 +181,10 @@ TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 
 	for (i = 0; i < PROCESSES; i++)
 		pids[i] = start_draining();
-	EXPECT_TRUE(they_help(iopt_stat("helps")));
+	EXPECT_TRUE(they_help(iopd_stat("helps")));
 	ASSERT_TRUE(prepare(variant->level));
 	EXPECT_TRUE(write_text(STATE, "freeze"));
-	EXPECT_TRUE(they_help(iopt_stat("helps")));
+	EXPECT_TRUE(they_help(iopd_stat("helps")));
 	for (i = 0; i < PROCESSES; i++) {
 		EXPECT_EQ(0, waitpid(pids[i], &status, WNOHANG));
 		kill(pids[i], SIGKILL);
@@ -194,7 +194,7 @@ TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	worker_require();
 	return test_harness_run(argc, argv);
 }

@@ -13,7 +13,7 @@
 
 #include "kselftest_harness.h"
 
-#include "iopt.h"
+#include "iopd.h"
 
 #define THREADS		4
 
@@ -40,13 +40,13 @@ struct counts {
 static struct counts count_now(void)
 {
 	struct counts now = {
-		.live		= iopt_stat("live"),
-		.pages		= iopt_stat("pages"),
-		.pending	= iopt_stat("pending"),
-		.freed		= iopt_stat("freed"),
-		.trees_done	= iopt_stat("trees_done"),
-		.secondary	= iopt_vmstat("nr_sec_page_table_pages"),
-		.iommu		= iopt_vmstat("nr_iommu_pages"),
+		.live		= iopd_stat("live"),
+		.pages		= iopd_stat("pages"),
+		.pending	= iopd_stat("pending"),
+		.freed		= iopd_stat("freed"),
+		.trees_done	= iopd_stat("trees_done"),
+		.secondary	= iopd_vmstat("nr_sec_page_table_pages"),
+		.iommu		= iopd_vmstat("nr_iommu_pages"),
 	};
 
 	return now;
@@ -54,7 +54,7 @@ static struct counts count_now(void)
 
 static struct counts count_drained(void)
 {
-	iopt_drain();
+	iopd_drain();
 	return count_now();
 }
 
@@ -106,15 +106,15 @@ static const char *check_back(const struct counts *before, long tables, long tre
 
 static bool fill_4g(int fd)
 {
-	return iopt_fill(fd, 0, SZ_2M, 2048, SZ_4K, 512);
+	return iopd_fill(fd, 0, SZ_2M, 2048, SZ_4K, 512);
 }
 
 /* So many tables of 2 MiB, in the space of 39 bits, with a page in each */
 static int make_sparse(__u64 regions, unsigned int flags)
 {
-	int fd = iopt_new(39, flags);
+	int fd = iopd_new(39, flags);
 
-	if (!iopt_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
+	if (!iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1))
 		abort();
 	return fd;
 }
@@ -153,7 +153,7 @@ FIXTURE_VARIANT_ADD(tree, by_worker)
 
 FIXTURE_VARIANT_ADD(tree, by_worker_coherent)
 {
-	.deferred = "1", .flags = IOPT_COHERENT,
+	.deferred = "1", .flags = IOPD_COHERENT,
 };
 
 FIXTURE_VARIANT_ADD(tree, by_caller)
@@ -163,7 +163,7 @@ FIXTURE_VARIANT_ADD(tree, by_caller)
 
 FIXTURE_VARIANT_ADD(tree, by_caller_coherent)
 {
-	.deferred = "0", .flags = IOPT_COHERENT,
+	.deferred = "0", .flags = IOPD_COHERENT,
 };
 
 static void save_parameters(char saved[4][32])
@@ -172,7 +172,7 @@ static void save_parameters(char saved[4][32])
 
 	for (i = 0; i < 4; i++)
 		snprintf(saved[i], sizeof(saved[i]), "%ld",
-			 iopt_param(parameters[i]));
+			 iopd_param(parameters[i]));
 }
 
 static void restore_parameters(char saved[4][32])
@@ -180,15 +180,15 @@ static void restore_parameters(char saved[4][32])
 	int i;
 
 	for (i = 0; i < 4; i++)
-		iopt_set_param(parameters[i], saved[i]);
+		iopd_set_param(parameters[i], saved[i]);
 }
 
 FIXTURE_SETUP(tree)
 {
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	save_parameters(self->saved);
-	ASSERT_EQ(0, iopt_set_param("deferred", variant->deferred));
+	ASSERT_EQ(0, iopd_set_param("deferred", variant->deferred));
 	self->before = count_drained();
 }
 
@@ -206,23 +206,23 @@ FIXTURE_TEARDOWN(tree)
 /* Free it, and see that the task that is to do the work does it */
 static const char *free_by(const char *deferred, int fd)
 {
-	long helps = iopt_stat("helps"), shrinks = iopt_stat("shrinks");
+	long helps = iopd_stat("helps"), shrinks = iopd_stat("shrinks");
 
-	iopt_free(fd);
+	iopd_free(fd);
 	if (deferred[0] == '0') {
-		if (iopt_stat("pending"))
+		if (iopd_stat("pending"))
 			return complain("tables are pending after a free by the caller");
 		return NULL;
 	}
 	/* Short of memory, another task may have been made to help */
-	if (iopt_stat("helps") != helps && iopt_stat("shrinks") == shrinks)
+	if (iopd_stat("helps") != helps && iopd_stat("shrinks") == shrinks)
 		return complain("the caller helped, and was not to");
 	return NULL;
 }
 
 TEST_F(tree, empty)
 {
-	int fd = iopt_new(39, variant->flags);
+	int fd = iopd_new(39, variant->flags);
 
 	ASSERT_FINE(check_growth(&self->before, 1));
 	ASSERT_FINE(free_by(variant->deferred, fd));
@@ -234,40 +234,40 @@ TEST_F(tree, emptied)
 {
 	int fd = make_sparse(1000, variant->flags);
 
-	ASSERT_TRUE(iopt_strip(fd, 0, SZ_2M, 1000, SZ_4K, 1));
+	ASSERT_TRUE(iopd_strip(fd, 0, SZ_2M, 1000, SZ_4K, 1));
 	ASSERT_FINE(check_growth(&self->before, sparse_tables(1000)));
-	iopt_free(fd);
+	iopd_free(fd);
 	ASSERT_FINE(check_back(&self->before, sparse_tables(1000), 1));
 	close(fd);
 }
 
 TEST_F(tree, sparse)
 {
-	int fd = iopt_new(48, variant->flags);
+	int fd = iopd_new(48, variant->flags);
 
 	/* Four levels: each of 300 pages has all of its tables for itself */
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_512G, 300, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_512G, 300, SZ_4K, 1));
 	ASSERT_FINE(check_growth(&self->before, 1 + 3 * 300));
-	iopt_free(fd);
+	iopd_free(fd);
 	ASSERT_FINE(check_back(&self->before, 1 + 3 * 300, 1));
 	close(fd);
 }
 
 TEST_F(tree, only_blocks)
 {
-	int fd = iopt_new(39, variant->flags);
+	int fd = iopd_new(39, variant->flags);
 
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, 2048, SZ_2M, 1));
-	ASSERT_TRUE(iopt_fill(fd, SZ_512G / 2, SZ_1G, 256, SZ_1G, 1));
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, 2048, SZ_2M, 1));
+	ASSERT_TRUE(iopd_fill(fd, SZ_512G / 2, SZ_1G, 256, SZ_1G, 1));
 	ASSERT_FINE(check_growth(&self->before, 5));
-	iopt_free(fd);
+	iopd_free(fd);
 	ASSERT_FINE(check_back(&self->before, 5, 1));
 	close(fd);
 }
 
 TEST_F(tree, full_4g)
 {
-	int fd = iopt_new(32, variant->flags);
+	int fd = iopd_new(32, variant->flags);
 
 	ASSERT_TRUE(fill_4g(fd));
 	ASSERT_FINE(check_growth(&self->before, FULL_4G));
@@ -278,7 +278,7 @@ TEST_F(tree, full_4g)
 
 TEST_F(tree, closed_file)
 {
-	int fd = iopt_new(32, variant->flags);
+	int fd = iopd_new(32, variant->flags);
 
 	ASSERT_TRUE(fill_4g(fd));
 	close(fd);
@@ -308,11 +308,11 @@ TEST_F_TIMEOUT(tree, caller_frees_nothing, 300)
 	for (tries = 0; tries < 5; tries++) {
 		int fd = make_sparse(5000, variant->flags);
 
-		helps = iopt_stat("helps");
-		iopt_free(fd);
-		ASSERT_EQ(helps, iopt_stat("helps"));
+		helps = iopd_stat("helps");
+		iopd_free(fd);
+		ASSERT_EQ(helps, iopd_stat("helps"));
 		close(fd);
-		iopt_drain();
+		iopd_drain();
 	}
 }
 
@@ -322,18 +322,18 @@ TEST_F_TIMEOUT(tree, caller_frees_nothing, 300)
  */
 TEST_F(tree, half_torn)
 {
-	int fd = iopt_new(32, variant->flags);
+	int fd = iopd_new(32, variant->flags);
 
 	ASSERT_TRUE(fill_4g(fd));
-	ASSERT_TRUE(iopt_strip(fd, 0, SZ_2M, 300, SZ_2M, 1));
-	ASSERT_EQ(300, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END));
-	ASSERT_TRUE(iopt_strip(fd, SZ_1G, 2 * SZ_2M, 100, SZ_2M, 1));
-	ASSERT_EQ(100, iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END |
-				      IOPT_FLUSH_TIMED_OUT));
-	ASSERT_TRUE(iopt_strip(fd, SZ_1G + SZ_2M, 2 * SZ_2M, 100, SZ_4K, 512));
-	ASSERT_TRUE(iopt_strip(fd, 2 * SZ_1G, SZ_1G, 1, SZ_1G, 1));
-	ASSERT_TRUE(iopt_strip(fd, 3 * SZ_1G, SZ_2M, 7, SZ_4K, 100));
-	iopt_free(fd);
+	ASSERT_TRUE(iopd_strip(fd, 0, SZ_2M, 300, SZ_2M, 1));
+	ASSERT_EQ(300, iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END));
+	ASSERT_TRUE(iopd_strip(fd, SZ_1G, 2 * SZ_2M, 100, SZ_2M, 1));
+	ASSERT_EQ(100, iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END |
+				      IOPD_FLUSH_TIMED_OUT));
+	ASSERT_TRUE(iopd_strip(fd, SZ_1G + SZ_2M, 2 * SZ_2M, 100, SZ_4K, 512));
+	ASSERT_TRUE(iopd_strip(fd, 2 * SZ_1G, SZ_1G, 1, SZ_1G, 1));
+	ASSERT_TRUE(iopd_strip(fd, 3 * SZ_1G, SZ_2M, 7, SZ_4K, 100));
+	iopd_free(fd);
 	ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
 	close(fd);
 }
@@ -355,18 +355,18 @@ static void *make_and_free(void *arg)
 
 	for (i = 0; i < worker->rounds; i++) {
 		__u64 regions = 200 + 173 * i;
-		int fd = iopt_new(39, worker->flags);
+		int fd = iopd_new(39, worker->flags);
 
-		worker->failed |= !iopt_fill(fd, i * SZ_1G, SZ_2M, regions,
+		worker->failed |= !iopd_fill(fd, i * SZ_1G, SZ_2M, regions,
 					     SZ_4K, 1);
 		/* The first GiB it touches is cut off beforehand, at times */
 		if (i % 2) {
-			worker->failed |= iopt_unmap(fd, i * SZ_1G, SZ_1G,
+			worker->failed |= iopd_unmap(fd, i * SZ_1G, SZ_1G,
 						     1) != SZ_1G;
-			iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+			iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 		}
 		worker->tables += sparse_tables(regions);
-		iopt_free(fd);
+		iopd_free(fd);
 		close(fd);
 	}
 	return NULL;
@@ -397,9 +397,9 @@ static bool all_is_freed(void)
 {
 	int ms;
 
-	for (ms = 0; ms < 10000 && iopt_stat("pending"); ms++)
+	for (ms = 0; ms < 10000 && iopd_stat("pending"); ms++)
 		usleep(1000);
-	return !iopt_stat("pending");
+	return !iopd_stat("pending");
 }
 
 #define FEWER_ROUNDS	20
@@ -418,7 +418,7 @@ static void *change_workers(void *arg)
 	rng_seed(&rng, 1);
 	while (!__atomic_load_n(&changer->stop, __ATOMIC_RELAXED)) {
 		snprintf(text, sizeof(text), "%llu", 1 + rng_below(&rng, 8));
-		iopt_set_param("workers", text);
+		iopd_set_param("workers", text);
 		usleep(100);
 	}
 	return NULL;
@@ -460,18 +460,18 @@ TEST_F_TIMEOUT(tree, fewer_workers_go_on, 120)
 	if (variant->deferred[0] == '0')
 		SKIP(return, "the caller frees");
 	/* Longer in hand than it takes to find out that the other one is done */
-	iopt_set_param("batch", "4096");
+	iopd_set_param("batch", "4096");
 	for (i = 0; i < FEWER_ROUNDS; i++) {
 		fds[0] = make_sparse(small, variant->flags);
 		fds[1] = make_sparse(large, variant->flags);
-		iopt_set_param("workers", "2");
-		iopt_free(fds[0]);
-		iopt_free(fds[1]);
-		while (iopt_stat("trees") > 1)
+		iopd_set_param("workers", "2");
+		iopd_free(fds[0]);
+		iopd_free(fds[1]);
+		while (iopd_stat("trees") > 1)
 			;
-		iopt_set_param("workers", "1");
+		iopd_set_param("workers", "1");
 		EXPECT_TRUE(all_is_freed())
-			TH_LOG("%ld pending, round %d", iopt_stat("pending"),
+			TH_LOG("%ld pending, round %d", iopd_stat("pending"),
 			       i);
 		close(fds[0]);
 		close(fds[1]);
@@ -486,8 +486,8 @@ static void *drain_and_look(void *arg)
 {
 	long *pending = arg;
 
-	iopt_drain();
-	*pending = iopt_stat("pending");
+	iopd_drain();
+	*pending = iopd_stat("pending");
 	return NULL;
 }
 
@@ -501,7 +501,7 @@ TEST_F_TIMEOUT(tree, drained_by_several, 120)
 	for (i = 0; i < THREADS; i++)
 		fd[i] = make_sparse(2000, variant->flags);
 	for (i = 0; i < THREADS; i++)
-		iopt_free(fd[i]);
+		iopd_free(fd[i]);
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, drain_and_look,
 					    &pending[i]));
@@ -527,18 +527,18 @@ TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
 		int fd;
 
 		snprintf(text, sizeof(text), "%ld", sizes[i]);
-		ASSERT_EQ(0, iopt_set_param("batch", text));
-		ASSERT_EQ(sizes[i], iopt_param("batch"));
+		ASSERT_EQ(0, iopd_set_param("batch", text));
+		ASSERT_EQ(sizes[i], iopd_param("batch"));
 		self->before = count_drained();
-		fd = iopt_new(32, variant->flags);
+		fd = iopd_new(32, variant->flags);
 		ASSERT_TRUE(fill_4g(fd));
-		iopt_reset_longest();
-		batches = iopt_stat("batches");
-		iopt_free(fd);
+		iopd_reset_longest();
+		batches = iopd_stat("batches");
+		iopd_free(fd);
 		ASSERT_FINE(check_back(&self->before, FULL_4G, 1));
-		ASSERT_LT(0, iopt_stat("longest_batch"));
-		ASSERT_GE(sizes[i], iopt_stat("longest_batch"));
-		ASSERT_LE(FULL_4G / sizes[i], iopt_stat("batches") - batches);
+		ASSERT_LT(0, iopd_stat("longest_batch"));
+		ASSERT_GE(sizes[i], iopd_stat("longest_batch"));
+		ASSERT_LE(FULL_4G / sizes[i], iopd_stat("batches") - batches);
 		close(fd);
 	}
 }
@@ -553,43 +553,43 @@ TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
 static bool free_above_limit(unsigned int flags)
 {
 	int first = make_sparse(20000, flags), second = make_sparse(10000, flags);
-	long helps = iopt_stat("helps"), freed;
+	long helps = iopd_stat("helps"), freed;
 	bool kept;
 
-	iopt_go_first(true);
-	iopt_free(first);
-	if (iopt_set_param("limit", "100"))
+	iopd_go_first(true);
+	iopd_free(first);
+	if (iopd_set_param("limit", "100"))
 		return false;
-	freed = iopt_stat("freed");
-	iopt_free(second);
-	kept = iopt_stat("pending") <= 100 ||
-	       iopt_stat("freed") - freed >= sparse_tables(10000);
-	iopt_go_first(false);
-	iopt_set_param("limit", "1000000");
+	freed = iopd_stat("freed");
+	iopd_free(second);
+	kept = iopd_stat("pending") <= 100 ||
+	       iopd_stat("freed") - freed >= sparse_tables(10000);
+	iopd_go_first(false);
+	iopd_set_param("limit", "1000000");
 	close(first);
 	close(second);
-	iopt_drain();
-	return kept && iopt_stat("helps") > helps;
+	iopd_drain();
+	return kept && iopd_stat("helps") > helps;
 }
 
 /* And so do those who map */
 static bool map_above_limit(unsigned int flags)
 {
-	int freed = make_sparse(20000, flags), mapped = iopt_new(39, flags);
+	int freed = make_sparse(20000, flags), mapped = iopd_new(39, flags);
 	bool filled, helped;
 	long helps;
 
-	iopt_go_first(true);
-	iopt_free(freed);
-	helps = iopt_stat("helps");
-	iopt_set_param("limit", "1");
-	filled = iopt_fill(mapped, 0, SZ_1G, 1, SZ_4K, 200 * 512);
-	iopt_go_first(false);
-	helped = iopt_stat("helps") > helps;
-	iopt_set_param("limit", "1000000");
+	iopd_go_first(true);
+	iopd_free(freed);
+	helps = iopd_stat("helps");
+	iopd_set_param("limit", "1");
+	filled = iopd_fill(mapped, 0, SZ_1G, 1, SZ_4K, 200 * 512);
+	iopd_go_first(false);
+	helped = iopd_stat("helps") > helps;
+	iopd_set_param("limit", "1000000");
 	close(freed);
 	close(mapped);
-	iopt_drain();
+	iopd_drain();
 	return filled && helped;
 }
 
@@ -598,7 +598,7 @@ TEST_F_TIMEOUT(tree, limit_makes_callers_help, 300)
 	int chances;
 
 	/* So that the worker takes its time */
-	ASSERT_EQ(0, iopt_set_param("batch", "1"));
+	ASSERT_EQ(0, iopd_set_param("batch", "1"));
 	for (chances = 0; chances < CHANCES; chances++)
 		if (free_above_limit(variant->flags))
 			break;
@@ -614,20 +614,20 @@ TEST_F_TIMEOUT(tree, limit_makes_callers_help, 300)
 /* Is anything of the huge tree left when the small one behind it is done? */
 static bool overtakes(unsigned int flags)
 {
-	int huge = make_sparse(40000, flags), small = iopt_new(39, flags);
-	long done = iopt_stat("trees_done");
+	int huge = make_sparse(40000, flags), small = iopd_new(39, flags);
+	long done = iopd_stat("trees_done");
 	long pending;
 
-	iopt_go_first(true);
-	iopt_free(huge);
-	iopt_free(small);
-	while (iopt_stat("trees_done") == done)
+	iopd_go_first(true);
+	iopd_free(huge);
+	iopd_free(small);
+	while (iopd_stat("trees_done") == done)
 		usleep(10);
-	pending = iopt_stat("pending");
-	iopt_go_first(false);
+	pending = iopd_stat("pending");
+	iopd_go_first(false);
 	close(huge);
 	close(small);
-	iopt_drain();
+	iopd_drain();
 	return pending > 0;
 }
 
@@ -680,11 +680,11 @@ TEST_F(parameters, bad_values_change_nothing)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		long old = iopt_param(bad[i].name);
+		long old = iopd_param(bad[i].name);
 
-		EXPECT_EQ(-EINVAL, iopt_set_param(bad[i].name, bad[i].value))
+		EXPECT_EQ(-EINVAL, iopd_set_param(bad[i].name, bad[i].value))
 			TH_LOG("%s=%s", bad[i].name, bad[i].value);
-		EXPECT_EQ(old, iopt_param(bad[i].name));
+		EXPECT_EQ(old, iopd_param(bad[i].name));
 	}
 }
 
@@ -704,13 +704,13 @@ TEST_F(parameters, good_values_are_taken)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(good); i++) {
-		EXPECT_EQ(0, iopt_set_param(good[i].name, good[i].value));
-		EXPECT_EQ(good[i].read, iopt_param(good[i].name));
+		EXPECT_EQ(0, iopd_set_param(good[i].name, good[i].value));
+		EXPECT_EQ(good[i].read, iopd_param(good[i].name));
 	}
 }
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	return test_harness_run(argc, argv);
 }

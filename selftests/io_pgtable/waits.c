@@ -29,10 +29,10 @@
 #include "kselftest_harness.h"
 
 #include "group.h"
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
-#define RW		(IOPT_READ | IOPT_WRITE)
+#define RW		(IOPD_READ | IOPD_WRITE)
 #define MIB		(1l << 20)
 #define SEC		1000000000ull
 #define NO_LIMIT	"1000000000"
@@ -59,15 +59,15 @@ static void write_score(const char *score)
 
 static bool flush(int fd)
 {
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 	return true;
 }
 
 /* So many tables of a live domain are cut off, flushed, and wait for readers to go */
 static bool cut(int fd, __u64 tables)
 {
-	return iopt_fill(fd, 0, SZ_2M, tables, SZ_4K, 1) &&
-	       iopt_strip(fd, 0, SZ_2M, tables, SZ_2M, 1) && flush(fd);
+	return iopd_fill(fd, 0, SZ_2M, tables, SZ_4K, 1) &&
+	       iopd_strip(fd, 0, SZ_2M, tables, SZ_2M, 1) && flush(fd);
 }
 
 static const char * const parameters[] = { "deferred", "batch", "limit" };
@@ -83,15 +83,15 @@ FIXTURE_SETUP(waits)
 {
 	int i;
 
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	for (i = 0; i < 3; i++)
 		snprintf(self->saved[i], sizeof(self->saved[i]), "%ld",
-			 iopt_param(parameters[i]));
-	iopt_set_param("limit", NO_LIMIT);
-	iopt_drain();
-	self->live = iopt_stat("live");
-	self->fd = iopt_new(39, 0);
+			 iopd_param(parameters[i]));
+	iopd_set_param("limit", NO_LIMIT);
+	iopd_drain();
+	self->live = iopd_stat("live");
+	self->fd = iopd_new(39, 0);
 }
 
 FIXTURE_TEARDOWN(waits)
@@ -100,11 +100,11 @@ FIXTURE_TEARDOWN(waits)
 
 	worker_let_go();
 	for (i = 0; i < 3; i++)
-		iopt_set_param(parameters[i], self->saved[i]);
+		iopd_set_param(parameters[i], self->saved[i]);
 	close(self->fd);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(self->live, iopt_stat("live"));
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(self->live, iopd_stat("live"));
 	EXPECT_TRUE(group_remove());
 }
 
@@ -136,7 +136,7 @@ TEST_F(waits, plain_callback_for_comparison)
 	/* The boot that asks for it must get it, or the rest says nothing */
 	if (command_line_has("rcu_nocbs=all"))
 		EXPECT_TRUE(kernel_log_has("Offload RCU callbacks from CPUs"));
-	TH_LOG("a plain call_rcu() takes %llu ms", iopt_grace() / 1000000);
+	TH_LOG("a plain call_rcu() takes %llu ms", iopd_grace() / 1000000);
 }
 
 TEST_F(waits, drain_of_cut_tables)
@@ -146,7 +146,7 @@ TEST_F(waits, drain_of_cut_tables)
 
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(cut(self->fd, 8));
-		ns = iopt_drain();
+		ns = iopd_drain();
 		worst = ns > worst ? ns : worst;
 	}
 	TH_LOG("at most %llu us", worst / 1000);
@@ -160,13 +160,13 @@ TEST_F(waits, sweep_of_emptied_tables)
 	int i;
 
 	for (i = 0; i < 3; i++) {
-		ASSERT_TRUE(iopt_fill(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
-		ASSERT_TRUE(iopt_strip(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
+		ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
+		ASSERT_TRUE(iopd_strip(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
 		start = now_ns();
-		iopt_sweep(self->fd);
+		iopd_sweep(self->fd);
 		ns = now_ns() - start;
 		worst = ns > worst ? ns : worst;
-		EXPECT_EQ(self->live + 1, iopt_stat("live"));
+		EXPECT_EQ(self->live + 1, iopd_stat("live"));
 	}
 	TH_LOG("at most %llu ms", worst / 1000000);
 	EXPECT_GT(PROMPT, worst);
@@ -177,7 +177,7 @@ TEST_F(waits, limit_and_cut_tables)
 	__u64 start, ns, worst = 0;
 	int i;
 
-	iopt_set_param("limit", "64");
+	iopd_set_param("limit", "64");
 	for (i = 0; i < 3; i++) {
 		start = now_ns();
 		ASSERT_TRUE(cut(self->fd, 500));
@@ -194,13 +194,13 @@ TEST_F(waits, caller_frees_after_a_cut)
 	__u64 ns, worst = 0;
 	int i, fd;
 
-	iopt_set_param("deferred", "0");
+	iopd_set_param("deferred", "0");
 	for (i = 0; i < 3; i++) {
-		fd = iopt_new(39, 0);
+		fd = iopd_new(39, 0);
 		ASSERT_TRUE(cut(fd, 8));
-		ns = iopt_free(fd);
+		ns = iopd_free(fd);
 		worst = ns > worst ? ns : worst;
-		EXPECT_EQ(1 + self->live, iopt_stat("live"));
+		EXPECT_EQ(1 + self->live, iopd_stat("live"));
 		close(fd);
 	}
 	TH_LOG("at most %llu us", worst / 1000);
@@ -219,16 +219,16 @@ static bool have_groups(void)
 /* What a guest does that is given memory, loses it, and is given it again */
 static void map_and_cut_rounds(unsigned int flags)
 {
-	int i, fd = iopt_new(39, flags);
+	int i, fd = iopd_new(39, flags);
 
 	if (!group_enter(0))
 		_exit(2);
 	for (i = 0; i < 3; i++) {
-		if (!iopt_fill(fd, 0, SZ_2M, 1500, SZ_4K, 1))
+		if (!iopd_fill(fd, 0, SZ_2M, 1500, SZ_4K, 1))
 			_exit(3);
-		if (!iopt_strip(fd, 0, SZ_2M, 1500, SZ_2M, 1))
+		if (!iopd_strip(fd, 0, SZ_2M, 1500, SZ_2M, 1))
 			_exit(4);
-		if (!(flags & IOPT_KERNEL))
+		if (!(flags & IOPD_KERNEL))
 			flush(fd);
 	}
 	_exit(0);
@@ -252,7 +252,7 @@ TEST_F_TIMEOUT(waits, group_full_of_cut_tables, 120)
 	group_write("memory.max", 2048l * getpagesize());
 	pid = fork();
 	if (!pid)
-		map_and_cut_rounds(IOPT_ACCOUNT);
+		map_and_cut_rounds(IOPD_ACCOUNT);
 	EXPECT_EQ(0, wait_status(pid));
 	EXPECT_EQ(0, group_read("memory.events", "oom_kill"));
 }
@@ -267,8 +267,8 @@ static void start_loads(int *fds)
 	int i;
 
 	for (i = 0; i < LOADS; i++) {
-		fds[i] = iopt_new(39, 0);
-		iopt_load(fds[i], true);
+		fds[i] = iopd_new(39, 0);
+		iopd_load(fds[i], true);
 	}
 }
 
@@ -308,8 +308,8 @@ static int end_status(pid_t pid, int ms)
  */
 static void map_at_limit(void)
 {
-	int ret, fd = iopt_new(39, IOPT_ACCOUNT);
-	long pending, helps = iopt_stat("helps"), refused;
+	int ret, fd = iopd_new(39, IOPD_ACCOUNT);
+	long pending, helps = iopd_stat("helps"), refused;
 	__u64 start;
 
 	write_score("-1000");
@@ -317,15 +317,15 @@ static void map_at_limit(void)
 	group_write("memory.max", group_read("memory.current", NULL) + 4 * MIB);
 	if (!group_enter(0))
 		_exit(2);
-	pending = iopt_stat("pending");
+	pending = iopd_stat("pending");
 	refused = group_read("memory.events", "max");
 	start = now_ns();
-	ret = iopt_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
+	ret = iopd_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
 	group_leave(0);
 	refused = group_read("memory.events", "max") - refused;
 	fprintf(stderr, "# %ld pending, fails after %llu ms, %ld times at the limit, %ld helps\n",
 		pending, (now_ns() - start) / 1000000, refused,
-		iopt_stat("helps") - helps);
+		iopd_stat("helps") - helps);
 	if (refused > REFUSALS)
 		_exit(4);
 	_exit(ret == -ENOMEM ? 0 : 3);
@@ -355,7 +355,7 @@ TEST_F_TIMEOUT(waits, map_at_limit_ends_under_load, 120)
 
 static void map_at_limit_for_ever(void)
 {
-	int fd = iopt_new(39, IOPT_ACCOUNT);
+	int fd = iopd_new(39, IOPD_ACCOUNT);
 
 	write_score("-1000");
 	mlockall(MCL_CURRENT | MCL_FUTURE);
@@ -363,8 +363,8 @@ static void map_at_limit_for_ever(void)
 	if (!group_enter(0))
 		_exit(2);
 	for (;;) {
-		iopt_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
-		iopt_unmap(fd, 0, SZ_1G, 8);
+		iopd_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
+		iopd_unmap(fd, 0, SZ_1G, 8);
 		flush(fd);
 	}
 }
@@ -414,50 +414,50 @@ static void close_both(int one, int other)
 
 TEST_F_TIMEOUT(waits, small_free_pays_its_share, 120)
 {
-	int fd, small = iopt_new(39, 0);
+	int fd, small = iopd_new(39, 0);
 	long freed, helps;
 	const char *bad;
 
-	ASSERT_TRUE(iopt_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
-	fd = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
+	fd = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
 	bad = worker_hold();
 	if (bad)
 		SKIP(return close_both(small, fd), "%s", bad);
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
-	ASSERT_LT(PENDING, iopt_stat("pending"));
-	iopt_set_param("limit", "64");
-	freed = iopt_stat("freed");
-	helps = iopt_stat("helps");
-	iopt_free(small);
-	TH_LOG("%ld tables, %ld batches", iopt_stat("freed") - freed,
-	       iopt_stat("helps") - helps);
-	EXPECT_GE(BATCH, iopt_stat("freed") - freed);
-	EXPECT_LT(0, iopt_stat("helps") - helps);
-	EXPECT_GE(3, iopt_stat("helps") - helps);
+	ASSERT_LT(PENDING, iopd_stat("pending"));
+	iopd_set_param("limit", "64");
+	freed = iopd_stat("freed");
+	helps = iopd_stat("helps");
+	iopd_free(small);
+	TH_LOG("%ld tables, %ld batches", iopd_stat("freed") - freed,
+	       iopd_stat("helps") - helps);
+	EXPECT_GE(BATCH, iopd_stat("freed") - freed);
+	EXPECT_LT(0, iopd_stat("helps") - helps);
+	EXPECT_GE(3, iopd_stat("helps") - helps);
 	close(small);
 }
 
 /* And waits for none of them where the caller is to free its own */
 TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
 {
-	int fd, small = iopt_new(39, 0);
+	int fd, small = iopd_new(39, 0);
 	const char *bad;
 	long freed;
 
-	ASSERT_TRUE(iopt_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
-	fd = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	ASSERT_TRUE(iopd_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
+	fd = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
 	bad = worker_hold();
 	if (bad)
 		SKIP(return close_both(small, fd), "%s", bad);
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
-	iopt_set_param("deferred", "0");
-	freed = iopt_stat("freed");
-	iopt_free(small);
-	EXPECT_EQ(3, iopt_stat("freed") - freed);
+	iopd_set_param("deferred", "0");
+	freed = iopd_stat("freed");
+	iopd_free(small);
+	EXPECT_EQ(3, iopd_stat("freed") - freed);
 	close(small);
 }
 
@@ -471,7 +471,7 @@ static pid_t start_reader(int cpu, __u64 ns)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	worker_pin(cpu);
-	iopt_read_for(ns);
+	iopd_read_for(ns);
 	_exit(0);
 }
 
@@ -482,7 +482,7 @@ static pid_t start_drain(void)
 	if (pid)
 		return pid;
 	worker_pin(0);
-	iopt_drain();
+	iopd_drain();
 	_exit(0);
 }
 
@@ -515,7 +515,7 @@ TEST_F_TIMEOUT(waits, drain_can_be_killed, 120)
 	EXPECT_TRUE(status >= 0 && WIFSIGNALED(status));
 	/* What it waited for has not come */
 	EXPECT_TRUE(is_there(reader));
-	EXPECT_EQ(8, iopt_stat("pending"));
+	EXPECT_EQ(8, iopd_stat("pending"));
 	if (status < 0)
 		wait_status(drain);
 	EXPECT_EQ(0, wait_status(reader));
@@ -568,11 +568,11 @@ static bool comes_true(bool (*is)(pid_t pid), pid_t pid)
 
 static pid_t start_sleeping_drain(void)
 {
-	long drains = iopt_stat("drains");
+	long drains = iopd_stat("drains");
 	pid_t pid = start_drain();
 	int ms;
 
-	for (ms = 0; ms < ENDS_MS && iopt_stat("drains") == drains; ms += 10)
+	for (ms = 0; ms < ENDS_MS && iopd_stat("drains") == drains; ms += 10)
 		usleep(10000);
 	return comes_true(sleeps, pid) ? pid : -pid;
 }
@@ -597,7 +597,7 @@ static bool start_two_drains(int fd, int later, pid_t *drains)
 		good &= drains[i] > 0;
 		drains[i] = abs(drains[i]);
 	}
-	iopt_free(later);
+	iopd_free(later);
 	for (i = 0; i < 2; i++)
 		good &= is_there(drains[i]);
 	good &= is_there(reader);
@@ -619,9 +619,9 @@ TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 
 	if (worker_cpus() < 4)
 		SKIP(return, NEEDS_CPUS);
-	later = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(later, 0, SZ_2M, LATER, SZ_4K, 1));
-	tables = iopt_tables(later);
+	later = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(later, 0, SZ_2M, LATER, SZ_4K, 1));
+	tables = iopd_tables(later);
 	bad = worker_hold();
 	if (bad)
 		SKIP(return (void)close(later), "%s", bad);
@@ -629,7 +629,7 @@ TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 	EXPECT_TRUE(start_two_drains(self->fd, later, drains));
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, end_status(drains[i], ENDS_MS));
-	pending = iopt_stat("pending");
+	pending = iopd_stat("pending");
 	close(later);
 	if (!worker_is_held())
 		SKIP(return, "too slow: the worker is not held any more");
@@ -654,7 +654,7 @@ static pid_t start_real_time_drain(void)
 	worker_pin(0);
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
 		_exit(2);
-	iopt_drain();
+	iopd_drain();
 	_exit(0);
 }
 
@@ -682,16 +682,16 @@ static bool a_tree_is_busy(void)
 /* Return: true when the worker has a tree in hand, and goes on with it no more. */
 static bool preempt_in_a_batch(void)
 {
-	long freed = iopt_stat("freed");
+	long freed = iopd_stat("freed");
 	int ms;
 
-	for (ms = 0; ms < ENDS_MS && iopt_stat("freed") == freed; ms++)
+	for (ms = 0; ms < ENDS_MS && iopd_stat("freed") == freed; ms++)
 		usleep(1000);
 	if (worker_preempt())
 		return false;
-	freed = iopt_stat("freed");
+	freed = iopd_stat("freed");
 	usleep(300000);
-	return a_tree_is_busy() && iopt_stat("freed") == freed;
+	return a_tree_is_busy() && iopd_stat("freed") == freed;
 }
 
 /*
@@ -706,19 +706,19 @@ TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 
 	if (!kernel_preempts())
 		SKIP(return, "this kernel preempts no worker in a batch");
-	fd = iopt_new(39, 0);
-	ASSERT_TRUE(iopt_fill(fd, 0, SZ_2M, 100000, SZ_4K, 1));
-	iopt_set_param("batch", "4096");
+	fd = iopd_new(39, 0);
+	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, 100000, SZ_4K, 1));
+	iopd_set_param("batch", "4096");
 	bad = worker_confine();
 	if (bad)
 		SKIP(return (void)close(fd), "%s", bad);
-	iopt_free(fd);
+	iopd_free(fd);
 	close(fd);
 	if (!preempt_in_a_batch())
 		SKIP(return, "the worker was not in a batch");
 	pid = start_real_time_drain();
 	EXPECT_EQ(0, end_status(pid, LENDS_MS));
-	EXPECT_EQ(0, iopt_stat("pending"));
+	EXPECT_EQ(0, iopd_stat("pending"));
 	kill(pid, SIGKILL);
 }
 
@@ -753,37 +753,37 @@ FIXTURE_VARIANT_ADD(pages, granule_64k)
 
 FIXTURE_SETUP(pages)
 {
-	if (!iopt_alone())
+	if (!iopd_alone())
 		SKIP(return, "others use the library: its counters are not ours");
 	self->page = sysconf(_SC_PAGESIZE);
-	snprintf(self->limit, sizeof(self->limit), "%ld", iopt_param("limit"));
-	iopt_set_param("limit", NO_LIMIT);
-	iopt_drain();
-	self->live = iopt_stat("live");
+	snprintf(self->limit, sizeof(self->limit), "%ld", iopd_param("limit"));
+	iopd_set_param("limit", NO_LIMIT);
+	iopd_drain();
+	self->live = iopd_stat("live");
 }
 
 FIXTURE_TEARDOWN(pages)
 {
 	worker_let_go();
-	iopt_set_param("limit", self->limit);
-	EXPECT_TRUE(iopt_idles());
-	iopt_drain();
-	EXPECT_EQ(self->live, iopt_stat("live"));
-	EXPECT_EQ(0, iopt_stat("pending"));
-	EXPECT_EQ(0, iopt_stat("pending_pages"));
+	iopd_set_param("limit", self->limit);
+	EXPECT_TRUE(iopd_idles());
+	iopd_drain();
+	EXPECT_EQ(self->live, iopd_stat("live"));
+	EXPECT_EQ(0, iopd_stat("pending"));
+	EXPECT_EQ(0, iopd_stat("pending_pages"));
 }
 
 /* A table of each 512 GiB and less, so with any granule there are some */
 static int make_of(__u64 granule, __u64 regions)
 {
-	struct iopt_create shape = {
-		.fmt = IOPT_ARM_64_LPAE_S1, .ias = 48, .oas = 40,
+	struct iopd_create shape = {
+		.fmt = IOPD_ARM_64_LPAE_S1, .ias = 48, .oas = 40,
 		.pgsize_bitmap = granule,
 	};
-	int fd = iopt_open();
+	int fd = iopd_open();
 
-	if (iopt_create(fd, &shape) || shape.pgsize_bitmap != granule ||
-	    !iopt_fill(fd, 0, SZ_1G, regions, granule, 1)) {
+	if (iopd_create(fd, &shape) || shape.pgsize_bitmap != granule ||
+	    !iopd_fill(fd, 0, SZ_1G, regions, granule, 1)) {
 		close(fd);
 		return -1;
 	}
@@ -793,7 +793,7 @@ static int make_of(__u64 granule, __u64 regions)
 /* The limit, what is pending and what was freed are in pages, whatever a table has */
 TEST_F(pages, limit_counts_them)
 {
-	long tables, pages, freed, helps, own = iopt_stat("pages");
+	long tables, pages, freed, helps, own = iopd_stat("pages");
 	char limit[32];
 	const char *bad;
 	int fd, more;
@@ -802,34 +802,34 @@ TEST_F(pages, limit_counts_them)
 	fd = make_of(variant->granule, 400);
 	if (fd < 0 || more < 0)
 		SKIP(return close_both(fd, more), "no page table of that granule");
-	tables = iopt_tables(fd);
+	tables = iopd_tables(fd);
 	bad = worker_hold();
 	if (bad)
 		SKIP(return close_both(fd, more), "%s", bad);
-	iopt_free(fd);
-	EXPECT_EQ(tables, iopt_stat("pending"));
-	pages = iopt_stat("pending_pages");
+	iopd_free(fd);
+	EXPECT_EQ(tables, iopd_stat("pending"));
+	pages = iopd_stat("pending_pages");
 	TH_LOG("%ld tables, %ld pages", tables, pages);
 	/* The root may be smaller or larger than another table */
 	EXPECT_GE(pages, (tables - 1) * (long)variant->granule / self->page);
 	EXPECT_LE(pages, (tables + 16) * (long)variant->granule / self->page + 1);
-	EXPECT_LE(pages, iopt_stat("pages") - own);
+	EXPECT_LE(pages, iopd_stat("pages") - own);
 
 	/* As many as are there are allowed, and not the next domain's in addition */
 	snprintf(limit, sizeof(limit), "%ld", pages);
-	iopt_set_param("limit", limit);
-	freed = iopt_stat("freed_pages");
-	helps = iopt_stat("helps");
-	iopt_free(more);
-	EXPECT_LT(helps, iopt_stat("helps"));
-	EXPECT_GE(pages, iopt_stat("pending_pages"));
-	EXPECT_LT(0, iopt_stat("freed_pages") - freed);
+	iopd_set_param("limit", limit);
+	freed = iopd_stat("freed_pages");
+	helps = iopd_stat("helps");
+	iopd_free(more);
+	EXPECT_LT(helps, iopd_stat("helps"));
+	EXPECT_GE(pages, iopd_stat("pending_pages"));
+	EXPECT_LT(0, iopd_stat("freed_pages") - freed);
 	close(fd);
 	close(more);
 }
 
 int main(int argc, char **argv)
 {
-	iopt_require();
+	iopd_require();
 	return test_harness_run(argc, argv);
 }

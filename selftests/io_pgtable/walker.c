@@ -103,19 +103,19 @@ bool witness_open(void)
  * VMSAv8-32 resolves 32 bits, VMSAv8-64 on an IPMMU 33 to 40, and with 40 the
  * root is a second level of 1,024 entries, which no table here has.
  */
-bool witness_knows(const struct iopt_create *shape)
+bool witness_knows(const struct iopd_create *shape)
 {
 	return shape->ias >= 32 && shape->ias <= 39 && shape->oas <= 40;
 }
 
-static __u64 walk_control(const struct iopt_create *shape)
+static __u64 walk_control(const struct iopd_create *shape)
 {
 	if (shape->ias == 32)
 		return 0;
 	return 1 | (__u64)shape->tsz << 8;
 }
 
-struct witness_result witness_walk(const struct iopt_create *shape,
+struct witness_result witness_walk(const struct iopd_create *shape,
 				   __u64 iova)
 {
 	struct witness_result result;

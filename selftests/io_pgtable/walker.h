@@ -4,13 +4,13 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef IOPT_WALKER_H
-#define IOPT_WALKER_H
+#ifndef IOPD_WALKER_H
+#define IOPD_WALKER_H
 
 #include <linux/types.h>
 #include <stdbool.h>
 
-#include "kmod/iopt_test.h"
+#include "kmod/iopd_test.h"
 
 struct witness_result {
 	__u64 status;	/* enum witness_walk */
@@ -22,9 +22,9 @@ struct witness_result {
 bool witness_open(void);
 
 /* Can the hardware walk tables of this shape? */
-bool witness_knows(const struct iopt_create *shape);
+bool witness_knows(const struct iopd_create *shape);
 
-struct witness_result witness_walk(const struct iopt_create *shape,
+struct witness_result witness_walk(const struct iopd_create *shape,
 				   __u64 iova);
 
-#endif /* IOPT_WALKER_H */
+#endif /* IOPD_WALKER_H */

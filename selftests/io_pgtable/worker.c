@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "iopt.h"
+#include "iopd.h"
 #include "worker.h"
 
 #define WQ_CPUMASK	"/sys/devices/virtual/workqueue/io-pgtable-deferred/cpumask"
@@ -117,7 +117,7 @@ static pid_t start_hog(int cpu)
 	alarm(WORKER_HELD_SECONDS);
 	if (!worker_pin(cpu))
 		_exit(1);
-	iopt_go_first(true);
+	iopd_go_first(true);
 	for (;;)
 		;
 }
@@ -140,14 +140,14 @@ static bool hog_is_there(void)
 /* Is a tree that no task helps with still pending after a while? */
 static bool is_held(void)
 {
-	int fd = iopt_new(39, 0);
+	int fd = iopd_new(39, 0);
 	bool held;
 
-	iopt_free(fd);
+	iopd_free(fd);
 	usleep(WORKER_CHANCE_US);
-	held = iopt_stat("pending") == 1;
+	held = iopd_stat("pending") == 1;
 	close(fd);
-	iopt_drain();
+	iopd_drain();
 	return held;
 }
 
@@ -209,7 +209,7 @@ void worker_require(void)
 	const char *why = why_it_cannot_be_held();
 
 	if (why)
-		iopt_skip_all(why);
+		iopd_skip_all(why);
 }
 
 const char *worker_confine(void)
@@ -239,7 +239,7 @@ const char *worker_hold(void)
 
 	if (bad)
 		return bad;
-	iopt_drain();
+	iopd_drain();
 	bad = hold_on(cpu);
 	if (bad)
 		worker_let_go();

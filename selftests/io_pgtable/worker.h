@@ -21,7 +21,7 @@ void worker_require(void);
  * NULL, or why it cannot be done.
  *
  * Work of the kernel's that has to run on each CPU waits meanwhile: the files
- * that fold per-CPU counters (iopt_vmstat()) must not be read. Lasts for
+ * that fold per-CPU counters (iopd_vmstat()) must not be read. Lasts for
  * WORKER_HELD_SECONDS at most.
  */
 #define WORKER_HELD_SECONDS	25

@@ -85,8 +85,8 @@ takes_effect()
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
 modprobe $LIB 2>/dev/null || skip_all "$LIB cannot be loaded"
-[ -e /dev/iopt-test ] || insmod "$here/iopt_test.ko" 2>/dev/null ||
-	modprobe iopt_test 2>/dev/null || skip_all "iopt_test cannot be loaded"
+[ -e /dev/iopd-test ] || insmod "$here/iopd_test.ko" 2>/dev/null ||
+	modprobe iopd_test 2>/dev/null || skip_all "iopd_test cannot be loaded"
 "$here/hold" drain 1 || skip_all "no page table can be made"
 for place in $COUNTERS $BATCH_END $WORKQUEUE/nice $WORKQUEUE/cpumask; do
 	[ -e "$place" ] || skip_all "there is no $place"

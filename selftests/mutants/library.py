@@ -15,7 +15,7 @@ USER = os.path.join(TOP, "selftests/user")
 
 # What a mistake is to be found in, and which files are policy and accounting
 POLICY = """batch.c cursor.c debugfs.c dump.c due.c epoch.c hist.h overlap.c pages.c params.c
-	reclaim.c refill.c settle.c shrink.c wait.c reclaim.h reclaimer.h""".split()
+	reclaim.c refill.c trim.c shrink.c wait.c reclaim.h reclaim-parts.h""".split()
 
 # Seconds of a CPU, and times as many on the clock, until a test counts as hung
 CPU_SECONDS = 60

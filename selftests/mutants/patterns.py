@@ -34,7 +34,7 @@ LOCK_CALL = re.compile(r"(?:%s)\(" % "|".join(name for pair in LOCKS for name in
 
 
 # What only reads or writes what is named in it; all else may do anything.
-ACCESSORS = re.compile(r"\b(?:WRITE_ONCE|READ_ONCE|iopt_count|iopt_hist_add|INIT_LIST_HEAD|min|max"
+ACCESSORS = re.compile(r"\b(?:WRITE_ONCE|READ_ONCE|iopd_count|iopd_hist_add|INIT_LIST_HEAD|min|max"
                        r"|BIT|list_splice\w*|list_add\w*|list_del\w*)\s*\(")
 CALL = re.compile(r"\b\w+\s*\(")
 OPERAND = re.compile(r"\b[a-z]\w*(?:(?:->|\.)\w+)*(?![\w(])")

@@ -7,11 +7,11 @@
  * the table in one go.
  *
  * What it stands for, beside table.pml:
- *	map_page()	iopt_map_step(), iopt_map_run(), iopt_map_publish()
- *	unmap_page()	iopt_unmap_run(), iopt_unmap_leaf()
- *	map_block()	iopt_map_run(), iopt_make_way()
- *	unmap_block()	iopt_unmap_run(), iopt_unmap_leaves()
- *	unmap_table()	iopt_unmap_tables()
+ *	map_page()	iopd_map_step(), iopd_map_run(), iopd_map_publish()
+ *	unmap_page()	iopd_unmap_run(), iopd_unmap_leaf()
+ *	map_block()	iopd_map_run(), iopd_make_way()
+ *	unmap_block()	iopd_unmap_run(), iopd_unmap_leaves()
+ *	unmap_table()	iopd_unmap_tables()
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -11,11 +11,11 @@
  *			io_pgtable_deferred_flush_begin()
  *	end()		io_pgtable_deferred_flush_end(),
  *			io_pgtable_deferred_flush_failed()
- *	judged		iopt_limbo_judge()
- *	is_fresh()	iopt_is_stale(), load by load
- *	check()		iopt_map_check(), iopt_map_recover()
- *	settle()	iopt_map_settle()
- *	cut_off()	iopt_detach(), iopt_limbo_add()
+ *	judged		iopd_limbo_judge()
+ *	is_fresh()	iopd_is_stale(), load by load
+ *	check()		iopd_map_check(), iopd_map_recover()
+ *	settle()	iopd_map_await_flush()
+ *	cut_off()	iopd_detach(), iopd_limbo_add()
  * and in drivers/iommu/ipmmu-vmsa/:
  *	flush()		domain_flush(), domain_flush_limbo()
  *

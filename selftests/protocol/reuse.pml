@@ -5,10 +5,10 @@
  * used anew. The steps M1 to R1 of sweep.c.
  *
  * What it stands for, beside table.pml:
- *	map()		iopt_map_step(), iopt_map_one(), iopt_map_run(),
- *			iopt_map_publish(), iopt_map_build(), iopt_publish() for
+ *	map()		iopd_map_step(), iopd_map_one(), iopd_map_run(),
+ *			iopd_map_publish(), iopd_map_build(), iopd_publish() for
  *			a coherent walker
- *	unmap()		iopt_unmap_run(), iopt_unmap_leaf()
+ *	unmap()		iopd_unmap_run(), iopd_unmap_leaf()
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -46,7 +46,7 @@ inline discard(p)
 #endif
 }
 
-/* The table is there: iopt_map_run(). The walk has seen it, and its mark, as @c says. */
+/* The table is there: iopd_map_run(). The walk has seen it, and its mark, as @c says. */
 inline map_run(i, to)
 {
 	p = s - TABLE;
@@ -76,7 +76,7 @@ inline map_run(i, to)
 	d_step { rcu_exit() }
 }
 
-/* It is not: iopt_map_build(), iopt_map_publish(). The root stays. */
+/* It is not: iopd_map_build(), iopd_map_publish(). The root stays. */
 inline map_build(i, to)
 {
 	settle(s, took, gen);

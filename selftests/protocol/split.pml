@@ -6,8 +6,8 @@
  * from publishing it.
  *
  * What it stands for, beside table.pml:
- *	unmap_part()	iopt_unmap_one(), iopt_unmap_run()
- *	split()		iopt_split(), iopt_split_table(), iopt_publish() for a
+ *	unmap_part()	iopd_unmap_one(), iopd_unmap_run()
+ *	split()		iopd_split(), iopd_split_table(), iopd_publish() for a
  *			walker that does not snoop
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

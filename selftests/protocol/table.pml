@@ -5,19 +5,19 @@
  * flush, RCU and the end of the page table. Included by reuse.pml and block.pml.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
- *	hold()		iopt_hold(), iopt_touch() of a mapper
- *	mark()		iopt_mark_touched(), iopt_touch() of an unmapper
- *	touch_root()	reclaim_touched()
- *	sweeper		reclaim_sweep_begin(), iopt_sweep_enter(), the grace
- *			period between, iopt_sweep_is_empty(),
- *			iopt_sweep_stamp(), iopt_sweep_leave()
- *	cut_off()	iopt_detach(), iopt_sweep_cut_locked(),
- *			iopt_sync_entries(), iopt_limbo_add()
+ *	hold()		iopd_hold(), iopd_touch() of a mapper
+ *	mark()		iopd_mark_touched(), iopd_touch() of an unmapper
+ *	touch_root()	iopd_reclaim_touched()
+ *	sweeper		iopd_reclaim_sweep_begin(), iopd_sweep_enter(), the grace
+ *			period between, iopd_sweep_is_empty(),
+ *			iopd_sweep_stamp(), iopd_sweep_leave()
+ *	cut_off()	iopd_detach(), iopd_sweep_cut_locked(),
+ *			iopd_sync_entries(), iopd_limbo_add()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
- *			iopt_limbo_settle(), io_pgtable_deferred_flush_end()
- *	settle()	iopt_map_settle()
- *	reclaimer	reclaim_queue(), reclaim_graced(), and the worker
- *	closer		iopt_end(), io_pgtable_deferred_free_flushed()
+ *			iopd_limbo_settle(), io_pgtable_deferred_flush_end()
+ *	settle()	iopd_map_await_flush()
+ *	reclaimer	iopd_reclaim_queue(), iopd_reclaim_graced(), and the worker
+ *	closer		iopd_end(), io_pgtable_deferred_free_flushed()
  *
  * Left out: levels in between (one slot, tables of two entries under it), failed
  * flushes (flush.pml), memory that the walker does not snoop but for the slot,
@@ -418,7 +418,7 @@ end:	do
 }
 
 #ifndef STUCK
-/* A lookup of an address: iopt_iova_to_phys() */
+/* A lookup of an address: iopd_iova_to_phys() */
 active proctype lookup()
 {
 	byte p;

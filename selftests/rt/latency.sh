@@ -58,9 +58,9 @@ load()
 {
 	[ -d /sys/module/$LIB ] || modprobe $LIB 2>/dev/null ||
 		skip_all "$LIB cannot be loaded"
-	[ -c /dev/iopt-test ] || insmod "$here/../io_pgtable/iopt_test.ko" \
-		2>/dev/null || modprobe iopt_test 2>/dev/null ||
-		skip_all "iopt_test cannot be loaded"
+	[ -c /dev/iopd-test ] || insmod "$here/../io_pgtable/iopd_test.ko" \
+		2>/dev/null || modprobe iopd_test 2>/dev/null ||
+		skip_all "iopd_test cannot be loaded"
 }
 
 # worst CONTEXT: the latest of the samples that were taken

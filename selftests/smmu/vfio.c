@@ -17,7 +17,7 @@
 #define TRACING		"/sys/kernel/tracing/"
 #define MUTEX_HELD	"vfio_iommu_type1_detach_group"
 #define FREE		"iommu_domain_free"
-#define WORKER		"reclaim_work"
+#define WORKER		"iopd_reclaim_work"
 
 #define AT		(8 * HOST_1G)
 /* Pages of 4 KiB, each with a table of its own */

@@ -75,9 +75,9 @@ static unsigned long see_table(struct look *look, u64 table, u64 iova, int level
 			shim_panic("0x%llx at level %d is nothing", entry, level);
 	}
 	page = virt_to_page(phys_to_virt(table));
-	if (iopt_page_below(page) != below || iopt_page_level(page) != level)
+	if (iopd_page_below(page) != below || iopd_page_level(page) != level)
 		shim_panic("a table at level %d counts %lu tables at level %d; there are %lu",
-			   level, iopt_page_below(page), iopt_page_level(page), below);
+			   level, iopd_page_below(page), iopd_page_level(page), below);
 	return below + 1;
 }
 

@@ -11,7 +11,7 @@
 
 #include "choice.h"
 #include "options.h"
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "shim.h"
 
 #define TREES		6
@@ -30,7 +30,7 @@ struct waiter {
 	bool exact;		/* the library has told it from all others */
 };
 
-static struct iopt_tree trees[TREES];
+static struct iopd_tree trees[TREES];
 static struct handover handovers[HANDOVERS];
 static struct waiter waiters[WAITERS];
 static unsigned int nr_handovers, oldest;
@@ -50,12 +50,12 @@ static void say_where(void)
 
 static void lock(void)
 {
-	raw_spin_lock_irq(&reclaimer.lock);
+	raw_spin_lock_irq(&iopd_reclaimer.lock);
 }
 
 static void unlock(void)
 {
-	raw_spin_unlock_irq(&reclaimer.lock);
+	raw_spin_unlock_irq(&iopd_reclaimer.lock);
 }
 
 static void hand_over(void)
@@ -65,7 +65,7 @@ static void hand_over(void)
 	h->tree = pick(TREES);
 	h->left = 1 + pick(pick(4) ? 5 : 300);
 	lock();
-	reclaim_owe(&trees[h->tree], h->left);
+	iopd_reclaim_owe(&trees[h->tree], h->left);
 	unlock();
 }
 
@@ -93,7 +93,7 @@ static void free_some(void)
 	unsigned long paid = model_pay(tree, 1 + pick(64));
 
 	lock();
-	reclaim_pay(&trees[tree], paid);
+	iopd_reclaim_pay(&trees[tree], paid);
 	unlock();
 }
 
@@ -112,9 +112,9 @@ static void begin_wait(void)
 
 	if (w->waits)
 		return;
-	w->exact = waiting() < IOPT_EPOCHS - 1;
+	w->exact = waiting() < IOPD_EPOCHS - 1;
 	w->before = nr_handovers;
-	w->ticket = reclaim_ticket();
+	w->ticket = iopd_reclaim_ticket();
 	w->waits = true;
 }
 
@@ -129,7 +129,7 @@ static void check_waiters(void)
 
 		if (!w->waits)
 			continue;
-		done = reclaim_ticket_is_done(w->ticket);
+		done = iopd_reclaim_ticket_is_done(w->ticket);
 		if (done && !over)
 			shim_panic("ticket %lu is done, hand-over %u of %u is not free",
 				   w->ticket, oldest, w->before);
@@ -148,7 +148,7 @@ static void check_trees(void)
 	unsigned int i, tree;
 
 	for (tree = 0; tree < TREES; tree++) {
-		unsigned long number = reclaim_oldest(&trees[tree]);
+		unsigned long number = iopd_reclaim_oldest(&trees[tree]);
 
 		for (i = 0; i < WAITERS; i++) {
 			struct waiter *w = &waiters[i];

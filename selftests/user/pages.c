@@ -101,7 +101,7 @@ static int map_spread(unsigned int nr)
 	struct call call = call_at(0, 0, 1);
 	int ret = 0;
 
-	nr = max(nr >> iopt_from_ops(d->ops)->tree.table_order, 1u);
+	nr = max(nr >> iopd_from_ops(d->ops)->tree.table_order, 1u);
 	for (; nr && !ret && call.iova < domain_space(d); nr--) {
 		ret = do_map(d, &call);
 		/* With one level there is the root alone. */
@@ -113,7 +113,7 @@ static int map_spread(unsigned int nr)
 /* What the page allocator has not got back is a table, or a spare of a chunk. */
 static void expect_few_spares(void)
 {
-	const struct iopt_tree *tree = &iopt_from_ops(d->ops)->tree;
+	const struct iopd_tree *tree = &iopd_from_ops(d->ops)->tree;
 	long tables = shim_stat("live");
 	long pages = ((tables - 1) << tree->table_order) + (1l << tree->root_order);
 
@@ -205,7 +205,7 @@ static bool has_room_for(unsigned int tables)
 {
 	return domain_leaf_size(d, 1) &&
 	       domain_space(d) / domain_leaf_size(d, 1) >= tables &&
-	       !iopt_from_ops(d->ops)->tree.table_order;
+	       !iopd_from_ops(d->ops)->tree.table_order;
 }
 
 static void expect_charged(unsigned int nr)
@@ -346,7 +346,7 @@ static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
 	}
 }
 
-/* --- what waits for the rest of its chunk ---------------------------------------------- */
+/* --- what waits for the others of its chunks ---------------------------------------------- */
 
 /* So many tables in chunks, of each of which a part goes, and a part stays */
 #define IN_CHUNKS	64

@@ -15,7 +15,7 @@
 
 #include "batch.h"
 #include "hist.h"
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "shim.h"
 
 /* One page each, one table of the last level each */
@@ -223,7 +223,8 @@ static void batches_give_way(void)
 	io_pgtable_deferred_free(o.ops);
 	shim_pass_time();
 	shim_resched = 1;
-	expect("tables of a batch that gives way", batch_of_worker(), RECLAIM_PAGES);
+	expect("tables of a batch that gives way", batch_of_worker(),
+	       IOPD_RECLAIM_PAGES);
 	expect("tables of the next batch", batch_of_worker(), 64);
 }
 
@@ -353,7 +354,8 @@ static unsigned long count_objects(void)
 {
 	struct shrink_control sc = { .gfp_mask = GFP_KERNEL };
 
-	return reclaimer.shrinker->count_objects(reclaimer.shrinker, &sc);
+	return iopd_reclaimer.shrinker->count_objects(iopd_reclaimer.shrinker,
+						      &sc);
 }
 
 static unsigned long scan_objects(unsigned long nr)
@@ -362,7 +364,8 @@ static unsigned long scan_objects(unsigned long nr)
 	unsigned long freed;
 
 	shim_cpu->reclaims = true;
-	freed = reclaimer.shrinker->scan_objects(reclaimer.shrinker, &sc);
+	freed = iopd_reclaimer.shrinker->scan_objects(iopd_reclaimer.shrinker,
+						      &sc);
 	shim_cpu->reclaims = false;
 	return freed;
 }
@@ -409,7 +412,7 @@ static void the_shrinker_counts_what_waits(void)
 		;
 	held = shim_stat("held");
 	if (!held)
-		shim_panic("no page waits for the rest of its chunk");
+		shim_panic("no page waits for the others of its chunks");
 	expect("objects that are held", count_objects(), held);
 	expect("a scan of those", scan_objects(1000), held);
 	expect("held", shim_stat("held"), 0);
@@ -495,20 +498,20 @@ static void parts_are_not_whole(void)
 /* Bucket b has what is at least 2^b and below 2^(b + 1); the last has all above, too. */
 static void buckets_are_powers_of_two(void)
 {
-	static struct iopt_hist hist;
+	static struct iopd_hist hist;
 	unsigned int b;
 
-	for (b = 0; b < IOPT_HIST_BUCKETS; b++) {
-		iopt_hist_add(&hist, b ? 1ull << b : 0);
+	for (b = 0; b < IOPD_HIST_BUCKETS; b++) {
+		iopd_hist_add(&hist, b ? 1ull << b : 0);
 		expect("the least of a bucket", hist.count[b], 1);
-		iopt_hist_add(&hist, (2ull << b) - 1);
+		iopd_hist_add(&hist, (2ull << b) - 1);
 		expect("the most of a bucket", hist.count[b], 2);
 	}
-	iopt_hist_add(&hist, 1ull << IOPT_HIST_BUCKETS);
-	iopt_hist_add(&hist, ~0ull);
-	expect("what is more than all", hist.count[IOPT_HIST_BUCKETS - 1], 4);
-	iopt_hist_reset(&hist);
-	for (b = 0; b < IOPT_HIST_BUCKETS; b++)
+	iopd_hist_add(&hist, 1ull << IOPD_HIST_BUCKETS);
+	iopd_hist_add(&hist, ~0ull);
+	expect("what is more than all", hist.count[IOPD_HIST_BUCKETS - 1], 4);
+	iopd_hist_reset(&hist);
+	for (b = 0; b < IOPD_HIST_BUCKETS; b++)
 		expect("a bucket after a reset", hist.count[b], 0);
 }
 
@@ -615,15 +618,15 @@ static void workers_wake_each_other(unsigned int workers)
 	unsigned int i;
 
 	set_number("workers", workers);
-	expect("works at a time", shim_max_active(reclaimer.wq), workers);
+	expect("works at a time", shim_max_active(iopd_reclaimer.wq), workers);
 	for (i = 0; i < ARRAY_SIZE(owners); i++) {
 		make(&owners[i]);
 		map_spans(&owners[i], 200);
 		io_pgtable_deferred_free(owners[i].ops);
 	}
 	batch_of_worker();
-	for (i = 0; i < RECLAIM_WORKERS_MAX; i++)
-		expect("a worker is queued", reclaimer.works[i].pending,
+	for (i = 0; i < IOPD_RECLAIM_WORKERS_MAX; i++)
+		expect("a worker is queued", iopd_reclaimer.works[i].pending,
 		       i == 0 || (i == 1 && workers > 1));
 	settle();
 }
@@ -652,8 +655,9 @@ static void fewer_workers(void)
 	set("workers", "1");
 	for (i = 0; i < 6; i++)
 		batch_of_worker();
-	for (i = 1; i < RECLAIM_WORKERS_MAX; i++)
-		expect("a worker too many is queued", reclaimer.works[i].pending, 0);
+	for (i = 1; i < IOPD_RECLAIM_WORKERS_MAX; i++)
+		expect("a worker too many is queued",
+		       iopd_reclaimer.works[i].pending, 0);
 }
 
 /* --- parameters, loading and unloading --------------------- */
@@ -764,7 +768,7 @@ static void an_unload_leaves_nothing(void)
 	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
 		;
 	if (!shim_stat("held"))
-		shim_panic("no page waits for the rest of its chunk");
+		shim_panic("no page waits for the others of its chunks");
 	io_pgtable_deferred_free(o.ops);
 	expect("references to the module", atomic_long_read(&shim_module_refs), 0);
 	shim_module_exit();

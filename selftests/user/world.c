@@ -300,7 +300,7 @@ static bool is_unflushed(const struct domain *d, u64 start, u64 end)
 	const struct flight *f;
 	unsigned int i;
 
-	if (iopt_is_stale(iopt_from_ops(d->ops)))
+	if (iopd_is_stale(iopd_from_ops(d->ops)))
 		return true;
 	if (d->apart.start < end && start < d->apart.end)
 		return true;
@@ -919,8 +919,8 @@ void world_rest(void)
 /* Tables that were cut off and not handed over yet */
 static unsigned long in_limbo(const struct domain *d)
 {
-	struct iopt *iopt = iopt_from_ops(d->ops);
-	unsigned long nr = iopt->tree.limbo_count;
+	struct iopd *iopd = iopd_from_ops(d->ops);
+	unsigned long nr = iopd->tree.limbo_count;
 	unsigned int i;
 
 	for (i = 0; i < BRACKETS; i++)

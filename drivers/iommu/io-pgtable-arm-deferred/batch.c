@@ -12,7 +12,7 @@
 #include "batch.h"
 #include "cursor.h"
 #include "pages.h"
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "table.h"
 #include "trace.h"
 
@@ -21,13 +21,13 @@
  * entry costs about a fiftieth of freeing a table, so a batch that finds little
  * to free takes no longer than one that frees all the time.
  */
-#define RECLAIM_SCAN		(8 * RECLAIM_SCAN_SLICE)
+#define IOPD_RECLAIM_SCAN	(8 * IOPD_RECLAIM_SCAN_SLICE)
 
 /* Entries between two looks at the clock of the scheduler: one table's */
-#define RECLAIM_SCAN_SLICE	512
+#define IOPD_RECLAIM_SCAN_SLICE	512
 
 /**
- * reclaim_calm_allocator() - keep the page allocator from a burst
+ * iopd_reclaim_calm_allocator() - keep the page allocator from a burst
  *
  * While a CPU only frees, the page allocator doubles what it moves from the
  * CPU's list to the zone each time that list is full: up to some 2,000 pages in
@@ -38,7 +38,7 @@
  *
  * Context: any; takes no lock of the library's.
  */
-void reclaim_calm_allocator(void)
+void iopd_reclaim_calm_allocator(void)
 {
 	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN |
 				       __GFP_NOMEMALLOC);
@@ -47,74 +47,77 @@ void reclaim_calm_allocator(void)
 		__free_page(page);
 }
 
-static void reclaim_give_tables(struct reclaim_batch *b, struct iopt_tree *tree,
-				unsigned int nr)
+static void iopd_reclaim_give_tables(struct iopd_reclaim_batch *b,
+				     struct iopd_tree *tree, unsigned int nr)
 {
 	bool last = false;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
-		iopt_table_unmap(tree, b->pages[i]);
+		iopd_table_unmap(tree, b->pages[i]);
 		last |= b->pages[i] == tree->root;
 	}
 	b->nr_pages += (unsigned long)nr << tree->table_order;
 	if (last)
 		b->nr_pages += BIT(tree->root_order) - BIT(tree->table_order);
-	b->singles += iopt_pages_free(tree, b->pages, nr);
+	b->singles += iopd_pages_free(tree, b->pages, nr);
 	if (last)
-		iopt_pages_finish(tree);
+		iopd_pages_finish(tree);
 	b->tables += nr;
 }
 
 /* Have a sub-tree open. Return: false when there is none left to open. */
-static bool reclaim_open(struct iopt_tree *tree)
+static bool iopd_reclaim_open(struct iopd_tree *tree)
 {
 	struct page *root;
 
-	if (iopt_cursor_is_open(&tree->cursor))
+	if (iopd_cursor_is_open(&tree->cursor))
 		return true;
 
 	root = list_first_entry_or_null(&tree->work, struct page, lru);
 	if (!root)
 		return false;
 	list_del(&root->lru);
-	iopt_cursor_open(&tree->cursor, root);
+	iopd_cursor_open(&tree->cursor, root);
 	return true;
 }
 
-static enum reclaim_reason reclaim_step(struct reclaim_batch *b,
-					struct iopt_tree *tree,
-					unsigned long max)
+static enum iopd_reclaim_reason iopd_reclaim_step(struct iopd_reclaim_batch *b,
+						  struct iopd_tree *tree,
+						  unsigned long max)
 {
-	unsigned int scan = RECLAIM_SCAN_SLICE;
-	unsigned int nr = min_t(unsigned long, max - b->tables, RECLAIM_PAGES);
+	unsigned int scan = IOPD_RECLAIM_SCAN_SLICE;
+	unsigned int nr = min_t(unsigned long, max - b->tables,
+				IOPD_RECLAIM_PAGES);
 
-	nr = iopt_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
-	b->scanned += RECLAIM_SCAN_SLICE - scan;
+	nr = iopd_cursor_take(&tree->cursor, &tree->geo, b->pages, nr, &scan);
+	b->scanned += IOPD_RECLAIM_SCAN_SLICE - scan;
 	if (nr)
-		reclaim_give_tables(b, tree, nr);
+		iopd_reclaim_give_tables(b, tree, nr);
 
 	if (need_resched())
-		return RECLAIM_RESCHED;
+		return IOPD_RECLAIM_RESCHED;
 	if (b->tables >= max)
-		return RECLAIM_FULL;
-	return b->scanned >= RECLAIM_SCAN ? RECLAIM_SCANNED : RECLAIM_EMPTY;
+		return IOPD_RECLAIM_FULL;
+	return b->scanned >= IOPD_RECLAIM_SCAN ? IOPD_RECLAIM_SCANNED :
+	       IOPD_RECLAIM_EMPTY;
 }
 
 /* There is nothing (more) to free: go on with a sweep, if there is one. */
-static void reclaim_sweep_part(struct reclaim_batch *b, struct iopt_tree *tree)
+static void iopd_reclaim_sweep_part(struct iopd_reclaim_batch *b,
+				    struct iopd_tree *tree)
 {
-	unsigned int scan = RECLAIM_SCAN - b->scanned, before = scan;
+	unsigned int scan = IOPD_RECLAIM_SCAN - b->scanned, before = scan;
 
-	if (tree->sweep_pass != IOPT_SWEEP_MARKS &&
-	    tree->sweep_pass != IOPT_SWEEP_CUTS)
+	if (tree->sweep_pass != IOPD_SWEEP_MARKS &&
+	    tree->sweep_pass != IOPD_SWEEP_CUTS)
 		return;
-	reclaim_sweep_some(tree, &scan);
+	iopd_reclaim_sweep_some(tree, &scan);
 	b->scanned += before - scan;
 }
 
 /**
- * reclaim_run() - free a batch of a tree
+ * iopd_reclaim_run() - free a batch of a tree
  * @b: the batch; @b->help is set by the caller, the rest here
  * @tree: a tree that is busy for the caller
  * @max: how many tables at most
@@ -125,20 +128,20 @@ static void reclaim_sweep_part(struct reclaim_batch *b, struct iopt_tree *tree)
  *
  * Context: any that may wait for no lock; holds none.
  */
-void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
-		 unsigned long max)
+void iopd_reclaim_run(struct iopd_reclaim_batch *b, struct iopd_tree *tree,
+		      unsigned long max)
 {
 	trace_batch_begin(tree, b->help);
 	b->start = ktime_get();
-	b->reason = RECLAIM_EMPTY;
+	b->reason = IOPD_RECLAIM_EMPTY;
 	b->tables = 0;
 	b->nr_pages = 0;
 	b->scanned = 0;
 	b->singles = 0;
-	while (b->reason == RECLAIM_EMPTY && reclaim_open(tree))
-		b->reason = reclaim_step(b, tree, max);
-	if (b->reason == RECLAIM_EMPTY)
-		reclaim_sweep_part(b, tree);
+	while (b->reason == IOPD_RECLAIM_EMPTY && iopd_reclaim_open(tree))
+		b->reason = iopd_reclaim_step(b, tree, max);
+	if (b->reason == IOPD_RECLAIM_EMPTY)
+		iopd_reclaim_sweep_part(b, tree);
 	if (b->singles)
-		reclaim_calm_allocator();
+		iopd_reclaim_calm_allocator();
 }

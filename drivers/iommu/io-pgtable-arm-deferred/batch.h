@@ -4,8 +4,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_BATCH_H
-#define _IOPT_BATCH_H
+#ifndef _IOPD_BATCH_H
+#define _IOPD_BATCH_H
 
 #include <linux/ktime.h>
 
@@ -16,18 +16,18 @@
  * few enough to stay far below the delay that a real-time task sees from the
  * idle kernel.
  */
-#define RECLAIM_PAGES		16
+#define IOPD_RECLAIM_PAGES	16
 
 /* Why a batch came to its end */
-enum reclaim_reason {
-	RECLAIM_EMPTY,		/* the tree has nothing more for now */
-	RECLAIM_FULL,		/* as many tables as the parameter batch says */
-	RECLAIM_SCANNED,	/* too many entries read */
-	RECLAIM_RESCHED,	/* something else wants the CPU */
+enum iopd_reclaim_reason {
+	IOPD_RECLAIM_EMPTY,	/* the tree has nothing more for now */
+	IOPD_RECLAIM_FULL,	/* as many tables as the parameter batch says */
+	IOPD_RECLAIM_SCANNED,	/* too many entries read */
+	IOPD_RECLAIM_RESCHED,	/* something else wants the CPU */
 };
 
 /**
- * struct reclaim_batch - a batch under way
+ * struct iopd_reclaim_batch - a batch under way
  * @pages: table pages taken out of the tree and not yet given back
  * @tables: tables freed
  * @nr_pages: pages that they were in
@@ -37,19 +37,19 @@ enum reclaim_reason {
  * @reason: why it ended
  * @help: run by another task than a worker, which sets it
  */
-struct reclaim_batch {
-	struct page *pages[RECLAIM_PAGES];
+struct iopd_reclaim_batch {
+	struct page *pages[IOPD_RECLAIM_PAGES];
 	unsigned long tables;
 	unsigned long nr_pages;
 	unsigned int scanned;
 	unsigned int singles;
 	ktime_t start;
-	enum reclaim_reason reason;
+	enum iopd_reclaim_reason reason;
 	bool help;
 };
 
-void reclaim_run(struct reclaim_batch *b, struct iopt_tree *tree,
-		 unsigned long max);
-void reclaim_calm_allocator(void);
+void iopd_reclaim_run(struct iopd_reclaim_batch *b, struct iopd_tree *tree,
+		      unsigned long max);
+void iopd_reclaim_calm_allocator(void);
 
-#endif /* _IOPT_BATCH_H */
+#endif /* _IOPD_BATCH_H */

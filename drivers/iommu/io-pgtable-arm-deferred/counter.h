@@ -5,13 +5,13 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_COUNTER_H
-#define _IOPT_COUNTER_H
+#ifndef _IOPD_COUNTER_H
+#define _IOPD_COUNTER_H
 
 #include <linux/percpu.h>
 
 /**
- * iopt_counter_sum() - what a counter stands at
+ * iopd_counter_sum() - what a counter stands at
  * @counter: per CPU
  *
  * A part may be negative: one CPU takes away what another has added. While others
@@ -20,7 +20,7 @@
  * Context: any.
  * Return: the sum of all parts.
  */
-static inline long iopt_counter_sum(const long __percpu *counter)
+static inline long iopd_counter_sum(const long __percpu *counter)
 {
 	long sum = 0;
 	int cpu;
@@ -30,4 +30,4 @@ static inline long iopt_counter_sum(const long __percpu *counter)
 	return sum;
 }
 
-#endif /* _IOPT_COUNTER_H */
+#endif /* _IOPD_COUNTER_H */

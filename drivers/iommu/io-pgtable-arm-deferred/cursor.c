@@ -10,27 +10,27 @@
 #include "table.h"
 
 /**
- * iopt_cursor_close() - have the cursor stand nowhere
+ * iopd_cursor_close() - have the cursor stand nowhere
  * @cursor: the cursor
  */
-void iopt_cursor_close(struct iopt_cursor *cursor)
+void iopd_cursor_close(struct iopd_cursor *cursor)
 {
 	cursor->top = 0;
 	cursor->level = -1;
 }
 
 /**
- * iopt_cursor_is_open() - does the cursor stand in a sub-tree?
+ * iopd_cursor_is_open() - does the cursor stand in a sub-tree?
  * @cursor: the cursor
  *
  * Return: true until the root of that sub-tree has been handed out.
  */
-bool iopt_cursor_is_open(const struct iopt_cursor *cursor)
+bool iopd_cursor_is_open(const struct iopd_cursor *cursor)
 {
 	return cursor->level >= cursor->top;
 }
 
-static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table,
+static void iopd_cursor_enter(struct iopd_cursor *cursor, int level, u64 *table,
 			      unsigned long below)
 {
 	cursor->level = level;
@@ -40,22 +40,22 @@ static void iopt_cursor_enter(struct iopt_cursor *cursor, int level, u64 *table,
 }
 
 /**
- * iopt_cursor_open() - begin with a sub-tree
+ * iopd_cursor_open() - begin with a sub-tree
  * @cursor: a cursor that is closed
  * @root: page of the sub-tree's root, which has no other user
  */
-void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root)
+void iopd_cursor_open(struct iopd_cursor *cursor, struct page *root)
 {
-	cursor->top = iopt_page_level(root);
-	iopt_cursor_enter(cursor, cursor->top, page_address(root),
-			  iopt_page_below(root));
+	cursor->top = iopd_page_level(root);
+	iopd_cursor_enter(cursor, cursor->top, page_address(root),
+			  iopd_page_below(root));
 }
 
 /*
  * The tables of the last level under the one being emptied, up to a table that
  * has some under itself: that one is gone into. Return: how many were taken.
  */
-static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
+static unsigned int iopd_cursor_gather(struct iopd_cursor *cursor,
 				       const struct lpae_geometry *geo,
 				       unsigned int end, struct page **pages,
 				       unsigned int max, unsigned int *scan)
@@ -75,7 +75,7 @@ static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
 		if (!lpae_leads_on(entry))
 			continue;
 		page = pfn_to_page(lpae_address(geo, entry) >> PAGE_SHIFT);
-		below = iopt_page_below(page);
+		below = iopd_page_below(page);
 		if (below)
 			break;
 		pages[nr++] = page;
@@ -85,13 +85,13 @@ static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
 	cursor->below[level] -= nr;
 	if (below) {
 		cursor->below[level] -= below + 1;
-		iopt_cursor_enter(cursor, level + 1, page_address(page), below);
+		iopd_cursor_enter(cursor, level + 1, page_address(page), below);
 	}
 	return nr;
 }
 
 /**
- * iopt_cursor_take() - tables that nothing is under any more
+ * iopd_cursor_take() - tables that nothing is under any more
  * @cursor: a cursor that is open
  * @geo: shape of the tree
  * @pages: filled with their pages, which are the caller's now
@@ -104,19 +104,19 @@ static unsigned int iopt_cursor_gather(struct iopt_cursor *cursor,
  * Return: how many were taken, 0 if @scan ran out before. With the sub-tree's
  * root handed out the cursor is closed.
  */
-unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
+unsigned int iopd_cursor_take(struct iopd_cursor *cursor,
 			      const struct lpae_geometry *geo,
 			      struct page **pages, unsigned int max,
 			      unsigned int *scan)
 {
 	unsigned int nr = 0;
 
-	while (nr < max && *scan && iopt_cursor_is_open(cursor)) {
+	while (nr < max && *scan && iopd_cursor_is_open(cursor)) {
 		int level = cursor->level;
 		unsigned int end = lpae_entries(geo, level);
 
 		if (!cursor->below[level]) {
-			pages[nr++] = iopt_table_page(cursor->table[level]);
+			pages[nr++] = iopd_table_page(cursor->table[level]);
 			cursor->level--;
 			continue;
 		}
@@ -125,7 +125,7 @@ unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
 			cursor->below[level] = 0;
 			continue;
 		}
-		nr += iopt_cursor_gather(cursor, geo, end, pages + nr, max - nr,
+		nr += iopd_cursor_gather(cursor, geo, end, pages + nr, max - nr,
 					 scan);
 	}
 	return nr;

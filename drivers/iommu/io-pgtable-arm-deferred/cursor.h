@@ -5,17 +5,17 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_CURSOR_H
-#define _IOPT_CURSOR_H
+#ifndef _IOPD_CURSOR_H
+#define _IOPD_CURSOR_H
 
 #include "tree.h"
 
-void iopt_cursor_close(struct iopt_cursor *cursor);
-bool iopt_cursor_is_open(const struct iopt_cursor *cursor);
-void iopt_cursor_open(struct iopt_cursor *cursor, struct page *root);
-unsigned int iopt_cursor_take(struct iopt_cursor *cursor,
+void iopd_cursor_close(struct iopd_cursor *cursor);
+bool iopd_cursor_is_open(const struct iopd_cursor *cursor);
+void iopd_cursor_open(struct iopd_cursor *cursor, struct page *root);
+unsigned int iopd_cursor_take(struct iopd_cursor *cursor,
 			      const struct lpae_geometry *geo,
 			      struct page **pages, unsigned int max,
 			      unsigned int *scan);
 
-#endif /* _IOPT_CURSOR_H */
+#endif /* _IOPD_CURSOR_H */

@@ -4,10 +4,10 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_DEBUGFS_H
-#define _IOPT_DEBUGFS_H
+#ifndef _IOPD_DEBUGFS_H
+#define _IOPD_DEBUGFS_H
 
-void iopt_debugfs_init(void);
-void iopt_debugfs_exit(void);
+void iopd_debugfs_init(void);
+void iopd_debugfs_exit(void);
 
-#endif /* _IOPT_DEBUGFS_H */
+#endif /* _IOPD_DEBUGFS_H */

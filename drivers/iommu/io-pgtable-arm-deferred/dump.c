@@ -11,10 +11,10 @@
 #include "pgtable.h"
 
 /* Entries that a call looks at, at most: a table's with the granule of 4 KiB */
-#define IOPT_LOOKS		512
+#define IOPD_LOOKS		512
 
 /* Does @entry go on where @run has ended? */
-static bool iopt_run_goes_on(const struct lpae_geometry *geo,
+static bool iopd_run_goes_on(const struct lpae_geometry *geo,
 			     const struct io_pgtable_deferred_run *run,
 			     u64 entry)
 {
@@ -24,60 +24,60 @@ static bool iopt_run_goes_on(const struct lpae_geometry *geo,
 }
 
 /* The leaves of one table that follow each other, from @walk on */
-static void iopt_run_fill(struct iopt *iopt, const struct iopt_walk *walk,
+static void iopd_run_fill(struct iopd *iopd, const struct iopd_walk *walk,
 			  unsigned long at, struct io_pgtable_deferred_run *run)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	const u64 *slot = walk->slot;
-	unsigned int room = iopt_run_length(iopt, at, walk->level, IOPT_LOOKS);
+	unsigned int room = iopd_run_length(iopd, at, walk->level, IOPD_LOOKS);
 
 	run->pgsize = lpae_leaf_size(geo, walk->level);
-	run->iova = iopt->base + (at & ~(run->pgsize - 1));
+	run->iova = iopd->base + (at & ~(run->pgsize - 1));
 	run->paddr = lpae_address(geo, walk->entry);
 	run->attributes = lpae_attributes(walk->entry);
 	run->level = walk->level;
 	run->count = 1;
 	while (run->count < room &&
-	       iopt_run_goes_on(geo, run, READ_ONCE(slot[run->count])))
+	       iopd_run_goes_on(geo, run, READ_ONCE(slot[run->count])))
 		run->count++;
 }
 
 /* Where to look after an entry at @level that maps nothing; 0 past the end */
-static unsigned long iopt_skip(struct iopt *iopt, unsigned long at, int level)
+static unsigned long iopd_skip(struct iopd *iopd, unsigned long at, int level)
 {
-	unsigned long last = at | (lpae_leaf_size(&iopt->tree.geo, level) - 1);
+	unsigned long last = at | (lpae_leaf_size(&iopd->tree.geo, level) - 1);
 
-	return last < iopt->last ? last + 1 : 0;
+	return last < iopd->last ? last + 1 : 0;
 }
 
 bool io_pgtable_deferred_next_run(struct io_pgtable_ops *ops,
 				  unsigned long *iova,
 				  struct io_pgtable_deferred_run *run)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	unsigned long at = *iova > iopt->base ? *iova - iopt->base : 0;
-	unsigned int looks = IOPT_LOOKS;
-	struct iopt_walk walk;
+	struct iopd *iopd = iopd_from_ops(ops);
+	unsigned long at = *iova > iopd->base ? *iova - iopd->base : 0;
+	unsigned int looks = IOPD_LOOKS;
+	struct iopd_walk walk;
 
 	run->count = 0;
-	if (at > iopt->last)
+	if (at > iopd->last)
 		return false;
 
 	/* A table that is met in here is not freed before we are out. */
 	rcu_read_lock();
 	do {
-		iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+		iopd_descend(iopd, at, LPAE_LAST_LEVEL, &walk);
 		if (lpae_is_valid(walk.entry)) {
-			iopt_run_fill(iopt, &walk, at, run);
-			at = iopt_skip(iopt, at + run->pgsize * (run->count - 1),
+			iopd_run_fill(iopd, &walk, at, run);
+			at = iopd_skip(iopd, at + run->pgsize * (run->count - 1),
 				       walk.level);
 			break;
 		}
-		at = iopt_skip(iopt, at, walk.level);
+		at = iopd_skip(iopd, at, walk.level);
 	} while (at && --looks);
 	rcu_read_unlock();
 
-	*iova = at ? iopt->base + at : ULONG_MAX;
+	*iova = at ? iopd->base + at : ULONG_MAX;
 	return true;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_next_run);

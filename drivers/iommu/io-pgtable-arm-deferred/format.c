@@ -12,65 +12,65 @@
 #include "pgtable.h"
 
 /* TCR_ELx and VTCR_EL2 (D19.2): the codes of SHx and xRGNx */
-#define IOPT_TCR_SH_OUTER	2
-#define IOPT_TCR_SH_INNER	3
-#define IOPT_TCR_RGN_NC		0
-#define IOPT_TCR_RGN_WBWA	1
+#define IOPD_TCR_SH_OUTER	2
+#define IOPD_TCR_SH_INNER	3
+#define IOPD_TCR_RGN_NC		0
+#define IOPD_TCR_RGN_WBWA	1
 
 /* VTCR_EL2.SL0 counts from the other end, and with 4 KiB from another level. */
-#define IOPT_VTCR_SL_MASK	3
+#define IOPD_VTCR_SL_MASK	3
 
 /**
- * struct iopt_granule - what a granule brings with it
+ * struct iopd_granule - what a granule brings with it
  * @shift: log2 of its size
  * @sizes: of its leaves (D8.2.1)
  * @tg0: TCR_ELx.TG0 and VTCR_EL2.TG0
  * @tg1: TCR_ELx.TG1, which has other codes
  */
-struct iopt_granule {
+struct iopd_granule {
 	unsigned int shift;
 	unsigned long sizes;
 	u8 tg0;
 	u8 tg1;
 };
 
-static const struct iopt_granule iopt_granules[] = {
+static const struct iopd_granule iopd_granules[] = {
 	{ LPAE_SHIFT_4K, SZ_4K | SZ_2M | SZ_1G, 0, 2 },
 	{ LPAE_SHIFT_16K, SZ_16K | SZ_32M, 2, 1 },
 	{ LPAE_SHIFT_64K, SZ_64K | SZ_512M, 1, 3 },
 };
 
 /* A leaf of level 1 with 64 KiB, for output sizes that only FEAT_LPA has */
-#define IOPT_SIZE_4T		BIT(42)
+#define IOPD_SIZE_4T		BIT(42)
 
 /**
- * struct iopt_format - what a format takes
+ * struct iopd_format - what a format takes
  * @stage2: it is one of stage 2
  * @ias: widest input size, 0 where the granule decides
  * @oas: widest output size, likewise
  * @quirks: known quirks
  */
-struct iopt_format {
+struct iopd_format {
 	bool stage2;
 	u8 ias;
 	u8 oas;
 	unsigned long quirks;
 };
 
-#define IOPT_S2_QUIRKS	(IO_PGTABLE_QUIRK_NON_STRICT | IO_PGTABLE_QUIRK_NO_WARN)
-#define IOPT_S1_QUIRKS	(IO_PGTABLE_QUIRK_ARM_NS | IO_PGTABLE_QUIRK_ARM_TTBR1 | \
+#define IOPD_S2_QUIRKS	(IO_PGTABLE_QUIRK_NON_STRICT | IO_PGTABLE_QUIRK_NO_WARN)
+#define IOPD_S1_QUIRKS	(IO_PGTABLE_QUIRK_ARM_NS | IO_PGTABLE_QUIRK_ARM_TTBR1 |	\
 			 IO_PGTABLE_QUIRK_ARM_OUTER_WBWA | IO_PGTABLE_QUIRK_ARM_HD |	\
-			 IOPT_S2_QUIRKS)
+			 IOPD_S2_QUIRKS)
 
-static const struct iopt_format iopt_formats[] = {
-	[ARM_32_LPAE_S1] = { false, 32, 40, IOPT_S1_QUIRKS },
-	[ARM_32_LPAE_S2] = { true, 40, 40, IOPT_S2_QUIRKS },
-	[ARM_64_LPAE_S1] = { false, 0, 0, IOPT_S1_QUIRKS },
-	[ARM_64_LPAE_S2] = { true, 0, 0, IOPT_S2_QUIRKS },
+static const struct iopd_format iopd_formats[] = {
+	[ARM_32_LPAE_S1] = { false, 32, 40, IOPD_S1_QUIRKS },
+	[ARM_32_LPAE_S2] = { true, 40, 40, IOPD_S2_QUIRKS },
+	[ARM_64_LPAE_S1] = { false, 0, 0, IOPD_S1_QUIRKS },
+	[ARM_64_LPAE_S2] = { true, 0, 0, IOPD_S2_QUIRKS },
 };
 
 /* The size of the CPU's pages if it is wanted, else the next smaller, else larger */
-static unsigned long iopt_pick_granule(unsigned long sizes)
+static unsigned long iopd_pick_granule(unsigned long sizes)
 {
 	if (sizes & PAGE_SIZE)
 		return PAGE_SIZE;
@@ -79,48 +79,48 @@ static unsigned long iopt_pick_granule(unsigned long sizes)
 	return sizes ? BIT(__ffs(sizes)) : 0;
 }
 
-static const struct iopt_granule *iopt_find_granule(unsigned long size)
+static const struct iopd_granule *iopd_find_granule(unsigned long size)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(iopt_granules); i++)
-		if (BIT(iopt_granules[i].shift) == size)
-			return &iopt_granules[i];
+	for (i = 0; i < ARRAY_SIZE(iopd_granules); i++)
+		if (BIT(iopd_granules[i].shift) == size)
+			return &iopd_granules[i];
 	return NULL;
 }
 
-static const struct iopt_granule *
-iopt_restrict(const struct iopt_format *format, struct io_pgtable_cfg *cfg)
+static const struct iopd_granule *
+iopd_restrict(const struct iopd_format *format, struct io_pgtable_cfg *cfg)
 {
-	const struct iopt_granule *granule;
+	const struct iopd_granule *granule;
 	unsigned long sizes;
 	unsigned int bits;
 
 	/* The 32-bit formats know the smallest granule only. */
 	if (format->ias)
-		cfg->pgsize_bitmap &= iopt_granules[0].sizes;
-	granule = iopt_find_granule(iopt_pick_granule(cfg->pgsize_bitmap));
+		cfg->pgsize_bitmap &= iopd_granules[0].sizes;
+	granule = iopd_find_granule(iopd_pick_granule(cfg->pgsize_bitmap));
 	if (!granule)
 		return NULL;
 
 	bits = granule->shift < LPAE_SHIFT_64K ? LPAE_BITS : LPAE_BITS_64K;
 	sizes = granule->sizes;
 	if (bits > LPAE_BITS && cfg->oas > LPAE_BITS)
-		sizes |= IOPT_SIZE_4T;
+		sizes |= IOPD_SIZE_4T;
 	cfg->pgsize_bitmap &= sizes;
 	cfg->ias = min(cfg->ias, bits);
 	cfg->oas = min(cfg->oas, bits);
 	return granule;
 }
 
-static const char *iopt_refusal(enum io_pgtable_fmt fmt,
+static const char *iopd_refusal(enum io_pgtable_fmt fmt,
 				const struct io_pgtable_cfg *cfg)
 {
-	const struct iopt_format *format;
+	const struct iopd_format *format;
 
-	if ((unsigned int)fmt >= ARRAY_SIZE(iopt_formats))
+	if ((unsigned int)fmt >= ARRAY_SIZE(iopd_formats))
 		return "format: only ARM_32_LPAE and ARM_64_LPAE, S1 and S2, are known";
-	format = &iopt_formats[fmt];
+	format = &iopd_formats[fmt];
 	if (cfg->quirks & ~format->quirks)
 		return format->stage2 ? "quirks: stage 2 has none" :
 					"quirks: one is not known";
@@ -137,8 +137,8 @@ static const char *iopt_refusal(enum io_pgtable_fmt fmt,
 	return NULL;
 }
 
-static void iopt_set_s1(struct io_pgtable_cfg *cfg,
-			const struct iopt_granule *granule, u32 ips)
+static void iopd_set_s1(struct io_pgtable_cfg *cfg,
+			const struct iopd_granule *granule, u32 ips)
 {
 	typeof(cfg->arm_lpae_s1_cfg) *s1 = &cfg->arm_lpae_s1_cfg;
 	bool upper = cfg->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1;
@@ -147,14 +147,14 @@ static void iopt_set_s1(struct io_pgtable_cfg *cfg,
 	s1->tcr.ips = ips;
 	s1->tcr.tg = upper ? granule->tg1 : granule->tg0;
 	s1->tcr.tsz = 64 - cfg->ias;
-	s1->tcr.sh = cfg->coherent_walk ? IOPT_TCR_SH_INNER : IOPT_TCR_SH_OUTER;
-	s1->tcr.irgn = cfg->coherent_walk ? IOPT_TCR_RGN_WBWA : IOPT_TCR_RGN_NC;
-	s1->tcr.orgn = outer ? IOPT_TCR_RGN_WBWA : s1->tcr.irgn;
+	s1->tcr.sh = cfg->coherent_walk ? IOPD_TCR_SH_INNER : IOPD_TCR_SH_OUTER;
+	s1->tcr.irgn = cfg->coherent_walk ? IOPD_TCR_RGN_WBWA : IOPD_TCR_RGN_NC;
+	s1->tcr.orgn = outer ? IOPD_TCR_RGN_WBWA : s1->tcr.irgn;
 	s1->mair = lpae_mair();
 }
 
-static void iopt_set_s2(struct io_pgtable_cfg *cfg,
-			const struct iopt_granule *granule,
+static void iopd_set_s2(struct io_pgtable_cfg *cfg,
+			const struct iopd_granule *granule,
 			const struct lpae_geometry *geo, u32 ps)
 {
 	typeof(cfg->arm_lpae_s2_cfg.vtcr) *vtcr = &cfg->arm_lpae_s2_cfg.vtcr;
@@ -165,14 +165,14 @@ static void iopt_set_s2(struct io_pgtable_cfg *cfg,
 	vtcr->ps = ps;
 	vtcr->tg = granule->tg0;
 	vtcr->tsz = 64 - cfg->ias;
-	vtcr->sl = ~sl & IOPT_VTCR_SL_MASK;
-	vtcr->sh = cfg->coherent_walk ? IOPT_TCR_SH_INNER : IOPT_TCR_SH_OUTER;
-	vtcr->irgn = cfg->coherent_walk ? IOPT_TCR_RGN_WBWA : IOPT_TCR_RGN_NC;
+	vtcr->sl = ~sl & IOPD_VTCR_SL_MASK;
+	vtcr->sh = cfg->coherent_walk ? IOPD_TCR_SH_INNER : IOPD_TCR_SH_OUTER;
+	vtcr->irgn = cfg->coherent_walk ? IOPD_TCR_RGN_WBWA : IOPD_TCR_RGN_NC;
 	vtcr->orgn = vtcr->irgn;
 }
 
 /* What every map and unmap would work out again otherwise */
-static void iopt_set_paths(struct iopt *iopt, const struct iopt_format *format,
+static void iopd_set_paths(struct iopd *iopd, const struct iopd_format *format,
 			   const struct io_pgtable_cfg *cfg)
 {
 	unsigned int flags = 0, prot;
@@ -183,23 +183,23 @@ static void iopt_set_paths(struct iopt *iopt, const struct iopt_format *format,
 		flags |= LPAE_FLAG_NS;
 	if (cfg->quirks & IO_PGTABLE_QUIRK_ARM_HD)
 		flags |= LPAE_FLAG_DIRTY;
-	for (prot = 0; prot < ARRAY_SIZE(iopt->attrs); prot++)
-		iopt->attrs[prot] = lpae_leaf_attrs(prot, flags);
+	for (prot = 0; prot < ARRAY_SIZE(iopd->attrs); prot++)
+		iopd->attrs[prot] = lpae_leaf_attrs(prot, flags);
 
-	iopt->table_attrs = LPAE_TYPE_TABLE;
+	iopd->table_attrs = LPAE_TYPE_TABLE;
 	if (flags & LPAE_FLAG_NS)
-		iopt->table_attrs |= LPAE_NSTABLE;
-	iopt->gathers = cfg->tlb && cfg->tlb->tlb_add_page &&
+		iopd->table_attrs |= LPAE_NSTABLE;
+	iopd->gathers = cfg->tlb && cfg->tlb->tlb_add_page &&
 			!(cfg->quirks & IO_PGTABLE_QUIRK_NON_STRICT);
-	iopt->last = GENMASK(cfg->ias - 1, 0);
+	iopd->last = GENMASK(cfg->ias - 1, 0);
 	/* The upper half of a split space ends where all addresses end. */
-	iopt->base = cfg->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1 ? ~iopt->last : 0;
+	iopd->base = cfg->quirks & IO_PGTABLE_QUIRK_ARM_TTBR1 ? ~iopd->last : 0;
 }
 
 /* The levels there are, and with that the largest leaf */
-static const char *iopt_set_geometry(struct lpae_geometry *geo,
-				     const struct iopt_format *format,
-				     const struct iopt_granule *granule,
+static const char *iopd_set_geometry(struct lpae_geometry *geo,
+				     const struct iopd_format *format,
+				     const struct iopd_granule *granule,
 				     struct io_pgtable_cfg *cfg)
 {
 	if (!lpae_geometry_init(geo, granule->shift, cfg->ias))
@@ -214,64 +214,64 @@ static const char *iopt_set_geometry(struct lpae_geometry *geo,
 }
 
 /* Which level has leaves of which size: looked up by each call */
-static void iopt_set_levels(struct iopt *iopt)
+static void iopd_set_levels(struct iopd *iopd)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	unsigned int shift;
 
-	for (shift = 0; shift < ARRAY_SIZE(iopt->levels); shift++)
-		iopt->levels[shift] = iopt->iop.cfg.pgsize_bitmap & BIT(shift) ?
+	for (shift = 0; shift < ARRAY_SIZE(iopd->levels); shift++)
+		iopd->levels[shift] = iopd->iop.cfg.pgsize_bitmap & BIT(shift) ?
 				      lpae_leaf_level(geo, BIT(shift)) :
-				      IOPT_NO_LEVEL;
+				      IOPD_NO_LEVEL;
 }
 
 /**
- * iopt_format_init() - everything about a page table but its memory
- * @iopt: the page table; iop.cfg says what is wanted, and gets what is served
+ * iopd_format_init() - everything about a page table but its memory
+ * @iopd: the page table; iop.cfg says what is wanted, and gets what is served
  *	  and the registers, but for the address of the root
  * @fmt: its format
  *
  * Return: NULL, or why there can be no such page table, in words for the log.
  */
-const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt)
+const char *iopd_format_init(struct iopd *iopd, enum io_pgtable_fmt fmt)
 {
-	struct io_pgtable_cfg *cfg = &iopt->iop.cfg;
-	struct lpae_geometry *geo = &iopt->tree.geo;
-	const char *refusal = iopt_refusal(fmt, cfg);
-	const struct iopt_granule *granule;
+	struct io_pgtable_cfg *cfg = &iopd->iop.cfg;
+	struct lpae_geometry *geo = &iopd->tree.geo;
+	const char *refusal = iopd_refusal(fmt, cfg);
+	const struct iopd_granule *granule;
 	u32 size;
 
 	if (refusal)
 		return refusal;
-	granule = iopt_restrict(&iopt_formats[fmt], cfg);
+	granule = iopd_restrict(&iopd_formats[fmt], cfg);
 	if (!granule)
 		return "page sizes: 4, 16 or 64 KiB must be among them";
 	if (!lpae_size_encode(cfg->oas, &size))
 		return "output size: 32, 36, 40, 42, 44, 48 or, with pages of 64 KiB, 52 bits";
-	refusal = iopt_set_geometry(geo, &iopt_formats[fmt], granule, cfg);
+	refusal = iopd_set_geometry(geo, &iopd_formats[fmt], granule, cfg);
 	if (refusal)
 		return refusal;
 
-	iopt->iop.fmt = fmt;
-	if (iopt_formats[fmt].stage2)
-		iopt_set_s2(cfg, granule, geo, size);
+	iopd->iop.fmt = fmt;
+	if (iopd_formats[fmt].stage2)
+		iopd_set_s2(cfg, granule, geo, size);
 	else
-		iopt_set_s1(cfg, granule, size);
-	iopt_set_levels(iopt);
-	iopt_set_paths(iopt, &iopt_formats[fmt], cfg);
+		iopd_set_s1(cfg, granule, size);
+	iopd_set_levels(iopd);
+	iopd_set_paths(iopd, &iopd_formats[fmt], cfg);
 	return NULL;
 }
 
 /**
- * iopt_format_set_root() - the root is there: the hardware can be told
- * @iopt: the page table; the address goes into iop.cfg
+ * iopd_format_set_root() - the root is there: the hardware can be told
+ * @iopd: the page table; the address goes into iop.cfg
  */
-void iopt_format_set_root(struct iopt *iopt)
+void iopd_format_set_root(struct iopd *iopd)
 {
-	struct io_pgtable_cfg *cfg = &iopt->iop.cfg;
-	phys_addr_t root = virt_to_phys(iopt->root);
+	struct io_pgtable_cfg *cfg = &iopd->iop.cfg;
+	phys_addr_t root = virt_to_phys(iopd->root);
 
-	if (iopt_formats[iopt->iop.fmt].stage2)
+	if (iopd_formats[iopd->iop.fmt].stage2)
 		cfg->arm_lpae_s2_cfg.vttbr = root;
 	else
 		cfg->arm_lpae_s1_cfg.ttbr = root;

@@ -14,26 +14,26 @@
 #include "reclaim.h"
 #include "sweep.h"
 
-DEFINE_PER_CPU(long, iopt_limbo_tables);
-DEFINE_PER_CPU(long, iopt_limbo_further);
-atomic_long_t iopt_limbo_flushes;
+DEFINE_PER_CPU(long, iopd_limbo_tables);
+DEFINE_PER_CPU(long, iopd_limbo_further);
+atomic_long_t iopd_limbo_flushes;
 
 /* @tables more than before, or less, wait for a flush. */
-static inline void iopt_limbo_count(const struct iopt_tree *tree, long tables)
+static inline void iopd_limbo_count(const struct iopd_tree *tree, long tables)
 {
-	this_cpu_add(iopt_limbo_tables, tables);
+	this_cpu_add(iopd_limbo_tables, tables);
 	if (unlikely(tree->table_order))
-		this_cpu_add(iopt_limbo_further,
+		this_cpu_add(iopd_limbo_further,
 			     tables * (long)(BIT(tree->table_order) - 1));
 }
 
 /*
  * Into limbo, or back into it. Called with the detach lock held.
  */
-static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
+static void iopd_limbo_put(struct iopd *iopd, struct list_head *tables,
 			   unsigned long count)
 {
-	struct iopt_tree *tree = &iopt->tree;
+	struct iopd_tree *tree = &iopd->tree;
 
 	/*
 	 * The cleared entries are in memory before the tables are in limbo, so that
@@ -45,24 +45,24 @@ static void iopt_limbo_put(struct iopt *iopt, struct list_head *tables,
 	list_splice_tail_init(tables, &tree->limbo);
 	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
 	/* All mappers read it: it is written when it changes. */
-	if (!iopt->unsettled)
-		WRITE_ONCE(iopt->unsettled, true);
+	if (!iopd->unsettled)
+		WRITE_ONCE(iopd->unsettled, true);
 }
 
 /**
- * iopt_limbo_add() - put what has been cut off into limbo
- * @iopt: the page table
+ * iopd_limbo_add() - put what has been cut off into limbo
+ * @iopd: the page table
  * @tables: roots of sub-trees that are detached, and whose slots the walker
  *	    sees as empty; left empty
  * @count: tables in all of them
  *
  * Context: the detach lock is held, and has been since the detach.
  */
-void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
+void iopd_limbo_add(struct iopd *iopd, struct list_head *tables,
 		    unsigned long count)
 {
-	iopt_limbo_put(iopt, tables, count);
-	iopt_limbo_count(&iopt->tree, count);
+	iopd_limbo_put(iopd, tables, count);
+	iopd_limbo_count(&iopd->tree, count);
 }
 
 /*
@@ -72,24 +72,24 @@ void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
  * does not count once a flush that began later has completed: that flusher hands
  * its tables over by itself.
  */
-static void iopt_limbo_judge(struct iopt *iopt)
+static void iopd_limbo_judge(struct iopd *iopd)
 {
-	struct iopt_tree *tree = &iopt->tree;
+	struct iopd_tree *tree = &iopd->tree;
 	bool unsettled = tree->limbo_count ||
 			 tree->flushed_gen + 1 != tree->limbo_gen ||
-			 iopt->recovered != iopt->failed;
+			 iopd->recovered != iopd->failed;
 
-	if (iopt->unsettled == unsettled)
+	if (iopd->unsettled == unsettled)
 		return;
 	/* Pairs with io_pgtable_deferred_is_settled() */
-	smp_store_release(&iopt->unsettled, unsettled);
+	smp_store_release(&iopd->unsettled, unsettled);
 }
 
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	struct iopt_tree *tree = &iopt->tree;
+	struct iopd *iopd = iopd_from_ops(ops);
+	struct iopd_tree *tree = &iopd->tree;
 	unsigned long flags;
 
 	limbo->count = 0;
@@ -102,7 +102,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	spin_lock_irqsave(&tree->detach_lock, flags);
 	list_replace_init(&tree->limbo, &limbo->tables);
 	limbo->count = tree->limbo_count;
-	limbo->failed = iopt->failed;
+	limbo->failed = iopd->failed;
 	/*
 	 * With nothing in limbo, all limbos before this one have been taken, and
 	 * are covered by this flush, too.
@@ -126,28 +126,28 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
  * another order than they began in: one that began later covers the limbos
  * of all before it, whatever became of those, and may be the first to end.
  */
-static void iopt_flush_completed(struct iopt *iopt,
+static void iopd_flush_completed(struct iopd *iopd,
 				 const struct io_pgtable_deferred_limbo *limbo)
 {
-	struct iopt_tree *tree = &iopt->tree;
+	struct iopd_tree *tree = &iopd->tree;
 
-	if (iopt->recovered < limbo->failed)
-		WRITE_ONCE(iopt->recovered, limbo->failed);
+	if (iopd->recovered < limbo->failed)
+		WRITE_ONCE(iopd->recovered, limbo->failed);
 	if (tree->flushed_gen < limbo->gen)
 		WRITE_ONCE(tree->flushed_gen, limbo->gen);
 }
 
 /* One that fails leaves everything that was unmapped before it in doubt. */
-static void iopt_flush_failed(struct iopt *iopt)
+static void iopd_flush_failed(struct iopd *iopd)
 {
-	WRITE_ONCE(iopt->failed, iopt->failed + 1);
+	WRITE_ONCE(iopd->failed, iopd->failed + 1);
 }
 
 /*
  * The callback that was asked for a flush looks for this. Called with the detach
  * lock held. Return: false if there was no begin.
  */
-static bool iopt_flush_told(struct iopt_tree *tree, bool settled)
+static bool iopd_flush_told(struct iopd_tree *tree, bool settled)
 {
 	WRITE_ONCE(tree->flushes, tree->flushes + 1);
 	if (settled)
@@ -162,48 +162,48 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 				   struct io_pgtable_deferred_limbo *limbo,
 				   bool completed)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopd *iopd = iopd_from_ops(ops);
 	unsigned long flags;
 	bool begun;
 
 	if (completed && limbo->settled)
 		return;
 
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	begun = iopt_flush_told(&iopt->tree, limbo->settled);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	begun = iopd_flush_told(&iopd->tree, limbo->settled);
 	if (completed) {
-		iopt_flush_completed(iopt, limbo);
+		iopd_flush_completed(iopd, limbo);
 	} else {
-		iopt_flush_failed(iopt);
-		iopt_limbo_put(iopt, &limbo->tables, limbo->count);
+		iopd_flush_failed(iopd);
+		iopd_limbo_put(iopd, &limbo->tables, limbo->count);
 		limbo->count = 0;
 	}
-	iopt_limbo_judge(iopt);
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	iopd_limbo_judge(iopd);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 
 	WARN_ONCE(!begun, "%s: a flush of a page table ends that has not begun\n",
-		  dev_name(iopt->tree.dev));
+		  dev_name(iopd->tree.dev));
 	if (limbo->count) {
-		iopt_limbo_count(&iopt->tree, -(long)limbo->count);
-		reclaim_queue(&iopt->tree, &limbo->tables, limbo->count);
+		iopd_limbo_count(&iopd->tree, -(long)limbo->count);
+		iopd_reclaim_queue(&iopd->tree, &limbo->tables, limbo->count);
 	}
 	/* A sweep may have found limbo full, and left tables alone for that. */
-	if (limbo->count >= IOPT_SWEEP_LIMBO_MAX)
-		reclaim_touched(&iopt->tree);
+	if (limbo->count >= IOPD_SWEEP_LIMBO_MAX)
+		iopd_reclaim_touched(&iopd->tree);
 	limbo->count = 0;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_end);
 
 void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopd *iopd = iopd_from_ops(ops);
 	unsigned long flags;
 
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	iopt_flush_told(&iopt->tree, true);
-	iopt_flush_failed(iopt);
-	iopt_limbo_judge(iopt);
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	iopd_flush_told(&iopd->tree, true);
+	iopd_flush_failed(iopd);
+	iopd_limbo_judge(iopd);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_failed);
 
@@ -227,22 +227,22 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
  * were @ended, the callback has no brackets: it would have found that there is
  * something to take.
  */
-static void iopt_warn_bare(struct iopt *iopt, unsigned long ended)
+static void iopd_warn_bare(struct iopd *iopd, unsigned long ended)
 {
-	WARN_ONCE(READ_ONCE(iopt->tree.flushes) == ended,
+	WARN_ONCE(READ_ONCE(iopd->tree.flushes) == ended,
 		  "%s: a callback of io_pgtable_cfg.tlb flushes without io_pgtable_deferred_flush()\n",
-		  dev_name(iopt->tree.dev));
+		  dev_name(iopd->tree.dev));
 }
 
 /* Has a flush been completed that began after limbo @gen was taken? */
-static bool iopt_is_flushed(const struct iopt *iopt, unsigned long gen)
+static bool iopd_is_flushed(const struct iopd *iopd, unsigned long gen)
 {
-	return gen <= READ_ONCE(iopt->tree.flushed_gen);
+	return gen <= READ_ONCE(iopd->tree.flushed_gen);
 }
 
 /**
- * iopt_flush_walk() - have the driver flush what leads to tables that are gone
- * @iopt: the page table
+ * iopd_flush_walk() - have the driver flush what leads to tables that are gone
+ * @iopd: the page table
  * @gen: number of their limbo; 0 for none
  * @at: where the hardware may know more than leaves of its caller's size
  * @size: how many bytes of that there are
@@ -251,90 +251,90 @@ static bool iopt_is_flushed(const struct iopt *iopt, unsigned long gen)
  * lock is held.
  * Return: true if a flush that covers @gen has been completed.
  */
-bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
+bool iopd_flush_walk(struct iopd *iopd, unsigned long gen, unsigned long at,
 		     size_t size)
 {
-	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
-	unsigned long ended = READ_ONCE(iopt->tree.flushes);
+	const struct iommu_flush_ops *tlb = iopd->iop.cfg.tlb;
+	unsigned long ended = READ_ONCE(iopd->tree.flushes);
 
 	if (!tlb || !tlb->tlb_flush_walk)
-		return iopt_is_flushed(iopt, gen);
-	tlb->tlb_flush_walk(iopt->base + at, size,
-			    lpae_table_size(&iopt->tree.geo), iopt->iop.cookie);
-	if (iopt_is_flushed(iopt, gen))
+		return iopd_is_flushed(iopd, gen);
+	tlb->tlb_flush_walk(iopd->base + at, size,
+			    lpae_table_size(&iopd->tree.geo), iopd->iop.cookie);
+	if (iopd_is_flushed(iopd, gen))
 		return true;
-	iopt_warn_bare(iopt, ended);
+	iopd_warn_bare(iopd, ended);
 	return false;
 }
 
 /**
- * iopt_ask_flush_all() - have the driver flush everything, if it can be asked
- * @iopt: the page table
+ * iopd_ask_flush_all() - have the driver flush everything, if it can be asked
+ * @iopd: the page table
  *
  * Context: that of the driver's callback.
  * Return: false if the driver has no such callback.
  */
-bool iopt_ask_flush_all(struct iopt *iopt)
+bool iopd_ask_flush_all(struct iopd *iopd)
 {
-	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+	const struct iommu_flush_ops *tlb = iopd->iop.cfg.tlb;
 
 	if (!tlb || !tlb->tlb_flush_all)
 		return false;
-	tlb->tlb_flush_all(iopt->iop.cookie);
+	tlb->tlb_flush_all(iopd->iop.cookie);
 	return true;
 }
 
 /**
- * iopt_flush_all() - have the driver flush everything
- * @iopt: the page table
+ * iopd_flush_all() - have the driver flush everything
+ * @iopd: the page table
  * @gen: number of the limbo that is to be flushed
  *
- * Context: as iopt_flush_walk().
+ * Context: as iopd_flush_walk().
  * Return: true if a flush that covers @gen has been completed.
  */
-bool iopt_flush_all(struct iopt *iopt, unsigned long gen)
+bool iopd_flush_all(struct iopd *iopd, unsigned long gen)
 {
-	unsigned long ended = READ_ONCE(iopt->tree.flushes);
-	bool asked = iopt_ask_flush_all(iopt);
+	unsigned long ended = READ_ONCE(iopd->tree.flushes);
+	bool asked = iopd_ask_flush_all(iopd);
 
-	if (iopt_is_flushed(iopt, gen))
+	if (iopd_is_flushed(iopd, gen))
 		return true;
 	if (asked)
-		iopt_warn_bare(iopt, ended);
+		iopd_warn_bare(iopd, ended);
 	return false;
 }
 
 /**
- * iopt_flush_stale() - have the driver make good the flushes that have failed
- * @iopt: the page table
+ * iopd_flush_stale() - have the driver make good the flushes that have failed
+ * @iopd: the page table
  *
- * Context: as iopt_flush_walk().
+ * Context: as iopd_flush_walk().
  * Return: true if a flush that began after the last one failed is complete.
  */
-bool iopt_flush_stale(struct iopt *iopt)
+bool iopd_flush_stale(struct iopd *iopd)
 {
-	unsigned long ended = READ_ONCE(iopt->tree.flushes);
-	bool asked = iopt_ask_flush_all(iopt);
+	unsigned long ended = READ_ONCE(iopd->tree.flushes);
+	bool asked = iopd_ask_flush_all(iopd);
 
-	if (!iopt_is_stale(iopt))
+	if (!iopd_is_stale(iopd))
 		return true;
 	if (asked)
-		iopt_warn_bare(iopt, ended);
+		iopd_warn_bare(iopd, ended);
 	return false;
 }
 
 /**
- * iopt_limbo_limit() - ask for a flush if too many tables wait for one
- * @iopt: the page table
+ * iopd_limbo_limit() - ask for a flush if too many tables wait for one
+ * @iopd: the page table
  * @limit: how many are not too many
  *
  * A driver that flushes by address alone would let them grow without end.
  *
- * Context: as iopt_flush_walk().
+ * Context: as iopd_flush_walk().
  */
-void iopt_limbo_limit(struct iopt *iopt, unsigned long limit)
+void iopd_limbo_limit(struct iopd *iopd, unsigned long limit)
 {
-	struct iopt_tree *tree = &iopt->tree;
+	struct iopd_tree *tree = &iopd->tree;
 	unsigned long flags, gen = 0;
 
 	if (READ_ONCE(tree->limbo_count) <= limit)
@@ -346,25 +346,25 @@ void iopt_limbo_limit(struct iopt *iopt, unsigned long limit)
 	spin_unlock_irqrestore(&tree->detach_lock, flags);
 	if (!gen)
 		return;
-	atomic_long_inc(&iopt_limbo_flushes);
-	iopt_flush_all(iopt, gen);
+	atomic_long_inc(&iopd_limbo_flushes);
+	iopd_flush_all(iopd, gen);
 }
 
 /**
- * iopt_limbo_close() - count everything as cut off
- * @iopt: the page table, of which nothing is mapped or unmapped any more
+ * iopd_limbo_close() - count everything as cut off
+ * @iopd: the page table, of which nothing is mapped or unmapped any more
  *
  * Context: any; takes the detach lock.
  * Return: the number of the limbo that the page table is in now: a flush that
  * covers it has begun after this.
  */
-unsigned long iopt_limbo_close(struct iopt *iopt)
+unsigned long iopd_limbo_close(struct iopd *iopd)
 {
 	unsigned long flags, gen;
 
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	gen = iopt->tree.limbo_gen++;
-	WRITE_ONCE(iopt->unsettled, true);
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	gen = iopd->tree.limbo_gen++;
+	WRITE_ONCE(iopd->unsettled, true);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 	return gen;
 }

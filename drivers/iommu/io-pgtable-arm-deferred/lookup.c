@@ -7,7 +7,7 @@
 #include "pgtable.h"
 
 /**
- * iopt_iova_to_phys() - what an IOVA translates to
+ * iopd_iova_to_phys() - what an IOVA translates to
  * @ops: the page table
  * @iova: the IOVA, in bytes
  *
@@ -16,19 +16,19 @@
  * Context: any; takes no lock.
  * Return: the physical address, or 0 where nothing is mapped.
  */
-phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
+phys_addr_t iopd_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	const struct lpae_geometry *geo = &iopt->tree.geo;
-	struct iopt_walk walk __uninitialized;
-	unsigned long at = iova - iopt->base;
+	struct iopd *iopd = iopd_from_ops(ops);
+	const struct lpae_geometry *geo = &iopd->tree.geo;
+	struct iopd_walk walk __uninitialized;
+	unsigned long at = iova - iopd->base;
 
-	if (at > iopt->last)
+	if (at > iopd->last)
 		return 0;
 
 	/* A neighbour's table on the way may be cut off, and not freed before. */
 	rcu_read_lock();
-	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+	iopd_descend(iopd, at, LPAE_LAST_LEVEL, &walk);
 	rcu_read_unlock();
 	if (!lpae_is_leaf(walk.entry, walk.level))
 		return 0;

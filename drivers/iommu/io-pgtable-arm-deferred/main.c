@@ -20,7 +20,7 @@
 /* Makes operations of what pgtable.h declares */
 #include <compat/ops.h>
 
-static void iopt_init_tree(struct iopt_tree *tree,
+static void iopd_init_tree(struct iopd_tree *tree,
 			   const struct io_pgtable_cfg *cfg)
 {
 	tree->dev = cfg->iommu_dev;
@@ -28,72 +28,72 @@ static void iopt_init_tree(struct iopt_tree *tree,
 	tree->unmaps = !tree->coherent && dma_need_unmap(tree->dev);
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
-	iopt_table_init_reach(tree);
+	iopd_table_init_reach(tree);
 	spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->refill_node);
 	INIT_LIST_HEAD(&tree->limbo);
 	tree->limbo_gen = 1;
-	reclaim_tree_init(tree);
+	iopd_reclaim_tree_init(tree);
 }
 
-static bool iopt_alloc_root(struct iopt *iopt)
+static bool iopd_alloc_root(struct iopd *iopd)
 {
 	gfp_t gfp = GFP_KERNEL | __GFP_ZERO;
 	u64 *root;
 	int ret;
 
 	do {
-		root = iopt_table_alloc_root(&iopt->tree, gfp);
+		root = iopd_table_alloc_root(&iopd->tree, gfp);
 		if (!root)
 			return false;
-		ret = iopt_table_publishable(&iopt->tree, root);
+		ret = iopd_table_publishable(&iopd->tree, root);
 		if (!ret) {
-			iopt->root = root;
-			iopt_table_init_cleaning(&iopt->tree);
+			iopd->root = root;
+			iopd_table_init_cleaning(&iopd->tree);
 			return true;
 		}
-	} while (iopt_table_reject(&iopt->tree, root, ret, &gfp));
+	} while (iopd_table_reject(&iopd->tree, root, ret, &gfp));
 	return false;
 }
 
-static void iopt_init_ops(struct io_pgtable_ops *ops)
+static void iopd_init_ops(struct io_pgtable_ops *ops)
 {
 	compat_set_ops(ops);
-	ops->iova_to_phys = iopt_iova_to_phys;
-	iopt_init_watch_ops(ops);
+	ops->iova_to_phys = iopd_iova_to_phys;
+	iopd_init_watch_ops(ops);
 }
 
-static struct iopt *iopt_create(enum io_pgtable_fmt fmt,
+static struct iopd *iopd_create(enum io_pgtable_fmt fmt,
 				struct io_pgtable_cfg *cfg, void *cookie)
 {
-	struct iopt *iopt = kzalloc(sizeof(*iopt), GFP_KERNEL);
+	struct iopd *iopd = kzalloc(sizeof(*iopd), GFP_KERNEL);
 	const char *refusal;
 
-	if (!iopt)
+	if (!iopd)
 		return NULL;
 
-	iopt->iop.cfg = *cfg;
-	refusal = iopt_format_init(iopt, fmt);
+	iopd->iop.cfg = *cfg;
+	refusal = iopd_format_init(iopd, fmt);
 	if (refusal) {
 		pr_err_ratelimited("page table refused: %s\n", refusal);
 		goto err_free;
 	}
-	iopt_init_tree(&iopt->tree, cfg);
-	iopt_calls_init(&iopt->calls);
-	if (!iopt_alloc_root(iopt))
+	iopd_init_tree(&iopd->tree, cfg);
+	iopd_calls_init(&iopd->calls);
+	if (!iopd_alloc_root(iopd))
 		goto err_free;
 
-	mutex_init(&iopt->flush_lock);
-	iopt->worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
-	iopt_format_set_root(iopt);
-	iopt->iop.cookie = cookie;
-	*cfg = iopt->iop.cfg;
-	iopt_init_ops(&iopt->iop.ops);
-	get_device(iopt->tree.dev);
-	return iopt;
+	mutex_init(&iopd->flush_lock);
+	iopd->worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
+	iopd_format_set_root(iopd);
+	iopd->iop.cookie = cookie;
+	*cfg = iopd->iop.cfg;
+	iopd_init_ops(&iopd->iop.ops);
+	get_device(iopd->tree.dev);
+	return iopd;
 
 err_free:
-	kfree(iopt);
+	kfree(iopd);
 	return NULL;
 }
 
@@ -101,19 +101,19 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 						 struct io_pgtable_cfg *cfg,
 						 void *cookie)
 {
-	struct iopt *iopt;
+	struct iopd *iopd;
 
-	reclaim_throttle_caller();
-	iopt = iopt_create(fmt, cfg, cookie);
-	if (!iopt)
+	iopd_reclaim_throttle_caller();
+	iopd = iopd_create(fmt, cfg, cookie);
+	if (!iopd)
 		return NULL;
 	__module_get(THIS_MODULE);
-	return &iopt->iop.ops;
+	return &iopd->iop.ops;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
 
 /**
- * iopt_tree_release() - the last table is gone
+ * iopd_tree_release() - the last table is gone
  * @tree: a tree of which the caller is the last to know
  *
  * The structure goes now, or when the tasklet in refill.c is done with it. The
@@ -122,76 +122,76 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
  *
  * Context: may sleep.
  */
-void iopt_tree_release(struct iopt_tree *tree)
+void iopd_tree_release(struct iopd_tree *tree)
 {
-	if (!iopt_refill_has(tree))
-		iopt_tree_free(tree);
+	if (!iopd_refill_has(tree))
+		iopd_tree_free(tree);
 }
 
 /**
- * iopt_tree_free() - free the structure of a page table
+ * iopd_tree_free() - free the structure of a page table
  * @tree: its tree, which nothing knows any more
  *
  * Context: may sleep: the device may be let go of.
  */
-void iopt_tree_free(struct iopt_tree *tree)
+void iopd_tree_free(struct iopd_tree *tree)
 {
 	put_device(tree->dev);
-	kfree(container_of(tree, struct iopt, tree));
+	kfree(container_of(tree, struct iopd, tree));
 }
 
 /* No table is cut off by a sweep after the last flush. */
-static void iopt_end(struct iopt *iopt)
+static void iopd_end(struct iopd *iopd)
 {
-	io_pgtable_deferred_allow_flush(&iopt->iop.ops, false);
-	spin_lock_irq(&iopt->tree.detach_lock);
-	iopt->tree.ended = true;
-	spin_unlock_irq(&iopt->tree.detach_lock);
+	io_pgtable_deferred_allow_flush(&iopd->iop.ops, false);
+	spin_lock_irq(&iopd->tree.detach_lock);
+	iopd->tree.ended = true;
+	spin_unlock_irq(&iopd->tree.detach_lock);
 }
 
 /* From here on there is no driver and no domain to call. */
-static void iopt_forget_driver(struct iopt *iopt)
+static void iopd_forget_driver(struct iopd *iopd)
 {
-	WARN_ONCE(iopt->tree.brackets,
+	WARN_ONCE(iopd->tree.brackets,
 		  "%s: %u flushes of a page table have begun and not ended, what they took is lost\n",
-		  dev_name(iopt->tree.dev), iopt->tree.brackets);
-	iopt->iop.cookie = NULL;
-	iopt->iop.cfg.tlb = NULL;
+		  dev_name(iopd->tree.dev), iopd->tree.brackets);
+	iopd->iop.cookie = NULL;
+	iopd->iop.cfg.tlb = NULL;
 }
 
 void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops)
 {
 	struct io_pgtable_deferred_limbo limbo;
-	struct iopt *iopt;
+	struct iopd *iopd;
 
 	if (!ops)
 		return;
 
-	iopt = iopt_from_ops(ops);
+	iopd = iopd_from_ops(ops);
 	might_sleep();
-	iopt_end(iopt);
-	iopt_forget_driver(iopt);
+	iopd_end(iopd);
+	iopd_forget_driver(iopd);
 
 	/* The flush that the caller has made covers what was in limbo, too. */
 	io_pgtable_deferred_flush_begin(ops, &limbo);
 	io_pgtable_deferred_flush_end(ops, &limbo, true);
-	reclaim_close(&iopt->tree, iopt_table_page(iopt->root));
+	iopd_reclaim_close(&iopd->tree, iopd_table_page(iopd->root));
 	module_put(THIS_MODULE);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_free_flushed);
 
 /* How often a flush may fail before the tables are given up */
-#define IOPT_FREE_FLUSHES	3
+#define IOPD_FREE_FLUSHES	3
 
-static bool iopt_flush_before_free(struct iopt *iopt)
+static bool iopd_flush_before_free(struct iopd *iopd)
 {
-	const struct iommu_flush_ops *tlb = iopt->iop.cfg.tlb;
+	const struct iommu_flush_ops *tlb = iopd->iop.cfg.tlb;
 	unsigned int tries;
 
 	if (!tlb || !tlb->tlb_flush_all)
 		return true;
-	for (tries = 0; tries < IOPT_FREE_FLUSHES; tries++)
-		if (iopt_flush_all(iopt, iopt_limbo_close(iopt)))
+	for (tries = 0; tries < IOPD_FREE_FLUSHES; tries++)
+		if (iopd_flush_all(iopd, iopd_limbo_close(iopd)))
 			return true;
 	return false;
 }
@@ -200,13 +200,13 @@ static bool iopt_flush_before_free(struct iopt *iopt)
  * The hardware may still walk the tables, and there will be no driver to ask again:
  * they stay, with the module and the device that they are mapped for.
  */
-static void iopt_abandon(struct iopt *iopt)
+static void iopd_abandon(struct iopd *iopd)
 {
 	pr_err("%s: the flush at the end of a page table does not complete, its %lu tables stay allocated until a reboot\n",
-	       dev_name(iopt->tree.dev),
-	       iopt_page_below(iopt_table_page(iopt->root)) + 1);
-	iopt_forget_driver(iopt);
-	WRITE_ONCE(iopt->tree.closed, true);
+	       dev_name(iopd->tree.dev),
+	       iopd_page_below(iopd_table_page(iopd->root)) + 1);
+	iopd_forget_driver(iopd);
+	WRITE_ONCE(iopd->tree.closed, true);
 }
 
 void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
@@ -215,11 +215,11 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops)
 		return;
 
 	might_sleep();
-	iopt_end(iopt_from_ops(ops));
-	if (iopt_flush_before_free(iopt_from_ops(ops)))
+	iopd_end(iopd_from_ops(ops));
+	if (iopd_flush_before_free(iopd_from_ops(ops)))
 		io_pgtable_deferred_free_flushed(ops);
 	else
-		iopt_abandon(iopt_from_ops(ops));
+		iopd_abandon(iopd_from_ops(ops));
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_free);
 
@@ -228,33 +228,33 @@ int io_pgtable_deferred_drain(void)
 	int ret;
 
 	might_sleep();
-	ret = reclaim_drain();
+	ret = iopd_reclaim_drain();
 	if (!ret)
-		iopt_refill_wait();
+		iopd_refill_wait();
 	return ret;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_drain);
 
-static int __init iopt_module_init(void)
+static int __init iopd_module_init(void)
 {
 	int ret;
 
-	iopt_refill_init();
-	ret = reclaim_init();
+	iopd_refill_init();
+	ret = iopd_reclaim_init();
 	if (ret)
 		return ret;
-	iopt_debugfs_init();
+	iopd_debugfs_init();
 	return 0;
 }
-module_init(iopt_module_init);
+module_init(iopd_module_init);
 
-static void __exit iopt_module_exit(void)
+static void __exit iopd_module_exit(void)
 {
-	iopt_debugfs_exit();
-	iopt_refill_exit();
-	reclaim_exit();
+	iopd_debugfs_exit();
+	iopd_refill_exit();
+	iopd_reclaim_exit();
 }
-module_exit(iopt_module_exit);
+module_exit(iopd_module_exit);
 
 MODULE_DESCRIPTION("ARM LPAE IO page tables, freed in bounded batches by a workqueue");
 MODULE_AUTHOR("The ipmmu-deferred authors");

@@ -16,10 +16,10 @@
  * Runs, of at most a table each, between two looks whether too much is pending:
  * a mapper that helps frees a batch, which is several times as many tables.
  */
-#define IOPT_RUNS_PER_HELP	16
+#define IOPD_RUNS_PER_HELP	16
 
 /*
- * struct iopt_map - a mapping under way
+ * struct iopd_map - a mapping under way
  * @at: the next address to map
  * @paddr: where that leads to
  * @attrs: all of the entry but @paddr
@@ -34,8 +34,8 @@
  * @top: level of the first of them; below @level there is none
  * @filled: leaves in the last of them
  */
-struct iopt_map {
-	struct iopt *iopt;
+struct iopd_map {
+	struct iopd *iopd;
 	unsigned long at;
 	phys_addr_t paddr;
 	u64 attrs;
@@ -51,13 +51,13 @@ struct iopt_map {
 	unsigned int filled;
 };
 
-static void iopt_map_fill(struct iopt_map *map, u64 *entry, unsigned int nr)
+static void iopd_map_fill(struct iopd_map *map, u64 *entry, unsigned int nr)
 {
-	lpae_fill(&map->iopt->tree.geo, entry, nr, map->attrs, map->paddr,
+	lpae_fill(&map->iopd->tree.geo, entry, nr, map->attrs, map->paddr,
 		  map->pgsize);
 }
 
-static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
+static void iopd_map_advance(struct iopd_map *map, unsigned int nr)
 {
 	size_t size = nr * map->pgsize;
 
@@ -68,16 +68,16 @@ static void iopt_map_advance(struct iopt_map *map, unsigned int nr)
 }
 
 /**
- * iopt_table_entry() - the entry that leads to a table
- * @iopt: the page table
+ * iopd_table_entry() - the entry that leads to a table
+ * @iopd: the page table
  * @table: the table
  *
  * Return: the entry, without any mark.
  */
-u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
+u64 iopd_table_entry(const struct iopd *iopd, const u64 *table)
 {
-	return lpae_pack(&iopt->tree.geo, virt_to_phys(table)) |
-	       iopt->table_attrs;
+	return lpae_pack(&iopd->tree.geo, virt_to_phys(table)) |
+	       iopd->table_attrs;
 }
 
 /*
@@ -86,7 +86,7 @@ u64 iopt_table_entry(const struct iopt *iopt, const u64 *table)
  * nothing of its maker's. It is for software only, so it may reach memory when it
  * likes.
  */
-static void iopt_note_clean(u64 *slot, u64 entry)
+static void iopd_note_clean(u64 *slot, u64 entry)
 {
 	const u64 marks = LPAE_SW_TOUCHED | LPAE_SW_CLOSING;
 	u64 seen = entry, old;
@@ -100,47 +100,47 @@ static void iopt_note_clean(u64 *slot, u64 entry)
 }
 
 /**
- * iopt_publish() - let a walker find a table, and all that was built under it
- * @iopt: the page table
+ * iopd_publish() - let a walker find a table, and all that was built under it
+ * @iopd: the page table
  * @walk: the way to the slot
  * @table: filled and cleaned
  * @old: what the slot must hold, zero or the block that @table stands in for
  *
  * For the walker everything in @table was ordered before this by
- * iopt_table_publishable(); the release does the same for lookups of ours.
+ * iopd_table_publishable(); the release does the same for lookups of ours.
  *
  * Context: the RCU read-side section of the walk, in which the caller has seen
- * to it that the table with the slot stays, by iopt_hold() or by a block in the
+ * to it that the table with the slot stays, by iopd_hold() or by a block in the
  * slot.
  * Return: 0, or -EAGAIN when another was there first.
  */
-int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
+int iopd_publish(struct iopd *iopd, const struct iopd_walk *walk, u64 *table,
 		 u64 old)
 {
-	unsigned long nr = iopt_page_below(iopt_table_page(table)) + 1;
-	u64 entry = iopt_table_entry(iopt, table);
+	unsigned long nr = iopd_page_below(iopd_table_page(table)) + 1;
+	u64 entry = iopd_table_entry(iopd, table);
 
 	if (cmpxchg64_release(walk->slot, old, entry) != old)
 		return -EAGAIN;
 
-	iopt_walk_add_below(iopt, walk, walk->level, nr);
-	if (!iopt->tree.coherent) {
-		iopt_sync_entry(&iopt->tree, walk->slot);
-		iopt_note_clean(walk->slot, entry);
+	iopd_walk_add_below(iopd, walk, walk->level, nr);
+	if (!iopd->tree.coherent) {
+		iopd_sync_entry(&iopd->tree, walk->slot);
+		iopd_note_clean(walk->slot, entry);
 	}
 	return 0;
 }
 
 /* Of the tables that have been built those above @level are not needed. */
-static void iopt_map_discard(struct iopt_map *map, int level)
+static void iopd_map_discard(struct iopd_map *map, int level)
 {
-	struct iopt_tree *tree = &map->iopt->tree;
+	struct iopd_tree *tree = &map->iopd->tree;
 
 	for (; map->top < level; map->top++) {
 		u64 *table = map->built[map->top];
 
-		iopt_table_unmap(tree, iopt_table_page(table));
-		iopt_table_free_unpublished(tree, table);
+		iopd_table_unmap(tree, iopd_table_page(table));
+		iopd_table_free_unpublished(tree, table);
 	}
 }
 
@@ -149,33 +149,33 @@ static void iopt_map_discard(struct iopt_map *map, int level)
  * that task may have been preempted with the lock held: waiting for the lock lends
  * it the mapper's priority, and walking again and again would not.
  */
-static void iopt_await_detach(struct iopt *iopt)
+static void iopd_await_detach(struct iopd *iopd)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 }
 
 /*
  * The flush that has to be complete before anything valid goes into a slot that
  * has lost a table: M2 in sweep.c. Mostly it has been, long ago.
  */
-static int iopt_map_settle(struct iopt_map *map, u64 stamped)
+static int iopd_map_await_flush(struct iopd_map *map, u64 stamped)
 {
-	struct iopt *iopt = map->iopt;
+	struct iopd *iopd = map->iopd;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
 
-	if (likely(!stamped) || gen <= READ_ONCE(iopt->tree.flushed_gen))
+	if (likely(!stamped) || gen <= READ_ONCE(iopd->tree.flushed_gen))
 		return 0;
 
 	/*
 	 * The stamp is written before the table is in limbo, under the lock.
 	 * Wait for that: a flush that began in between would not cover it.
 	 */
-	iopt_await_detach(iopt);
+	iopd_await_detach(iopd);
 
-	return iopt_flush_walk(iopt, gen, map->at, map->pgsize) ? 0 : -EIO;
+	return iopd_flush_walk(iopd, gen, map->at, map->pgsize) ? 0 : -EIO;
 }
 
 /*
@@ -185,41 +185,41 @@ static int iopt_map_settle(struct iopt_map *map, u64 stamped)
  * been freed. What is handed over later is not waited for: then the map fails, or
  * meets the group's OOM killer, as if nothing were deferred.
  */
-static u64 *iopt_map_alloc(struct iopt_map *map, int level, gfp_t gfp)
+static u64 *iopd_map_alloc(struct iopd_map *map, int level, gfp_t gfp)
 {
-	struct iopt_tree *tree = &map->iopt->tree;
+	struct iopd_tree *tree = &map->iopd->tree;
 	unsigned int below = map->level - level;
 
-	while (gfpflags_allow_blocking(gfp) && reclaim_has_pending()) {
-		u64 *table = iopt_table_alloc(tree, level, below,
+	while (gfpflags_allow_blocking(gfp) && iopd_reclaim_has_pending()) {
+		u64 *table = iopd_table_alloc(tree, level, below,
 					      gfp | __GFP_NORETRY | __GFP_NOWARN);
 
 		if (table)
 			return table;
-		if (!reclaim_make_room(&map->ticket))
+		if (!iopd_reclaim_make_room(&map->ticket))
 			break;
 	}
-	return iopt_table_alloc(tree, level, below, gfp);
+	return iopd_table_alloc(tree, level, below, gfp);
 }
 
 /* What the table of @level on the way to the run has in it */
-static void iopt_build_fill(struct iopt_map *map, u64 *table, int level,
+static void iopd_build_fill(struct iopd_map *map, u64 *table, int level,
 			    u64 *child, unsigned int nr)
 {
-	struct iopt *iopt = map->iopt;
-	unsigned int index = lpae_index(&iopt->tree.geo, map->at, level);
+	struct iopd *iopd = map->iopd;
+	unsigned int index = lpae_index(&iopd->tree.geo, map->at, level);
 
 	if (child)
-		table[index] = iopt_table_entry(iopt, child) | LPAE_SW_CLEAN;
+		table[index] = iopd_table_entry(iopd, child) | LPAE_SW_CLEAN;
 	else
-		iopt_map_fill(map, &table[index], nr);
+		iopd_map_fill(map, &table[index], nr);
 }
 
 /* The table of @level on the way to the run, with the one below in it */
-static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
+static u64 *iopd_build_one(struct iopd_map *map, int level, u64 *child,
 			   unsigned int nr)
 {
-	struct iopt_tree *tree = &map->iopt->tree;
+	struct iopd_tree *tree = &map->iopd->tree;
 	gfp_t gfp = map->gfp;
 	u64 *table;
 	int ret;
@@ -228,14 +228,14 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
 	if (nr < BIT(tree->geo.bits))
 		gfp |= __GFP_ZERO;
 	do {
-		table = iopt_map_alloc(map, level, gfp);
+		table = iopd_map_alloc(map, level, gfp);
 		if (!table)
 			return NULL;
-		iopt_build_fill(map, table, level, child, nr);
-		ret = iopt_table_publishable(tree, table);
+		iopd_build_fill(map, table, level, child, nr);
+		ret = iopd_table_publishable(tree, table);
 		if (!ret)
 			return table;
-	} while (iopt_table_reject(tree, table, ret, &gfp));
+	} while (iopd_table_reject(tree, table, ret, &gfp));
 	return NULL;
 }
 
@@ -243,15 +243,15 @@ static u64 *iopt_build_one(struct iopt_map *map, int level, u64 *child,
  * Build what is missing below @level from the leaves up, as much of the run in it as
  * one table holds. It is published by the next walk, with one entry.
  */
-static int iopt_map_build(struct iopt_map *map, int level)
+static int iopd_map_build(struct iopd_map *map, int level)
 {
-	unsigned int nr = iopt_run_length(map->iopt, map->at, map->level,
+	unsigned int nr = iopd_run_length(map->iopd, map->at, map->level,
 					  map->left);
 
 	while (map->top > level + 1) {
 		int next = map->top - 1;
 		u64 *child = next < map->level ? map->built[map->top] : NULL;
-		u64 *table = iopt_build_one(map, next, child, child ? 0 : nr);
+		u64 *table = iopd_build_one(map, next, child, child ? 0 : nr);
 
 		if (!table)
 			return -ENOMEM;
@@ -267,23 +267,23 @@ static int iopt_map_build(struct iopt_map *map, int level)
  * A block is to go where a table is: only if that maps nothing. Return: -EAGAIN to
  * walk again, or -EEXIST, also where the driver could not be asked for the flush.
  */
-static int iopt_map_replace(struct iopt_map *map)
+static int iopd_map_replace(struct iopd_map *map)
 {
-	const struct iommu_flush_ops *tlb = map->iopt->iop.cfg.tlb;
+	const struct iommu_flush_ops *tlb = map->iopd->iop.cfg.tlb;
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return -EEXIST;
-	return iopt_make_way(map->iopt, map->at, map->level);
+	return iopd_make_way(map->iopd, map->at, map->level);
 }
 
 /*
  * How much of the run finds empty entries; @stamped gets the youngest stamp among
  * them, for they need a flush only where blocks follow tables.
  */
-static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
+static unsigned int iopd_map_room(struct iopd_map *map, const u64 *slot,
 				  u64 *stamped)
 {
-	unsigned int room = iopt_run_length(map->iopt, map->at, map->level,
+	unsigned int room = iopd_run_length(map->iopd, map->at, map->level,
 					    map->left);
 	unsigned int nr;
 
@@ -300,33 +300,33 @@ static unsigned int iopt_map_room(struct iopt_map *map, const u64 *slot,
 }
 
 /* Has the slot lost a table that no completed flush covers? */
-static bool iopt_map_must_flush(const struct iopt_map *map, u64 entry)
+static bool iopd_map_must_flush(const struct iopd_map *map, u64 entry)
 {
 	return unlikely(!lpae_is_valid(entry) && entry) &&
 	       FIELD_GET(LPAE_SW_STAMP, entry) >
-	       READ_ONCE(map->iopt->tree.flushed_gen);
+	       READ_ONCE(map->iopd->tree.flushed_gen);
 }
 
 /* The table is there, and the walk has ended in it: write as much as it has room for. */
-static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
+static int iopd_map_run(struct iopd_map *map, const struct iopd_walk *walk,
 			u64 *stamped)
 {
-	struct iopt *iopt = map->iopt;
+	struct iopd *iopd = map->iopd;
 	unsigned int nr;
 
 	if (lpae_is_table(walk->entry, walk->level))
-		return iopt_map_replace(map);
-	nr = iopt_map_room(map, walk->slot, stamped);
+		return iopd_map_replace(map);
+	nr = iopd_map_room(map, walk->slot, stamped);
 	if (!nr)
 		return -EEXIST;
-	if (iopt_map_must_flush(map, *stamped) ||
-	    !iopt_hold(iopt, walk, map->at))
+	if (iopd_map_must_flush(map, *stamped) ||
+	    !iopd_hold(iopd, walk, map->at))
 		return -EAGAIN;
 
-	iopt_walk_clean(iopt, walk, map->at);
-	iopt_map_fill(map, walk->slot, nr);
-	iopt_sync_entries(&iopt->tree, walk->slot, nr);
-	iopt_map_advance(map, nr);
+	iopd_walk_clean(iopd, walk, map->at);
+	iopd_map_fill(map, walk->slot, nr);
+	iopd_sync_entries(&iopd->tree, walk->slot, nr);
+	iopd_map_advance(map, nr);
 	return 0;
 }
 
@@ -334,57 +334,57 @@ static int iopt_map_run(struct iopt_map *map, const struct iopt_walk *walk,
  * Tables are missing below where the walk has ended. Return: -ENOENT if they have to
  * be built first, which is not done in a read-side section.
  */
-static int iopt_map_publish(struct iopt_map *map, const struct iopt_walk *walk,
+static int iopd_map_publish(struct iopd_map *map, const struct iopd_walk *walk,
 			    u64 *stamped)
 {
-	struct iopt *iopt = map->iopt;
+	struct iopd *iopd = map->iopd;
 	int level = walk->level + 1, ret;
 
 	if (lpae_is_valid(walk->entry))
 		return -EEXIST;
 	*stamped = walk->entry;
-	if (iopt_map_must_flush(map, walk->entry))
+	if (iopd_map_must_flush(map, walk->entry))
 		return -EAGAIN;
 	if (map->top > level)
 		return -ENOENT;
-	if (!iopt_hold(iopt, walk, map->at))
+	if (!iopd_hold(iopd, walk, map->at))
 		return -EAGAIN;
 
-	iopt_walk_clean(iopt, walk, map->at);
-	ret = iopt_publish(iopt, walk, map->built[level], walk->entry);
+	iopd_walk_clean(iopd, walk, map->at);
+	ret = iopd_publish(iopd, walk, map->built[level], walk->entry);
 	if (ret)
 		return ret;
 	/* What is left of what was built are tables that others have published. */
-	iopt_map_discard(map, level);
+	iopd_map_discard(map, level);
 	map->top = map->level + 1;
-	iopt_map_advance(map, map->filled);
+	iopd_map_advance(map, map->filled);
 	map->made = true;
 	return 0;
 }
 
 /* M1 in sweep.c. Return: 0 when a run is mapped, -EAGAIN to walk again, or an error. */
-static int iopt_map_step(struct iopt_map *map)
+static int iopd_map_step(struct iopd_map *map)
 {
-	struct iopt_walk walk __uninitialized;
-	struct iopt *iopt = map->iopt;
+	struct iopd_walk walk __uninitialized;
+	struct iopd *iopd = map->iopd;
 	u64 stamped = 0;
 	int ret;
 
 	rcu_read_lock();
-	iopt_descend(iopt, map->at, map->level, &walk);
+	iopd_descend(iopd, map->at, map->level, &walk);
 	if (walk.level == map->level)
-		ret = iopt_map_run(map, &walk, &stamped);
+		ret = iopd_map_run(map, &walk, &stamped);
 	else
-		ret = iopt_map_publish(map, &walk, &stamped);
+		ret = iopd_map_publish(map, &walk, &stamped);
 	rcu_read_unlock();
 
 	if (ret == -ENOENT)
-		return iopt_map_build(map, walk.level);
+		return iopd_map_build(map, walk.level);
 	/* A table that another has made holds the rest of the run. */
 	if (!ret && map->top <= map->level)
-		iopt_map_discard(map, map->level + 1);
-	if (ret == -EAGAIN && iopt_map_must_flush(map, stamped))
-		return iopt_map_settle(map, stamped) ?: -EAGAIN;
+		iopd_map_discard(map, map->level + 1);
+	if (ret == -EAGAIN && iopd_map_must_flush(map, stamped))
+		return iopd_map_await_flush(map, stamped) ?: -EAGAIN;
 	return ret;
 }
 
@@ -392,14 +392,14 @@ static int iopt_map_step(struct iopt_map *map)
  * Between two runs others may have the CPU. One that makes its table costs some
  * 5,000 instructions, as much as a wake-up does.
  */
-static int iopt_map_all(struct iopt_map *map)
+static int iopd_map_all(struct iopd_map *map)
 {
 	bool sleeps = gfpflags_allow_blocking(map->gfp);
 	unsigned int runs = 0;
 	int ret;
 
 	while (map->left) {
-		ret = iopt_map_step(map);
+		ret = iopd_map_step(map);
 		/* A table was built, or cut off, or another mapper made it. */
 		if (ret == -EAGAIN)
 			continue;
@@ -407,14 +407,14 @@ static int iopt_map_all(struct iopt_map *map)
 			return ret;
 		if (!sleeps)
 			continue;
-		if (++runs % IOPT_RUNS_PER_HELP == 0)
-			reclaim_throttle_caller();
+		if (++runs % IOPD_RUNS_PER_HELP == 0)
+			iopd_reclaim_throttle_caller();
 		if (map->left)
 			cond_resched();
 	}
 	/* Mappers of a little at a time make tables, too. */
 	if (map->made && sleeps)
-		reclaim_throttle_caller();
+		iopd_reclaim_throttle_caller();
 	return 0;
 }
 
@@ -422,37 +422,37 @@ static int iopt_map_all(struct iopt_map *map)
  * The hardware may know what has been unmapped. Nothing is mapped in its place
  * until it has forgotten.
  */
-static int iopt_map_recover(struct iopt *iopt)
+static int iopd_map_recover(struct iopd *iopd)
 {
-	return iopt_flush_stale(iopt) ? 0 : -EIO;
+	return iopd_flush_stale(iopd) ? 0 : -EIO;
 }
 
 /* All of a leaf but its address */
-static u64 iopt_map_attrs(const struct iopt *iopt, int prot, int level)
+static u64 iopd_map_attrs(const struct iopd *iopd, int prot, int level)
 {
-	return iopt->attrs[prot & (ARRAY_SIZE(iopt->attrs) - 1)] |
+	return iopd->attrs[prot & (ARRAY_SIZE(iopd->attrs) - 1)] |
 	       lpae_leaf_type(level);
 }
 
-static int iopt_map_check(struct iopt *iopt, unsigned long iova,
+static int iopd_map_check(struct iopd *iopd, unsigned long iova,
 			  phys_addr_t paddr, size_t pgsize, size_t pgcount,
 			  int prot, unsigned long *at)
 {
 	phys_addr_t last = paddr + pgsize * pgcount - 1;
 	int ret;
 
-	ret = iopt_check_range(iopt, iova, pgsize, pgcount, at);
+	ret = iopd_check_range(iopd, iova, pgsize, pgcount, at);
 	if (ret)
 		return ret;
 	if (!(prot & (IOMMU_READ | IOMMU_WRITE)) || !IS_ALIGNED(paddr, pgsize))
 		return -EINVAL;
-	if (last < paddr || last >> iopt->iop.cfg.oas)
+	if (last < paddr || last >> iopd->iop.cfg.oas)
 		return -ERANGE;
-	if (WARN_ONCE(READ_ONCE(iopt->tree.closed),
+	if (WARN_ONCE(READ_ONCE(iopd->tree.closed),
 		      "map of a page table that has been freed\n"))
 		return -ENODEV;
-	if (unlikely(iopt_is_stale(iopt)))
-		return iopt_map_recover(iopt);
+	if (unlikely(iopd_is_stale(iopd)))
+		return iopd_map_recover(iopd);
 	return 0;
 }
 
@@ -460,31 +460,31 @@ static int iopt_map_check(struct iopt *iopt, unsigned long iova,
  * The general way: more than a page, tables to make, or something to wait for. @missing
  * is the level below which tables are known to be missing, or @level.
  */
-static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
+static noinline int iopd_map_many(struct iopd *iopd, unsigned long at,
 				  phys_addr_t paddr, int level, int missing,
 				  size_t pgcount, int prot, gfp_t gfp,
 				  size_t *done)
 {
-	struct iopt_map map __uninitialized;
+	struct iopd_map map __uninitialized;
 	int ret;
 
-	map.iopt = iopt;
+	map.iopd = iopd;
 	map.at = at;
 	map.level = level;
 	map.paddr = paddr;
-	map.attrs = iopt_map_attrs(iopt, prot, level);
-	map.pgsize = lpae_leaf_size(&iopt->tree.geo, level);
-	map.gfp = gfp & ~IOPT_GFP_DROPPED;
+	map.attrs = iopd_map_attrs(iopd, prot, level);
+	map.pgsize = lpae_leaf_size(&iopd->tree.geo, level);
+	map.gfp = gfp & ~IOPD_GFP_DROPPED;
 	map.left = pgcount;
 	map.done = 0;
 	map.made = false;
 	map.ticket = 0;
 	map.top = level + 1;
-	ret = missing < level ? iopt_map_build(&map, missing) : -EAGAIN;
+	ret = missing < level ? iopd_map_build(&map, missing) : -EAGAIN;
 	if (ret == -EAGAIN)
-		ret = iopt_map_all(&map);
+		ret = iopd_map_all(&map);
 	if (unlikely(ret))
-		iopt_map_discard(&map, level + 1);
+		iopd_map_discard(&map, level + 1);
 	*done = map.done * map.pgsize;
 	return ret;
 }
@@ -495,22 +495,22 @@ static noinline int iopt_map_many(struct iopt *iopt, unsigned long at,
  * false if it is not so; then nothing has been done, and @missing may be less than
  * @level: below it there is no table.
  */
-static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
+static __always_inline bool iopd_map_one(struct iopd *iopd, unsigned long at,
 					 phys_addr_t paddr, int level, int prot,
 					 int *missing)
 {
-	struct iopt_walk walk __uninitialized;
+	struct iopd_walk walk __uninitialized;
 	bool fits;
 
 	rcu_read_lock();
-	iopt_descend(iopt, at, level, &walk);
+	iopd_descend(iopd, at, level, &walk);
 	fits = walk.level == level && !walk.entry &&
 	       !(walk.above & LPAE_SW_CLOSING) &&
-	       (iopt->tree.coherent || (walk.common & LPAE_SW_CLEAN));
+	       (iopd->tree.coherent || (walk.common & LPAE_SW_CLEAN));
 	if (likely(fits)) {
-		WRITE_ONCE(*walk.slot, lpae_pack(&iopt->tree.geo, paddr) |
-			   iopt_map_attrs(iopt, prot, level));
-		iopt_sync_entry(&iopt->tree, walk.slot);
+		WRITE_ONCE(*walk.slot, lpae_pack(&iopd->tree.geo, paddr) |
+			   iopd_map_attrs(iopd, prot, level));
+		iopd_sync_entry(&iopd->tree, walk.slot);
 	} else if (!lpae_is_valid(walk.entry)) {
 		*missing = walk.level;
 	}
@@ -519,7 +519,7 @@ static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
 }
 
 /**
- * iopt_map_range() - map_pages() of a page table
+ * iopd_map_range() - map_pages() of a page table
  * @ops: the page table
  * @iova: where to, in bytes
  * @paddr: what, in bytes
@@ -533,27 +533,27 @@ static __always_inline bool iopt_map_one(struct iopt *iopt, unsigned long at,
  * map and unmap may be called" in io-pgtable-arm-deferred.h.
  * Return: 0, or an error; what was mapped before that stays.
  */
-int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
+int iopd_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		   gfp_t gfp, size_t *mapped)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	unsigned int level = iopt_level_of(iopt, pgsize);
-	struct iopt_call call;
+	struct iopd *iopd = iopd_from_ops(ops);
+	unsigned int level = iopd_level_of(iopd, pgsize);
+	struct iopd_call call;
 	size_t done = pgsize;
 	int missing = level;
 	unsigned long at;
 	int ret;
 
-	if (unlikely(level == IOPT_NO_LEVEL))
+	if (unlikely(level == IOPD_NO_LEVEL))
 		return -EINVAL;
-	ret = iopt_map_check(iopt, iova, paddr, pgsize, pgcount, prot, &at);
+	ret = iopd_map_check(iopd, iova, paddr, pgsize, pgcount, prot, &at);
 	if (ret)
 		return ret;
-	iopt_call_enter(iopt, &call, "map", at, pgsize * pgcount);
+	iopd_call_enter(iopd, &call, "map", at, pgsize * pgcount);
 	if (unlikely(pgcount != 1 ||
-		     !iopt_map_one(iopt, at, paddr, level, prot, &missing)))
-		ret = iopt_map_many(iopt, at, paddr, level, missing, pgcount,
+		     !iopd_map_one(iopd, at, paddr, level, prot, &missing)))
+		ret = iopd_map_many(iopd, at, paddr, level, missing, pgcount,
 				    prot, gfp, &done);
 	/*
 	 * Entries before what tells a device to use them. Cleaning the cache has
@@ -561,7 +561,7 @@ int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 	 * that is coherent, whatever the driver says of its walker.
 	 */
 	wmb();
-	iopt_call_leave(iopt, &call);
+	iopd_call_leave(iopd, &call);
 	if (mapped)
 		*mapped += done;
 	return ret;

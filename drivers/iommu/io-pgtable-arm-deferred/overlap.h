@@ -5,23 +5,23 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_OVERLAP_H
-#define _IOPT_OVERLAP_H
+#ifndef _IOPD_OVERLAP_H
+#define _IOPD_OVERLAP_H
 
 #include <linux/list.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
-struct iopt;
+struct iopd;
 
-#ifdef IOPT_DEBUG
+#ifdef IOPD_DEBUG
 
 /* Callers of a call that are kept to be told */
-#define IOPT_CALL_FRAMES	6
+#define IOPD_CALL_FRAMES	6
 
 /**
- * struct iopt_call - a map or unmap under way, on the stack of its caller
+ * struct iopd_call - a map or unmap under way, on the stack of its caller
  * @node: among those of the page table
  * @at: the first address
  * @last: the last
@@ -31,51 +31,51 @@ struct iopt;
  * @frames: from where it was called
  * @nr_frames: how many of those there are
  */
-struct iopt_call {
+struct iopd_call {
 	struct list_head node;
 	unsigned long at;
 	unsigned long last;
 	const char *what;
 	char comm[TASK_COMM_LEN];
 	pid_t pid;
-	unsigned long frames[IOPT_CALL_FRAMES];
+	unsigned long frames[IOPD_CALL_FRAMES];
 	unsigned int nr_frames;
 };
 
 /**
- * struct iopt_calls - those under way on a page table
+ * struct iopd_calls - those under way on a page table
  * @lock: guards @list; held for a few instructions for each of them
  * @list: each leaves before it returns
  */
-struct iopt_calls {
+struct iopd_calls {
 	raw_spinlock_t lock;
 	struct list_head list;
 };
 
 /* Calls that have met another in their range */
-extern atomic_long_t iopt_overlaps;
+extern atomic_long_t iopd_overlaps;
 
-void iopt_calls_init(struct iopt_calls *calls);
-void iopt_call_enter(struct iopt *iopt, struct iopt_call *call,
+void iopd_calls_init(struct iopd_calls *calls);
+void iopd_call_enter(struct iopd *iopd, struct iopd_call *call,
 		     const char *what, unsigned long at, size_t size);
-void iopt_call_leave(struct iopt *iopt, struct iopt_call *call);
+void iopd_call_leave(struct iopd *iopd, struct iopd_call *call);
 
 #else
 
-struct iopt_call { };
-struct iopt_calls { };
+struct iopd_call { };
+struct iopd_calls { };
 
 /**
- * iopt_calls_init() - a page table without calls under way
+ * iopd_calls_init() - a page table without calls under way
  * @calls: its list
  */
-static inline void iopt_calls_init(struct iopt_calls *calls)
+static inline void iopd_calls_init(struct iopd_calls *calls)
 {
 }
 
 /**
- * iopt_call_enter() - a call begins
- * @iopt: the page table
+ * iopd_call_enter() - a call begins
+ * @iopd: the page table
  * @call: its record, on the stack of the caller
  * @what: "map" or "unmap"
  * @at: the first address of its range
@@ -85,22 +85,22 @@ static inline void iopt_calls_init(struct iopt_calls *calls)
  *
  * Context: any; takes a raw lock.
  */
-static inline void iopt_call_enter(struct iopt *iopt, struct iopt_call *call,
+static inline void iopd_call_enter(struct iopd *iopd, struct iopd_call *call,
 				   const char *what, unsigned long at,
 				   size_t size)
 {
 }
 
 /**
- * iopt_call_leave() - it ends
- * @iopt: the page table
- * @call: what iopt_call_enter() was given
+ * iopd_call_leave() - it ends
+ * @iopd: the page table
+ * @call: what iopd_call_enter() was given
  *
  * Context: any; takes a raw lock.
  */
-static inline void iopt_call_leave(struct iopt *iopt, struct iopt_call *call)
+static inline void iopd_call_leave(struct iopd *iopd, struct iopd_call *call)
 {
 }
 
-#endif /* IOPT_DEBUG */
-#endif /* _IOPT_OVERLAP_H */
+#endif /* IOPD_DEBUG */
+#endif /* _IOPD_OVERLAP_H */

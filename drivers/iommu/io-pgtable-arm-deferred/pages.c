@@ -50,55 +50,55 @@
  * PAGE_ALLOC_COSTLY_ORDER, and takes none, empties those lists each time.
  */
 #if PAGE_SHIFT == 12
-#define IOPT_CHUNK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
+#define IOPD_CHUNK_ORDER	(PAGE_ALLOC_COSTLY_ORDER + 1)
 #else
-#define IOPT_CHUNK_ORDER	0
+#define IOPD_CHUNK_ORDER	0
 #endif
-#define IOPT_CHUNK_PAGES	BIT(IOPT_CHUNK_ORDER)
+#define IOPD_CHUNK_PAGES	BIT(IOPD_CHUNK_ORDER)
 
 /*
  * Trees with fewer tables get single pages: with that, spares are never more than
  * the tables are.
  */
-#define IOPT_CHUNK_TREE		IOPT_CHUNK_PAGES
+#define IOPD_CHUNK_TREE		IOPD_CHUNK_PAGES
 
 /* Fewer have no chunk ready beside their spares. */
-#define IOPT_READY_TREE		(2 * IOPT_CHUNK_TREE)
+#define IOPD_READY_TREE		(2 * IOPD_CHUNK_TREE)
 
 /* Spares that are left when the next chunk is to be made ready */
-#define IOPT_READY_SPARES	(IOPT_CHUNK_PAGES / 2)
+#define IOPD_READY_SPARES	(IOPD_CHUNK_PAGES / 2)
 
 /* Single pages that are taken before a chunk is asked for again that there was not */
-#define IOPT_CHUNK_PAUSE	IOPT_CHUNK_PAGES
+#define IOPD_CHUNK_PAUSE	IOPD_CHUNK_PAGES
 
 /*
- * iopt_tree.spare: the address of the first of the spares, which are neighbours,
- * and how many there are; iopt_tree.ready: the address of the first page of a
- * chunk. The value says all there is to know of them, so that it may be compared
- * and exchanged wherever it has been in between.
+ * iopd_tree.spare: the address of the first of the spares, which are
+ * neighbours, and how many there are; iopd_tree.ready: the address of the first
+ * page of a chunk. The value says all there is to know of them, so that it may
+ * be compared and exchanged wherever it has been in between.
  */
-#define IOPT_SPARE_COUNT	GENMASK(5, 0)
-#define IOPT_SPARE_CLOSED	BIT(6)	/* the tree takes none any more */
+#define IOPD_SPARE_COUNT	GENMASK(5, 0)
+#define IOPD_SPARE_CLOSED	BIT(6)	/* the tree takes none any more */
 
 /*
  * All but one page of a chunk are not needed yet: nothing is reclaimed or
  * compacted for them, no task woken to do so, and no reserve touched. If there
  * is no chunk a single page is asked for, as the caller said.
  */
-#define IOPT_GFP_CHUNK_DROPPED	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC | \
+#define IOPD_GFP_CHUNK_DROPPED	(__GFP_RECLAIM | __GFP_HIGH | __GFP_MEMALLOC |	\
 				 __GFP_NOFAIL | __GFP_RETRY_MAYFAIL)
-#define IOPT_GFP_CHUNK		(__GFP_NORETRY | __GFP_NOMEMALLOC | \
+#define IOPD_GFP_CHUNK		(__GFP_NORETRY | __GFP_NOMEMALLOC |	\
 				 __GFP_NOWARN | __GFP_ZERO)
 
-DEFINE_PER_CPU(long, iopt_page_count);
+DEFINE_PER_CPU(long, iopd_page_count);
 
 /* A chunk fits its fields: all but the first page that are left, and the spares. */
-static_assert(IOPT_PAGE_LEFT / IOPT_PAGE_LEFT_ONE >= IOPT_CHUNK_PAGES - 1);
-static_assert(IOPT_CHUNK_PAGES - 1 <= IOPT_SPARE_COUNT);
-static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
+static_assert(IOPD_PAGE_LEFT / IOPD_PAGE_LEFT_ONE >= IOPD_CHUNK_PAGES - 1);
+static_assert(IOPD_CHUNK_PAGES - 1 <= IOPD_SPARE_COUNT);
+static_assert(IOPD_SPARE_CLOSED < PAGE_SIZE);
 
 /**
- * iopt_pages_get() - memory near the IOMMU, accounted as tables
+ * iopd_pages_get() - memory near the IOMMU, accounted as tables
  * @tree: the tree that it is for
  * @order: log2 of how many pages
  * @gfp: how to allocate; says which zone the page is to come from if others
@@ -110,18 +110,18 @@ static_assert(IOPT_SPARE_CLOSED < PAGE_SIZE);
  * Context: as @gfp allows.
  * Return: the first page, or NULL.
  */
-struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
+struct page *iopd_pages_get(struct iopd_tree *tree, unsigned int order,
 			    gfp_t gfp)
 {
 	struct page *page;
 
-	if (!(gfp & IOPT_GFP_ZONES))
+	if (!(gfp & IOPD_GFP_ZONES))
 		gfp |= READ_ONCE(tree->zone);
 	page = alloc_pages_node(dev_to_node(tree->dev), gfp, order);
 	if (page) {
 		set_page_private(page, 0);
 		compat_account_tables(page, BIT(order));
-		this_cpu_add(iopt_page_count, BIT(order));
+		this_cpu_add(iopd_page_count, BIT(order));
 	}
 	return page;
 }
@@ -132,39 +132,39 @@ struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
  * already taken the page, and then what was read is not used. Bit 0 stays clear,
  * for in that word it makes a page the tail of another.
  */
-static unsigned long iopt_payer_word(u64 payer)
+static unsigned long iopd_payer_word(u64 payer)
 {
 	return payer << 1;
 }
 
-static bool iopt_page_is_paid_by(const struct page *page, u64 payer)
+static bool iopd_page_is_paid_by(const struct page *page, u64 payer)
 {
 	/* Another caller may have taken the page, and link it. */
 	return data_race((unsigned long)page->lru.next) ==
-	       iopt_payer_word(payer);
+	       iopd_payer_word(payer);
 }
 
-static void iopt_page_set_payer(struct page *page, u64 payer)
+static void iopd_page_set_payer(struct page *page, u64 payer)
 {
-	page->lru.next = (struct list_head *)iopt_payer_word(payer);
+	page->lru.next = (struct list_head *)iopd_payer_word(payer);
 }
 
-static struct page *iopt_chunk_first(struct page *page)
+static struct page *iopd_chunk_first(struct page *page)
 {
-	return page - (page_to_pfn(page) & (IOPT_CHUNK_PAGES - 1));
+	return page - (page_to_pfn(page) & (IOPD_CHUNK_PAGES - 1));
 }
 
 /* log2 of how many pages are to be given back with @page, the first of them */
-static unsigned int iopt_pages_order(const struct iopt_tree *tree,
+static unsigned int iopd_pages_order(const struct iopd_tree *tree,
 				     struct page *page)
 {
-	if (iopt_page_word(page) & IOPT_PAGE_CHUNK)
-		return IOPT_CHUNK_ORDER;
+	if (iopd_page_word(page) & IOPD_PAGE_CHUNK)
+		return IOPD_CHUNK_ORDER;
 	return page == tree->root ? tree->root_order : tree->table_order;
 }
 
 /* Runs that are accounted alike cost one update of the counters. */
-static void iopt_pages_unaccount(const struct iopt_tree *tree,
+static void iopd_pages_unaccount(const struct iopd_tree *tree,
 				 struct page **pages, unsigned int nr)
 {
 	struct page *first = pages[0];
@@ -178,21 +178,21 @@ static void iopt_pages_unaccount(const struct iopt_tree *tree,
 			first = pages[i];
 			run = 0;
 		}
-		run += BIT(iopt_pages_order(tree, pages[i]));
+		run += BIT(iopd_pages_order(tree, pages[i]));
 	}
 	compat_account_tables(first, -run);
-	this_cpu_add(iopt_page_count, -(all + run));
+	this_cpu_add(iopd_page_count, -(all + run));
 }
 
 /* Return: how many single pages were among them */
-static unsigned int iopt_pages_give(const struct iopt_tree *tree,
+static unsigned int iopd_pages_give(const struct iopd_tree *tree,
 				    struct page **pages, unsigned int nr)
 {
 	unsigned int i, j, order, singles = 0;
 
-	iopt_pages_unaccount(tree, pages, nr);
+	iopd_pages_unaccount(tree, pages, nr);
 	for (i = 0; i < nr; i++) {
-		order = iopt_pages_order(tree, pages[i]);
+		order = iopd_pages_order(tree, pages[i]);
 		singles += !order;
 		for (j = 0; j < BIT(order); j++)
 			set_page_private(pages[i] + j, 0);
@@ -201,25 +201,25 @@ static unsigned int iopt_pages_give(const struct iopt_tree *tree,
 	return singles;
 }
 
-static atomic_long_t *iopt_spares_of(struct iopt_tree *tree, u64 payer)
+static atomic_long_t *iopd_spares_of(struct iopd_tree *tree, u64 payer)
 {
 	return &tree->spare[payer != COMPAT_NO_PAYER];
 }
 
 /* A spare that @payer pays for; @left gets how many stay */
-static struct page *iopt_spare_take(struct iopt_tree *tree, u64 payer,
+static struct page *iopd_spare_take(struct iopd_tree *tree, u64 payer,
 				    unsigned int *left)
 {
-	atomic_long_t *spares = iopt_spares_of(tree, payer);
+	atomic_long_t *spares = iopd_spares_of(tree, payer);
 	long spare = atomic_long_read(spares), rest;
 	struct page *page;
 
 	do {
-		*left = spare & IOPT_SPARE_COUNT;
+		*left = spare & IOPD_SPARE_COUNT;
 		if (!*left)
 			return NULL;
 		page = virt_to_page((void *)(spare & PAGE_MASK));
-		if (payer && !iopt_page_is_paid_by(page, payer))
+		if (payer && !iopd_page_is_paid_by(page, payer))
 			return NULL;
 		rest = --*left ? spare + PAGE_SIZE - 1 : 0;
 	} while (!atomic_long_try_cmpxchg_acquire(spares, &spare, rest));
@@ -227,9 +227,9 @@ static struct page *iopt_spare_take(struct iopt_tree *tree, u64 payer,
 }
 
 /* Each page of it, so that it is not found out when one of them becomes a table */
-static bool iopt_chunk_is_reachable(struct iopt_tree *tree, struct page *first)
+static bool iopd_chunk_is_reachable(struct iopd_tree *tree, struct page *first)
 {
-	const size_t size = PAGE_SIZE << IOPT_CHUNK_ORDER;
+	const size_t size = PAGE_SIZE << IOPD_CHUNK_ORDER;
 	phys_addr_t pa = page_to_phys(first);
 	dma_addr_t dma;
 
@@ -247,54 +247,54 @@ static bool iopt_chunk_is_reachable(struct iopt_tree *tree, struct page *first)
 }
 
 /* Neighbours that the IOMMU can reach, or NULL */
-static struct page *iopt_chunk_alloc(struct iopt_tree *tree, gfp_t gfp,
+static struct page *iopd_chunk_alloc(struct iopd_tree *tree, gfp_t gfp,
 				     u64 payer)
 {
 	struct page *first;
 	unsigned int i;
 
-	first = iopt_pages_get(tree, IOPT_CHUNK_ORDER,
-			       (gfp & ~IOPT_GFP_CHUNK_DROPPED) | IOPT_GFP_CHUNK);
+	first = iopd_pages_get(tree, IOPD_CHUNK_ORDER,
+			       (gfp & ~IOPD_GFP_CHUNK_DROPPED) | IOPD_GFP_CHUNK);
 	if (!first)
 		goto err_pause;
-	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
-		set_page_private(first + i, IOPT_PAGE_CHUNK);
-		iopt_page_set_payer(first + i, payer);
+	for (i = 0; i < IOPD_CHUNK_PAGES; i++) {
+		set_page_private(first + i, IOPD_PAGE_CHUNK);
+		iopd_page_set_payer(first + i, payer);
 	}
-	set_page_private(first, IOPT_PAGE_CHUNK |
-			 (IOPT_CHUNK_PAGES - 1) * IOPT_PAGE_LEFT_ONE);
-	if (iopt_chunk_is_reachable(tree, first))
+	set_page_private(first, IOPD_PAGE_CHUNK |
+			 (IOPD_CHUNK_PAGES - 1) * IOPD_PAGE_LEFT_ONE);
+	if (iopd_chunk_is_reachable(tree, first))
 		return first;
 
-	iopt_pages_give(tree, &first, 1);
+	iopd_pages_give(tree, &first, 1);
 err_pause:
-	WRITE_ONCE(tree->pause, IOPT_CHUNK_PAUSE);
+	WRITE_ONCE(tree->pause, IOPD_CHUNK_PAUSE);
 	return NULL;
 }
 
 /**
- * iopt_pages_make_ready() - allocate a chunk for a mapper that may not block
+ * iopd_pages_make_ready() - allocate a chunk for a mapper that may not block
  * @tree: a tree without one. It may be closed meanwhile, and freed but for its
  *	  structure and its device
  *
  * Context: the tasklet in refill.c, which no control group pays for.
  */
-void iopt_pages_make_ready(struct iopt_tree *tree)
+void iopd_pages_make_ready(struct iopd_tree *tree)
 {
 	struct page *first;
 	long none = 0;
 
 	if (atomic_long_read(&tree->ready))
 		return;
-	first = iopt_chunk_alloc(tree, GFP_NOWAIT, COMPAT_NO_PAYER);
+	first = iopd_chunk_alloc(tree, GFP_NOWAIT, COMPAT_NO_PAYER);
 	/* The release orders the zeroes and the words before the taking. */
 	if (first &&
 	    !atomic_long_try_cmpxchg_release(&tree->ready, &none,
 					     (long)page_address(first)))
-		iopt_pages_give(tree, &first, 1);
+		iopd_pages_give(tree, &first, 1);
 }
 
-static struct page *iopt_ready_take(struct iopt_tree *tree)
+static struct page *iopd_ready_take(struct iopd_tree *tree)
 {
 	long ready = atomic_long_read(&tree->ready);
 
@@ -305,70 +305,70 @@ static struct page *iopt_ready_take(struct iopt_tree *tree)
 }
 
 /* A chunk for @payer: the one that is ready, or, for a caller that may wait, a new one */
-static struct page *iopt_chunk_find(struct iopt_tree *tree, gfp_t gfp,
+static struct page *iopd_chunk_find(struct iopd_tree *tree, gfp_t gfp,
 				    u64 payer)
 {
 	struct page *first = NULL;
 
 	if (payer == COMPAT_NO_PAYER)
-		first = iopt_ready_take(tree);
+		first = iopd_ready_take(tree);
 	if (!first && gfpflags_allow_blocking(gfp) && !READ_ONCE(tree->pause))
-		first = iopt_chunk_alloc(tree, gfp, payer);
+		first = iopd_chunk_alloc(tree, gfp, payer);
 	return first;
 }
 
 /* The first page of a chunk; its others become the spares of the tree. */
-static struct page *iopt_chunk_get(struct iopt_tree *tree, gfp_t gfp, u64 payer)
+static struct page *iopd_chunk_get(struct iopd_tree *tree, gfp_t gfp, u64 payer)
 {
-	atomic_long_t *spares = iopt_spares_of(tree, payer);
+	atomic_long_t *spares = iopd_spares_of(tree, payer);
 	unsigned int left;
 	struct page *first;
 	unsigned long spare;
 	long none = 0;
 
-	if (!IOPT_CHUNK_ORDER || tree->table_order ||
-	    iopt_page_below(tree->root) < IOPT_CHUNK_TREE)
+	if (!IOPD_CHUNK_ORDER || tree->table_order ||
+	    iopd_page_below(tree->root) < IOPD_CHUNK_TREE)
 		return NULL;
 	/* Those that are left belong to another group, or one that cannot be told. */
 	if (payer == COMPAT_UNKNOWN_PAYER || atomic_long_read(spares))
 		return NULL;
 
-	first = iopt_chunk_find(tree, gfp, payer);
+	first = iopd_chunk_find(tree, gfp, payer);
 	if (!first)
 		return NULL;
-	spare = (unsigned long)page_address(first + 1) | (IOPT_CHUNK_PAGES - 1);
+	spare = (unsigned long)page_address(first + 1) | (IOPD_CHUNK_PAGES - 1);
 	/* The release orders the zeroes and the words before the taking. */
 	if (atomic_long_try_cmpxchg_release(spares, &none, spare))
 		return first;
 
 	/* Another caller has got one meanwhile. */
-	iopt_pages_give(tree, &first, 1);
-	return iopt_spare_take(tree, payer, &left);
+	iopd_pages_give(tree, &first, 1);
+	return iopd_spare_take(tree, payer, &left);
 }
 
 /* For the callers to come that may not block; not while there is no chunk to be had */
-static void iopt_ready_ask(struct iopt_tree *tree)
+static void iopd_ready_ask(struct iopd_tree *tree)
 {
-	if (IOPT_CHUNK_ORDER && !tree->table_order && !READ_ONCE(tree->pause) &&
+	if (IOPD_CHUNK_ORDER && !tree->table_order && !READ_ONCE(tree->pause) &&
 	    !atomic_long_read(&tree->ready) &&
-	    iopt_page_below(tree->root) >= IOPT_READY_TREE)
-		iopt_refill_ask(tree);
+	    iopd_page_below(tree->root) >= IOPD_READY_TREE)
+		iopd_refill_ask(tree);
 }
 
-static struct page *iopt_single_get(struct iopt_tree *tree, gfp_t gfp)
+static struct page *iopd_single_get(struct iopd_tree *tree, gfp_t gfp)
 {
 	unsigned int pause = READ_ONCE(tree->pause);
 
 	if (pause)
 		WRITE_ONCE(tree->pause, pause - 1);
-	return iopt_pages_get(tree, tree->table_order, gfp);
+	return iopd_pages_get(tree, tree->table_order, gfp);
 }
 
 /*
  * Takes the whole list, for only that is safe against other mappers that do the same,
  * keeps one page that @payer pays for, and puts the others back.
  */
-static struct page *iopt_returned_take(struct iopt_tree *tree, u64 payer)
+static struct page *iopd_returned_take(struct iopd_tree *tree, u64 payer)
 {
 	struct llist_node *node, *next, *taken = NULL;
 
@@ -376,7 +376,7 @@ static struct page *iopt_returned_take(struct iopt_tree *tree, u64 payer)
 		return NULL;
 	for (node = llist_del_all(&tree->returned); node; node = next) {
 		next = node->next;
-		if (!taken && iopt_page_is_paid_by(virt_to_page(node), payer))
+		if (!taken && iopd_page_is_paid_by(virt_to_page(node), payer))
 			taken = node;
 		else
 			llist_add(node, &tree->returned);
@@ -388,20 +388,20 @@ static struct page *iopt_returned_take(struct iopt_tree *tree, u64 payer)
 }
 
 /* From what the tree has, or a chunk that it gets; NULL if there is neither */
-static struct page *iopt_pages_at_hand(struct iopt_tree *tree, gfp_t gfp,
+static struct page *iopd_pages_at_hand(struct iopd_tree *tree, gfp_t gfp,
 				       u64 payer)
 {
-	struct page *page = iopt_returned_take(tree, payer);
+	struct page *page = iopd_returned_take(tree, payer);
 	unsigned int left = 0;
 
 	if (page)
 		return page;
-	page = iopt_spare_take(tree, payer, &left) ?:
-	       iopt_chunk_get(tree, gfp, payer);
+	page = iopd_spare_take(tree, payer, &left) ?:
+	       iopd_chunk_get(tree, gfp, payer);
 	/* Not with the last spare, or the chunk: this caller has done enough. */
 	if (payer == COMPAT_NO_PAYER && !gfpflags_allow_blocking(gfp) &&
-	    (!page || left == IOPT_READY_SPARES))
-		iopt_ready_ask(tree);
+	    (!page || left == IOPD_READY_SPARES))
+		iopd_ready_ask(tree);
 	return page;
 }
 
@@ -409,19 +409,19 @@ static struct page *iopt_pages_at_hand(struct iopt_tree *tree, gfp_t gfp,
  * A small page table, and a caller that may not block: there is no page at hand, none
  * to get from a chunk, and no chunk to ask for.
  */
-static bool iopt_pages_has_none(struct iopt_tree *tree, gfp_t gfp)
+static bool iopd_pages_has_none(struct iopd_tree *tree, gfp_t gfp)
 {
 	return !gfpflags_allow_blocking(gfp) && llist_empty(&tree->returned) &&
 	       !(atomic_long_read(&tree->spare[0]) |
 		 atomic_long_read(&tree->spare[1]) |
 		 atomic_long_read(&tree->ready)) &&
-	       iopt_page_below(tree->root) < IOPT_READY_TREE;
+	       iopd_page_below(tree->root) < IOPD_READY_TREE;
 }
 
-static_assert(IOPT_SPARES == 2);
+static_assert(IOPD_SPARES == 2);
 
 /**
- * iopt_pages_alloc() - memory for a table that is not the root
+ * iopd_pages_alloc() - memory for a table that is not the root
  * @tree: the tree
  * @gfp: how to allocate; with a zone in it the page is another than those at
  *	 hand
@@ -429,23 +429,23 @@ static_assert(IOPT_SPARES == 2);
  * Context: as @gfp allows.
  * Return: a page, zeroed if @gfp says so, or NULL.
  */
-struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
+struct page *iopd_pages_alloc(struct iopd_tree *tree, gfp_t gfp)
 {
 	u64 payer = compat_payer(gfp);
 	struct page *page = NULL;
 
-	if (likely(!(gfp & IOPT_GFP_ZONES)) && !iopt_pages_has_none(tree, gfp))
-		page = iopt_pages_at_hand(tree, gfp, payer);
+	if (likely(!(gfp & IOPD_GFP_ZONES)) && !iopd_pages_has_none(tree, gfp))
+		page = iopd_pages_at_hand(tree, gfp, payer);
 	if (!page) {
-		page = iopt_single_get(tree, gfp);
+		page = iopd_single_get(tree, gfp);
 		if (page)
-			iopt_page_set_payer(page, payer);
+			iopd_page_set_payer(page, payer);
 	}
 	return page;
 }
 
 /**
- * iopt_pages_return() - a table that no other caller has seen is not needed
+ * iopd_pages_return() - a table that no other caller has seen is not needed
  * @tree: the tree
  * @page: its page
  *
@@ -454,13 +454,13 @@ struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp)
  *
  * Context: any; takes no lock.
  */
-void iopt_pages_return(struct iopt_tree *tree, struct page *page)
+void iopd_pages_return(struct iopd_tree *tree, struct page *page)
 {
 	llist_add(page_address(page), &tree->returned);
 }
 
 /**
- * iopt_pages_reject() - the IOMMU does not reach a table
+ * iopd_pages_reject() - the IOMMU does not reach a table
  * @tree: the tree
  * @page: page of a table that no other caller has seen
  *
@@ -470,35 +470,35 @@ void iopt_pages_return(struct iopt_tree *tree, struct page *page)
  *
  * Context: any in which pages may be freed.
  */
-void iopt_pages_reject(struct iopt_tree *tree, struct page *page)
+void iopd_pages_reject(struct iopd_tree *tree, struct page *page)
 {
-	if (iopt_page_word(page) & IOPT_PAGE_CHUNK)
-		iopt_pages_return(tree, page);
+	if (iopd_page_word(page) & IOPD_PAGE_CHUNK)
+		iopd_pages_return(tree, page);
 	else
-		iopt_pages_give(tree, &page, 1);
+		iopd_pages_give(tree, &page, 1);
 }
 
-static unsigned int iopt_chunk_left(struct page *first)
+static unsigned int iopd_chunk_left(struct page *first)
 {
-	return FIELD_GET(IOPT_PAGE_LEFT, iopt_page_word(first)) + 1;
+	return FIELD_GET(IOPD_PAGE_LEFT, iopd_page_word(first)) + 1;
 }
 
 /*
  * If all that is left of a chunk are spares of the tree, they are not needed
  * either. A mapper that takes one meanwhile keeps the chunk.
  */
-static bool iopt_chunk_take_spares(struct iopt_tree *tree, struct page *first)
+static bool iopd_chunk_take_spares(struct iopd_tree *tree, struct page *first)
 {
 	struct page *page;
 	unsigned int i;
 	long spare;
 
-	for (i = 0; i < IOPT_SPARES; i++) {
+	for (i = 0; i < IOPD_SPARES; i++) {
 		spare = atomic_long_read(&tree->spare[i]);
-		if ((spare & IOPT_SPARE_COUNT) != iopt_chunk_left(first))
+		if ((spare & IOPD_SPARE_COUNT) != iopd_chunk_left(first))
 			continue;
 		page = virt_to_page((void *)(spare & PAGE_MASK));
-		if (iopt_chunk_first(page) == first)
+		if (iopd_chunk_first(page) == first)
 			return atomic_long_try_cmpxchg_acquire(&tree->spare[i],
 							       &spare, 0);
 	}
@@ -509,72 +509,72 @@ static bool iopt_chunk_take_spares(struct iopt_tree *tree, struct page *first)
  * The pages of a chunk become single ones; those that are done with go. Return:
  * how many single pages were given back.
  */
-static unsigned int iopt_chunk_split(struct iopt_tree *tree, struct page *first)
+static unsigned int iopd_chunk_split(struct iopd_tree *tree, struct page *first)
 {
-	struct page *done[IOPT_CHUNK_PAGES];
+	struct page *done[IOPD_CHUNK_PAGES];
 	unsigned int i, nr = 0;
 
-	if (iopt_chunk_take_spares(tree, first))
-		return iopt_pages_give(tree, &first, 1);
+	if (iopd_chunk_take_spares(tree, first))
+		return iopd_pages_give(tree, &first, 1);
 
-	split_page(first, IOPT_CHUNK_ORDER);
-	for (i = 0; i < IOPT_CHUNK_PAGES; i++) {
+	split_page(first, IOPD_CHUNK_ORDER);
+	for (i = 0; i < IOPD_CHUNK_PAGES; i++) {
 		struct page *page = first + i;
 
-		if (iopt_page_word(page) & IOPT_PAGE_DONE) {
+		if (iopd_page_word(page) & IOPD_PAGE_DONE) {
 			set_page_private(page, 0);
 			done[nr++] = page;
 		} else {
 			/* It may be a table, and others at work on its word. */
-			atomic_long_andnot(IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT,
-					   iopt_page_state(page));
+			atomic_long_andnot(IOPD_PAGE_CHUNK | IOPD_PAGE_LEFT,
+					   iopd_page_state(page));
 		}
 	}
-	return iopt_pages_give(tree, done, nr);
+	return iopd_pages_give(tree, done, nr);
 }
 
 /* Most recent first: @first comes to the front, the last of too many is split. */
-static unsigned int iopt_partial_add(struct iopt_tree *tree, struct page *first)
+static unsigned int iopd_partial_add(struct iopd_tree *tree, struct page *first)
 {
 	struct page *page = first;
 	unsigned int i;
 
-	for (i = 0; i < IOPT_PARTIALS; i++) {
+	for (i = 0; i < IOPD_PARTIALS; i++) {
 		swap(tree->partial[i], page);
 		if (!page || page == first)
 			return 0;
 	}
-	return READ_ONCE(tree->closed) ? 0 : iopt_chunk_split(tree, page);
+	return READ_ONCE(tree->closed) ? 0 : iopd_chunk_split(tree, page);
 }
 
-static struct page *iopt_partial_remove_first(struct iopt_tree *tree)
+static struct page *iopd_partial_remove_first(struct iopd_tree *tree)
 {
 	struct page *first = tree->partial[0];
 
 	memmove(&tree->partial[0], &tree->partial[1],
 		sizeof(tree->partial) - sizeof(tree->partial[0]));
-	tree->partial[IOPT_PARTIALS - 1] = NULL;
+	tree->partial[IOPD_PARTIALS - 1] = NULL;
 	return first;
 }
 
 /**
- * iopt_pages_held() - pages that are done with and wait for their neighbours
+ * iopd_pages_held() - pages that are done with and wait for their neighbours
  * @tree: a tree that is busy for the caller
  *
  * Context: the task that has the tree in hand.
  * Return: how many there are.
  */
-unsigned int iopt_pages_held(const struct iopt_tree *tree)
+unsigned int iopd_pages_held(const struct iopd_tree *tree)
 {
 	unsigned int i, held = 0;
 
-	for (i = 0; i < IOPT_PARTIALS && tree->partial[i]; i++)
-		held += IOPT_CHUNK_PAGES - iopt_chunk_left(tree->partial[i]);
+	for (i = 0; i < IOPD_PARTIALS && tree->partial[i]; i++)
+		held += IOPD_CHUNK_PAGES - iopd_chunk_left(tree->partial[i]);
 	return held;
 }
 
 /**
- * iopt_pages_settle() - the neighbours of what is held do not seem to follow
+ * iopd_pages_trim() - the neighbours of what is held do not seem to follow
  * @tree: a tree that is busy for the caller
  *
  * Gives back what is held of one chunk.
@@ -582,13 +582,13 @@ unsigned int iopt_pages_held(const struct iopt_tree *tree)
  * Context: the task that has the tree in hand.
  * Return: false when there was none.
  */
-bool iopt_pages_settle(struct iopt_tree *tree)
+bool iopd_pages_trim(struct iopd_tree *tree)
 {
-	struct page *first = iopt_partial_remove_first(tree);
+	struct page *first = iopd_partial_remove_first(tree);
 
 	if (!first)
 		return false;
-	iopt_chunk_split(tree, first);
+	iopd_chunk_split(tree, first);
 	return true;
 }
 
@@ -596,29 +596,29 @@ bool iopt_pages_settle(struct iopt_tree *tree)
  * @page is done with. Return: what can be given back now that could not
  * before: @page, the first page of its chunk, or nothing.
  */
-static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
+static struct page *iopd_page_done(struct iopd_tree *tree, struct page *page,
 				   unsigned int *singles)
 {
 	struct page *first;
-	long done = -(long)IOPT_PAGE_LEFT_ONE;
+	long done = -(long)IOPD_PAGE_LEFT_ONE;
 
-	if (!(iopt_page_word(page) & IOPT_PAGE_CHUNK))
+	if (!(iopd_page_word(page) & IOPD_PAGE_CHUNK))
 		return page;
 
-	first = iopt_chunk_first(page);
-	*singles += iopt_partial_add(tree, first);
+	first = iopd_chunk_first(page);
+	*singles += iopd_partial_add(tree, first);
 	if (page == first)
-		done += IOPT_PAGE_DONE;
+		done += IOPD_PAGE_DONE;
 	else
-		set_page_private(page, IOPT_PAGE_CHUNK | IOPT_PAGE_DONE);
-	if (atomic_long_fetch_add_relaxed(done, iopt_page_state(first)) &
-	    IOPT_PAGE_LEFT)
+		set_page_private(page, IOPD_PAGE_CHUNK | IOPD_PAGE_DONE);
+	if (atomic_long_fetch_add_relaxed(done, iopd_page_state(first)) &
+	    IOPD_PAGE_LEFT)
 		return NULL;
-	return iopt_partial_remove_first(tree);
+	return iopd_partial_remove_first(tree);
 }
 
 /**
- * iopt_pages_free() - tables that no task and no hardware looks at any more
+ * iopd_pages_free() - tables that no task and no hardware looks at any more
  * @tree: a tree that is busy for the caller, or that it alone knows of
  * @pages: their pages; overwritten
  * @nr: how many
@@ -626,24 +626,24 @@ static struct page *iopt_page_done(struct iopt_tree *tree, struct page *page,
  * Context: the task that has the tree in hand.
  * Return: how many single pages were given back.
  */
-unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
+unsigned int iopd_pages_free(struct iopd_tree *tree, struct page **pages,
 			     unsigned int nr)
 {
 	unsigned int i, give = 0, singles = 0;
 
 	for (i = 0; i < nr; i++) {
-		struct page *page = iopt_page_done(tree, pages[i], &singles);
+		struct page *page = iopd_page_done(tree, pages[i], &singles);
 
 		if (page)
 			pages[give++] = page;
 	}
 	if (give)
-		singles += iopt_pages_give(tree, pages, give);
+		singles += iopd_pages_give(tree, pages, give);
 	return singles;
 }
 
 /**
- * iopt_pages_close() - no mapper makes tables in this tree any more
+ * iopd_pages_close() - no mapper makes tables in this tree any more
  * @tree: the tree
  *
  * What is left goes with the root, for it is no work that the caller should
@@ -651,47 +651,47 @@ unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
  *
  * Context: any.
  */
-void iopt_pages_close(struct iopt_tree *tree)
+void iopd_pages_close(struct iopd_tree *tree)
 {
 	unsigned int i;
 
-	for (i = 0; i < IOPT_SPARES; i++)
+	for (i = 0; i < IOPD_SPARES; i++)
 		tree->left[i] = atomic_long_xchg(&tree->spare[i],
-						 IOPT_SPARE_CLOSED);
-	tree->left_ready = atomic_long_xchg(&tree->ready, IOPT_SPARE_CLOSED);
+						 IOPD_SPARE_CLOSED);
+	tree->left_ready = atomic_long_xchg(&tree->ready, IOPD_SPARE_CLOSED);
 }
 
-static void iopt_spares_finish(struct iopt_tree *tree, unsigned long left)
+static void iopd_spares_finish(struct iopd_tree *tree, unsigned long left)
 {
-	unsigned int nr = left & IOPT_SPARE_COUNT, i;
-	struct page *pages[IOPT_CHUNK_PAGES];
+	unsigned int nr = left & IOPD_SPARE_COUNT, i;
+	struct page *pages[IOPD_CHUNK_PAGES];
 
 	for (i = 0; i < nr; i++)
 		pages[i] = virt_to_page((void *)(left & PAGE_MASK)) + i;
-	iopt_pages_free(tree, pages, nr);
+	iopd_pages_free(tree, pages, nr);
 }
 
 /**
- * iopt_pages_finish() - give back what is left of a tree that has been closed
+ * iopd_pages_finish() - give back what is left of a tree that has been closed
  * @tree: a tree that is busy for the caller, whose root has been freed
  *
  * Context: the task that has the tree in hand.
  */
-void iopt_pages_finish(struct iopt_tree *tree)
+void iopd_pages_finish(struct iopd_tree *tree)
 {
 	struct llist_node *node = llist_del_all(&tree->returned);
 	struct page *page;
 	unsigned int i;
 
-	for (i = 0; i < IOPT_SPARES; i++)
-		iopt_spares_finish(tree, tree->left[i]);
+	for (i = 0; i < IOPD_SPARES; i++)
+		iopd_spares_finish(tree, tree->left[i]);
 	if (tree->left_ready) {
 		page = virt_to_page((void *)tree->left_ready);
-		iopt_pages_give(tree, &page, 1);
+		iopd_pages_give(tree, &page, 1);
 	}
 	while (node) {
 		page = virt_to_page(node);
 		node = node->next;
-		iopt_pages_free(tree, &page, 1);
+		iopd_pages_free(tree, &page, 1);
 	}
 }

@@ -4,8 +4,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_PAGES_H
-#define _IOPT_PAGES_H
+#ifndef _IOPD_PAGES_H
+#define _IOPD_PAGES_H
 
 #include <linux/gfp.h>
 #include <linux/percpu.h>
@@ -15,29 +15,29 @@
 struct page;
 
 /* Pages that the library has from the page allocator, spares included */
-DECLARE_PER_CPU(long, iopt_page_count);
+DECLARE_PER_CPU(long, iopd_page_count);
 
 /*
  * Bits of a caller's gfp that make no sense for a page that the kernel writes
  * to through its linear map and that the IOMMU's own DMA mask, not the
  * caller's, has to reach.
  */
-#define IOPT_GFP_ZONES		(__GFP_DMA | __GFP_DMA32)
-#define IOPT_GFP_DROPPED	(IOPT_GFP_ZONES | __GFP_HIGHMEM | __GFP_COMP)
+#define IOPD_GFP_ZONES		(__GFP_DMA | __GFP_DMA32)
+#define IOPD_GFP_DROPPED	(IOPD_GFP_ZONES | __GFP_HIGHMEM | __GFP_COMP)
 
-struct page *iopt_pages_get(struct iopt_tree *tree, unsigned int order,
+struct page *iopd_pages_get(struct iopd_tree *tree, unsigned int order,
 			    gfp_t gfp);
-struct page *iopt_pages_alloc(struct iopt_tree *tree, gfp_t gfp);
-void iopt_pages_make_ready(struct iopt_tree *tree);
-void iopt_pages_reject(struct iopt_tree *tree, struct page *page);
-void iopt_pages_return(struct iopt_tree *tree, struct page *page);
-void iopt_pages_close(struct iopt_tree *tree);
+struct page *iopd_pages_alloc(struct iopd_tree *tree, gfp_t gfp);
+void iopd_pages_make_ready(struct iopd_tree *tree);
+void iopd_pages_reject(struct iopd_tree *tree, struct page *page);
+void iopd_pages_return(struct iopd_tree *tree, struct page *page);
+void iopd_pages_close(struct iopd_tree *tree);
 
 /* For the task that has made the tree busy, or alone knows of it */
-unsigned int iopt_pages_free(struct iopt_tree *tree, struct page **pages,
+unsigned int iopd_pages_free(struct iopd_tree *tree, struct page **pages,
 			     unsigned int nr);
-unsigned int iopt_pages_held(const struct iopt_tree *tree);
-bool iopt_pages_settle(struct iopt_tree *tree);
-void iopt_pages_finish(struct iopt_tree *tree);
+unsigned int iopd_pages_held(const struct iopd_tree *tree);
+bool iopd_pages_trim(struct iopd_tree *tree);
+void iopd_pages_finish(struct iopd_tree *tree);
 
-#endif /* _IOPT_PAGES_H */
+#endif /* _IOPD_PAGES_H */

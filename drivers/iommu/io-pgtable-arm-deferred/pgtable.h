@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_PGTABLE_H
-#define _IOPT_PGTABLE_H
+#ifndef _IOPD_PGTABLE_H
+#define _IOPD_PGTABLE_H
 
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/mutex.h>
@@ -17,10 +17,10 @@
 #include "tree.h"
 
 /* No level has leaves of that size. */
-#define IOPT_NO_LEVEL		0xff
+#define IOPD_NO_LEVEL		0xff
 
 /**
- * struct iopt - a live page table
+ * struct iopd - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
  * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
  *	       flushed, or a flush has failed and has not been made good; changes
@@ -34,7 +34,7 @@
  * @gathers: the driver wants to hear of each leaf that is unmapped
  * @attrs: attributes of a leaf, by prot
  * @tree: its memory, which lives on after the hand-over
- * @levels: which level has leaves of a size, by its log2; IOPT_NO_LEVEL if none
+ * @levels: which level has leaves of a size, by its log2; IOPD_NO_LEVEL if none
  * @flush_lock: held while the worker has the driver flush; guards the next one
  * @worker_flushes: the driver may be asked for that
  * @calls: maps and unmaps under way, in debug builds
@@ -50,7 +50,7 @@
  * Inside, an address is an offset from @base, called @at; the driver's
  * callbacks get the IOVA.
  */
-struct iopt {
+struct iopd {
 	struct io_pgtable iop;
 	bool unsettled ____cacheline_aligned_in_smp;
 	unsigned long failed;
@@ -62,31 +62,31 @@ struct iopt {
 	bool gathers;
 	u64 attrs[BIT(LPAE_PROT_BITS)];
 	u8 levels[BITS_PER_LONG];
-	struct iopt_tree tree;
+	struct iopd_tree tree;
 	struct mutex flush_lock;	/* no flush by the worker begins or ends */
 	bool worker_flushes;
-	struct iopt_calls calls;
+	struct iopd_calls calls;
 };
 
 /* Drivers look there, too. */
-static_assert(offsetof(struct iopt, iop) ==
+static_assert(offsetof(struct iopd, iop) ==
 	      offsetof(struct io_pgtable_deferred, iop));
-static_assert(offsetof(struct iopt, unsettled) ==
+static_assert(offsetof(struct iopd, unsettled) ==
 	      offsetof(struct io_pgtable_deferred, unsettled));
 
 #ifdef CONFIG_SMP
-static_assert(IOPT_LINE(struct iopt, iop.ops) <
-	      IOPT_LINE(struct iopt, unsettled));
-static_assert(IS_ALIGNED(offsetof(struct iopt, unsettled), SMP_CACHE_BYTES));
-static_assert(IOPT_LINE(struct iopt, recovered) <
-	      IOPT_LINE(struct iopt, root));
-static_assert(IOPT_LINE(struct iopt, unsettled) <
-	      IOPT_LINE(struct iopt, tree.geo));
+static_assert(IOPD_LINE(struct iopd, iop.ops) <
+	      IOPD_LINE(struct iopd, unsettled));
+static_assert(IS_ALIGNED(offsetof(struct iopd, unsettled), SMP_CACHE_BYTES));
+static_assert(IOPD_LINE(struct iopd, recovered) <
+	      IOPD_LINE(struct iopd, root));
+static_assert(IOPD_LINE(struct iopd, unsettled) <
+	      IOPD_LINE(struct iopd, tree.geo));
 #endif
 
-static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
+static inline struct iopd *iopd_from_ops(struct io_pgtable_ops *ops)
 {
-	return container_of(ops, struct iopt, iop.ops);
+	return container_of(ops, struct iopd, iop.ops);
 }
 
 /*
@@ -97,14 +97,14 @@ static inline struct iopt *iopt_from_ops(struct io_pgtable_ops *ops)
  * it, by a lock or message of the driver's: that orders these reads after the end of
  * the unmapper's flush, which wrote what they look at.
  */
-static inline bool iopt_is_stale(const struct iopt *iopt)
+static inline bool iopd_is_stale(const struct iopd *iopd)
 {
-	return READ_ONCE(iopt->unsettled) &&
-	       READ_ONCE(iopt->failed) != READ_ONCE(iopt->recovered);
+	return READ_ONCE(iopd->unsettled) &&
+	       READ_ONCE(iopd->failed) != READ_ONCE(iopd->recovered);
 }
 
 /**
- * struct iopt_walk - the tables on the way to an address
+ * struct iopd_walk - the tables on the way to an address
  * @table: by level, from the root's to @level
  * @slot: where the walk ended, in the last of them
  * @entry: the entry there, as read
@@ -113,7 +113,7 @@ static inline bool iopt_is_stale(const struct iopt *iopt)
  * @common: the bits that all entries above it have in common
  * @level: of the table that @slot is in
  */
-struct iopt_walk {
+struct iopd_walk {
 	u64 *table[LPAE_LEVELS];
 	u64 *slot;
 	u64 entry;
@@ -123,19 +123,19 @@ struct iopt_walk {
 };
 
 /*
- * iopt_descend() - go down towards @at
+ * iopd_descend() - go down towards @at
  * @last: do not go below this level
  *
  * Ends at @last, or above at an entry that leads to no table.
  */
-static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
-					 int last, struct iopt_walk *walk)
+static __always_inline void iopd_descend(struct iopd *iopd, unsigned long at,
+					 int last, struct iopd_walk *walk)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	unsigned int bits = geo->bits;
 	int level = geo->start;
 	unsigned int shift = geo->root_shift;
-	u64 *table = iopt->root;
+	u64 *table = iopd->root;
 	/* The root has an entry for every offset within the input size. */
 	u64 *slot = &table[at >> shift];
 	u64 above = LPAE_SW_TOUCHED;
@@ -149,7 +149,7 @@ static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
 			break;
 		above = entry;
 		common &= entry;
-		table = iopt_table_of(geo, entry);
+		table = iopd_table_of(geo, entry);
 		shift -= bits;
 		level++;
 		slot = &table[(at >> shift) & (BIT(bits) - 1)];
@@ -162,12 +162,12 @@ static __always_inline void iopt_descend(struct iopt *iopt, unsigned long at,
 }
 
 /* @nr tables more, or less, under the table at @level of @walk and all above */
-static inline void iopt_walk_add_below(struct iopt *iopt,
-				       const struct iopt_walk *walk, int level,
+static inline void iopd_walk_add_below(struct iopd *iopd,
+				       const struct iopd_walk *walk, int level,
 				       long nr)
 {
-	for (; level >= iopt->tree.geo.start; level--)
-		iopt_page_add_below(iopt_table_page(walk->table[level]), nr);
+	for (; level >= iopd->tree.geo.start; level--)
+		iopd_page_add_below(iopd_table_page(walk->table[level]), nr);
 }
 
 /*
@@ -175,48 +175,48 @@ static inline void iopt_walk_add_below(struct iopt *iopt,
  * moment ago and may not have cleaned it yet: what is mapped or unmapped below
  * must not depend on when it does.
  */
-static inline void iopt_walk_clean(struct iopt *iopt,
-				   const struct iopt_walk *walk,
+static inline void iopd_walk_clean(struct iopd *iopd,
+				   const struct iopd_walk *walk,
 				   unsigned long at)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	int level;
 
-	if (iopt->tree.coherent || likely(walk->common & LPAE_SW_CLEAN))
+	if (iopd->tree.coherent || likely(walk->common & LPAE_SW_CLEAN))
 		return;
 
 	for (level = geo->start; level < walk->level; level++)
-		iopt_sync_entry(&iopt->tree,
+		iopd_sync_entry(&iopd->tree,
 				&walk->table[level][lpae_index(geo, at, level)]);
 }
 
 /* Entries of a run of @count leaves that the table at @level still has room for */
-static inline unsigned int iopt_run_length(struct iopt *iopt, unsigned long at,
+static inline unsigned int iopd_run_length(struct iopd *iopd, unsigned long at,
 					   int level, size_t count)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	unsigned int room = lpae_entries(geo, level) -
 			    lpae_index(geo, at, level);
 
 	return min_t(size_t, room, count);
 }
 
-/* The level that has leaves of @pgsize, or IOPT_NO_LEVEL */
-static inline unsigned int iopt_level_of(const struct iopt *iopt, size_t pgsize)
+/* The level that has leaves of @pgsize, or IOPD_NO_LEVEL */
+static inline unsigned int iopd_level_of(const struct iopd *iopd, size_t pgsize)
 {
 	unsigned int shift;
 
 	if (unlikely(!pgsize || (pgsize & (pgsize - 1))))
-		return IOPT_NO_LEVEL;
+		return IOPD_NO_LEVEL;
 	shift = __ffs(pgsize);
-	return iopt->levels[shift];
+	return iopd->levels[shift];
 }
 
 /*
  * Does the range lie within the input size, in whole pages?
  * Return: 0 with its offset from the first IOVA in @at, or an error.
  */
-static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
+static inline int iopd_check_range(const struct iopd *iopd, unsigned long iova,
 				   size_t pgsize, size_t pgcount,
 				   unsigned long *at)
 {
@@ -226,38 +226,38 @@ static inline int iopt_check_range(const struct iopt *iopt, unsigned long iova,
 		return -EINVAL;
 	if (check_mul_overflow(pgsize, pgcount, &size))
 		return -ERANGE;
-	*at = iova - iopt->base;
+	*at = iova - iopd->base;
 	last = *at + size - 1;
-	return last < *at || last > iopt->last ? -ERANGE : 0;
+	return last < *at || last > iopd->last ? -ERANGE : 0;
 }
 
-int iopt_map_range(struct io_pgtable_ops *ops, unsigned long iova,
+int iopd_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		   phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
 		   gfp_t gfp, size_t *mapped);
-size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
+size_t iopd_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather);
-phys_addr_t iopt_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);
-void iopt_init_watch_ops(struct io_pgtable_ops *ops);
+phys_addr_t iopd_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova);
+void iopd_init_watch_ops(struct io_pgtable_ops *ops);
 
-const char *iopt_format_init(struct iopt *iopt, enum io_pgtable_fmt fmt);
-void iopt_format_set_root(struct iopt *iopt);
+const char *iopd_format_init(struct iopd *iopd, enum io_pgtable_fmt fmt);
+void iopd_format_set_root(struct iopd *iopd);
 
-u64 iopt_table_entry(const struct iopt *iopt, const u64 *table);
-int iopt_publish(struct iopt *iopt, const struct iopt_walk *walk, u64 *table,
+u64 iopd_table_entry(const struct iopd *iopd, const u64 *table);
+int iopd_publish(struct iopd *iopd, const struct iopd_walk *walk, u64 *table,
 		 u64 old);
 
-void iopt_limbo_add(struct iopt *iopt, struct list_head *tables,
+void iopd_limbo_add(struct iopd *iopd, struct list_head *tables,
 		    unsigned long count);
-void iopt_limbo_limit(struct iopt *iopt, unsigned long limit);
-unsigned long iopt_limbo_close(struct iopt *iopt);
-bool iopt_flush_walk(struct iopt *iopt, unsigned long gen, unsigned long at,
+void iopd_limbo_limit(struct iopd *iopd, unsigned long limit);
+unsigned long iopd_limbo_close(struct iopd *iopd);
+bool iopd_flush_walk(struct iopd *iopd, unsigned long gen, unsigned long at,
 		     size_t size);
-bool iopt_ask_flush_all(struct iopt *iopt);
-bool iopt_flush_all(struct iopt *iopt, unsigned long gen);
-bool iopt_flush_stale(struct iopt *iopt);
-int iopt_make_way(struct iopt *iopt, unsigned long at, int level);
-bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
+bool iopd_ask_flush_all(struct iopd *iopd);
+bool iopd_flush_all(struct iopd *iopd, unsigned long gen);
+bool iopd_flush_stale(struct iopd *iopd);
+int iopd_make_way(struct iopd *iopd, unsigned long at, int level);
+bool iopd_touch(struct iopd *iopd, const struct iopd_walk *walk,
 		unsigned long at, bool stays);
 
 /*
@@ -265,12 +265,12 @@ bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
  * whether any is left. Mostly that is known already. Called in the RCU read-side
  * section of the walk.
  */
-static inline void iopt_mark_touched(struct iopt *iopt,
-				     const struct iopt_walk *walk,
+static inline void iopd_mark_touched(struct iopd *iopd,
+				     const struct iopd_walk *walk,
 				     unsigned long at)
 {
 	if (unlikely(!(walk->above & LPAE_SW_TOUCHED)))
-		iopt_touch(iopt, walk, at, false);
+		iopd_touch(iopd, walk, at, false);
 }
 
 /*
@@ -278,11 +278,11 @@ static inline void iopt_mark_touched(struct iopt *iopt,
  * about to be cut off, and has been. Called in the RCU read-side section of the
  * walk, which must not end before that something is there: M1 in sweep.c.
  */
-static inline bool iopt_hold(struct iopt *iopt, const struct iopt_walk *walk,
+static inline bool iopd_hold(struct iopd *iopd, const struct iopd_walk *walk,
 			     unsigned long at)
 {
 	return likely(!(walk->above & LPAE_SW_CLOSING)) ||
-	       iopt_touch(iopt, walk, at, true);
+	       iopd_touch(iopd, walk, at, true);
 }
 
-#endif /* _IOPT_PGTABLE_H */
+#endif /* _IOPD_PGTABLE_H */

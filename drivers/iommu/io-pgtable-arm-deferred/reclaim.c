@@ -21,7 +21,7 @@
  * it also queues it again; it does not look at it after that, since it may be
  * gone.
  *
- * A tree that lives and has nothing to free any more rests, see settle.c. The
+ * A tree that lives and has nothing to free any more rests, see trim.c. The
  * freeing itself is in batch.c, what an administrator may say in params.c, and
  * what happens when memory is short in shrink.c.
  *
@@ -31,7 +31,7 @@
  * each other's.
  *
  * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
- * belonged to; all that is used of a page table is its struct iopt_tree, which
+ * belonged to; all that is used of a page table is its struct iopd_tree, which
  * holds a reference to the IOMMU's struct device.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
@@ -48,16 +48,16 @@
 #include "counter.h"
 #include "cursor.h"
 #include "pages.h"
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "table.h"
 #include "trace.h"
 
-struct reclaim_stats reclaim_stats;
-DEFINE_PER_CPU(long, reclaim_live);
+struct iopd_reclaim_stats iopd_reclaim_stats;
+DEFINE_PER_CPU(long, iopd_reclaim_live);
 
-struct reclaimer reclaimer;
+struct iopd_reclaimer iopd_reclaimer;
 
-static int reclaim_init_workqueue(void)
+static int iopd_reclaim_init_workqueue(void)
 {
 	int ret = 0;
 
@@ -68,75 +68,76 @@ static int reclaim_init_workqueue(void)
 	 * hibernation needs the room.
 	 */
 	kernel_param_lock(THIS_MODULE);
-	reclaimer.wq = alloc_workqueue("io-pgtable-deferred",
-				       WQ_UNBOUND | WQ_MEM_RECLAIM | WQ_SYSFS,
-				       reclaim_params.workers);
-	if (!reclaimer.wq)
+	iopd_reclaimer.wq = alloc_workqueue("io-pgtable-deferred", WQ_UNBOUND |
+					    WQ_MEM_RECLAIM | WQ_SYSFS,
+					    iopd_reclaim_params.workers);
+	if (!iopd_reclaimer.wq)
 		ret = -ENOMEM;
 	kernel_param_unlock(THIS_MODULE);
 	return ret;
 }
 
-static void reclaim_exit_workqueue(void)
+static void iopd_reclaim_exit_workqueue(void)
 {
-	struct workqueue_struct *wq = reclaimer.wq;
+	struct workqueue_struct *wq = iopd_reclaimer.wq;
 
 	/* Works that queue themselves need it until the last is done. */
 	drain_workqueue(wq);
 	kernel_param_lock(THIS_MODULE);
-	reclaimer.wq = NULL;
+	iopd_reclaimer.wq = NULL;
 	kernel_param_unlock(THIS_MODULE);
 	destroy_workqueue(wq);
 }
 
 /**
- * reclaim_take_hand() - before a tree is made busy
+ * iopd_reclaim_take_hand() - before a tree is made busy
  *
  * Context: any task; waits for nothing.
  * Return: a mutex that is held now, or NULL: there is one for more tasks than
  * the largest R-Car Gen3 runs at a time, and one without cannot be lent
  * priority.
  */
-struct rt_mutex *reclaim_take_hand(void)
+struct rt_mutex *iopd_reclaim_take_hand(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < RECLAIM_HANDS; i++)
-		if (rt_mutex_trylock(&reclaimer.hands[i]))
-			return &reclaimer.hands[i];
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		if (rt_mutex_trylock(&iopd_reclaimer.hands[i]))
+			return &iopd_reclaimer.hands[i];
 	return NULL;
 }
 
 /**
- * reclaim_give_hand() - after it has been put back
- * @hand: what reclaim_take_hand() said
+ * iopd_reclaim_give_hand() - after it has been put back
+ * @hand: what iopd_reclaim_take_hand() said
  *
  * Context: the task that took it, without the reclaimer's lock.
  */
-void reclaim_give_hand(struct rt_mutex *hand)
+void iopd_reclaim_give_hand(struct rt_mutex *hand)
 {
 	if (hand)
 		rt_mutex_unlock(hand);
 }
 
 /* With the lock held: @tree, which waits, is the caller's. */
-static void reclaim_make_busy(struct iopt_tree *tree, struct rt_mutex *hand)
+static void iopd_reclaim_make_busy(struct iopd_tree *tree,
+				   struct rt_mutex *hand)
 {
-	reclaim_leave(tree);
-	tree->state = IOPT_TREE_BUSY;
+	iopd_reclaim_leave(tree);
+	tree->state = IOPD_TREE_BUSY;
 	tree->hand = hand;
 	tree->sweep_pass = tree->sweep;
 	list_splice_tail_init(&tree->pending, &tree->work);
 }
 
-static bool reclaim_has_tables(const struct iopt_tree *tree)
+static bool iopd_reclaim_has_tables(const struct iopd_tree *tree)
 {
-	return iopt_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
+	return iopd_cursor_is_open(&tree->cursor) || !list_empty(&tree->work) ||
 	       !list_empty(&tree->pending);
 }
 
 /**
- * reclaim_has_work() - is there anything to do for a tree right now?
+ * iopd_reclaim_has_work() - is there anything to do for a tree right now?
  * @tree: the tree
  *
  * Sub-trees, and sweeps, in a grace period come back by themselves.
@@ -144,120 +145,122 @@ static bool reclaim_has_tables(const struct iopt_tree *tree)
  * Context: the reclaimer's lock is held.
  * Return: true if so.
  */
-bool reclaim_has_work(const struct iopt_tree *tree)
+bool iopd_reclaim_has_work(const struct iopd_tree *tree)
 {
 	/* Sub-trees, and sweeps, in a grace period come back by themselves. */
-	return tree->sweep == IOPT_SWEEP_MARKS ||
-	       tree->sweep == IOPT_SWEEP_CUTS || reclaim_has_tables(tree);
+	return tree->sweep == IOPD_SWEEP_MARKS ||
+	       tree->sweep == IOPD_SWEEP_CUTS || iopd_reclaim_has_tables(tree);
 }
 
 /* Nothing is left of all that was pending. */
-static void reclaim_tree_done(struct iopt_tree *tree)
+static void iopd_reclaim_tree_done(struct iopd_tree *tree)
 {
 	u64 ns = ktime_to_ns(ktime_sub(ktime_get(), tree->since));
 
 	trace_tree_done(tree, ns);
-	iopt_hist_add(&reclaim_stats.queue_hist, ns);
-	iopt_count(&reclaim_stats.trees_done, tree->whole);
+	iopd_hist_add(&iopd_reclaim_stats.queue_hist, ns);
+	iopd_count(&iopd_reclaim_stats.trees_done, tree->whole);
 }
 
-static void reclaim_count(const struct reclaim_batch *b, struct iopt_tree *tree)
+static void iopd_reclaim_count(const struct iopd_reclaim_batch *b,
+			       struct iopd_tree *tree)
 {
-	struct reclaim_stats *stats = &reclaim_stats;
+	struct iopd_reclaim_stats *stats = &iopd_reclaim_stats;
 	unsigned long ns = ktime_to_ns(ktime_sub(ktime_get(), b->start));
 
 	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
-	iopt_count(&stats->pending, -b->tables);
-	iopt_count(&stats->pending_pages, -b->nr_pages);
-	iopt_count(&stats->freed, b->tables);
-	iopt_count(&stats->freed_pages, b->nr_pages);
-	iopt_count(&stats->batches, !!b->tables);
-	iopt_count(&stats->helps, b->help);
+	iopd_count(&stats->pending, -b->tables);
+	iopd_count(&stats->pending_pages, -b->nr_pages);
+	iopd_count(&stats->freed, b->tables);
+	iopd_count(&stats->freed_pages, b->nr_pages);
+	iopd_count(&stats->batches, !!b->tables);
+	iopd_count(&stats->helps, b->help);
 	WRITE_ONCE(stats->longest_batch, max(stats->longest_batch, b->tables));
 	WRITE_ONCE(stats->longest_batch_ns, max(stats->longest_batch_ns, ns));
-	iopt_hist_add(&stats->batch_hist, ns);
+	iopd_hist_add(&stats->batch_hist, ns);
 
 	if (!b->tables)
 		return;
-	reclaim_pay(tree, b->tables);
+	iopd_reclaim_pay(tree, b->tables);
 	tree->freed += b->tables;
-	iopt_count(&tree->pending_count, -b->tables);
+	iopd_count(&tree->pending_count, -b->tables);
 	if (!tree->pending_count)
-		reclaim_tree_done(tree);
+		iopd_reclaim_tree_done(tree);
 }
 
 /* With the lock held: does no other task know of the tree any more? */
-static bool reclaim_is_gone(const struct iopt_tree *tree)
+static bool iopd_reclaim_is_gone(const struct iopd_tree *tree)
 {
-	return tree->whole && tree->state == IOPT_TREE_IDLE &&
+	return tree->whole && tree->state == IOPD_TREE_IDLE &&
 	       !tree->pending_count && !tree->in_grace && !tree->awaited &&
-	       tree->sweep == IOPT_SWEEP_NONE;
+	       tree->sweep == IOPD_SWEEP_NONE;
 }
 
 /* Return: true when the tree has come to its end and is the caller's to free. */
-static bool reclaim_put_back(struct iopt_tree *tree)
+static bool iopd_reclaim_put_back(struct iopd_tree *tree)
 {
 	tree->hand = NULL;
-	reclaim_sweep_next(tree);
-	if (!reclaim_has_tables(tree))
-		reclaim_rest(tree);
-	if (reclaim_has_work(tree)) {
-		tree->state = IOPT_TREE_QUEUED;
-		reclaim_line_up(tree);
+	iopd_reclaim_sweep_next(tree);
+	if (!iopd_reclaim_has_tables(tree))
+		iopd_reclaim_rest(tree);
+	if (iopd_reclaim_has_work(tree)) {
+		tree->state = IOPD_TREE_QUEUED;
+		iopd_reclaim_line_up(tree);
 		return false;
 	}
-	tree->state = IOPT_TREE_IDLE;
+	tree->state = IOPD_TREE_IDLE;
 	list_del_init(&tree->node);
-	iopt_count(&reclaim_stats.trees, -1);
-	return reclaim_is_gone(tree);
+	iopd_count(&iopd_reclaim_stats.trees, -1);
+	return iopd_reclaim_is_gone(tree);
 }
 
 /**
- * reclaim_enqueue() - give a tree a place in the queue
+ * iopd_reclaim_enqueue() - give a tree a place in the queue
  * @tree: a tree that has something to do; it may have a place already, or be
  *	  busy
  *
  * Context: the reclaimer's lock is held. The caller wakes a worker after that.
  */
-void reclaim_enqueue(struct iopt_tree *tree)
+void iopd_reclaim_enqueue(struct iopd_tree *tree)
 {
 	/* A tree that rests has no other; while it is busy they are not ours to see. */
 	if (!list_empty(&tree->pending))
-		reclaim_end_rest(tree);
-	if (tree->state != IOPT_TREE_IDLE)
+		iopd_reclaim_end_rest(tree);
+	if (tree->state != IOPD_TREE_IDLE)
 		return;
-	tree->state = IOPT_TREE_QUEUED;
-	reclaim_line_up(tree);
-	iopt_count(&reclaim_stats.trees, 1);
+	tree->state = IOPD_TREE_QUEUED;
+	iopd_reclaim_line_up(tree);
+	iopd_count(&iopd_reclaim_stats.trees, 1);
 }
 
 /**
- * reclaim_dequeue() - take a tree out of the queue
- * @tree: a tree that waits; it is to be lined up anew later: reclaim_enqueue()
+ * iopd_reclaim_dequeue() - take a tree out of the queue
+ * @tree: a tree that waits; it is to be lined up anew later:
+ *	  iopd_reclaim_enqueue()
  *
  * Context: the reclaimer's lock is held.
  */
-void reclaim_dequeue(struct iopt_tree *tree)
+void iopd_reclaim_dequeue(struct iopd_tree *tree)
 {
-	reclaim_leave(tree);
-	iopt_count(&reclaim_stats.trees, -1);
+	iopd_reclaim_leave(tree);
+	iopd_count(&iopd_reclaim_stats.trees, -1);
 }
 
 /* One more worker, if there are to be so many */
-static void reclaim_wake(unsigned int worker)
+static void iopd_reclaim_wake(unsigned int worker)
 {
-	if (worker < READ_ONCE(reclaim_params.workers))
-		queue_work(reclaimer.wq, &reclaimer.works[worker]);
+	if (worker < READ_ONCE(iopd_reclaim_params.workers))
+		queue_work(iopd_reclaimer.wq, &iopd_reclaimer.works[worker]);
 }
 
 /**
- * reclaim_kick() - wake the first worker
+ * iopd_reclaim_kick() - wake the first worker
  *
  * Context: any.
  */
-void reclaim_kick(void)
+void iopd_reclaim_kick(void)
 {
-	reclaim_wake(0);
+	iopd_reclaim_wake(0);
 }
 
 /*
@@ -265,107 +268,110 @@ void reclaim_kick(void)
  * point to reschedule, and as one that has slept keeps it for as long as the
  * scheduler's slice is. The task is often in the middle of something: a driver goes
  * on to lock a mutex after it has freed a page table, and VFIO holds one all the
- * while. So the first batch is for a moment later, at least RECLAIM_MOMENT.
+ * while. So the first batch is for a moment later, at least
+ * IOPD_RECLAIM_MOMENT.
  */
-#define RECLAIM_MOMENT		(1 + DIV_ROUND_UP(HZ, 500))
+#define IOPD_RECLAIM_MOMENT	(1 + DIV_ROUND_UP(HZ, 500))
 
-static void reclaim_kick_later(void)
+static void iopd_reclaim_kick_later(void)
 {
-	queue_delayed_work(reclaimer.wq, &reclaimer.later, RECLAIM_MOMENT);
+	queue_delayed_work(iopd_reclaimer.wq, &iopd_reclaimer.later,
+			   IOPD_RECLAIM_MOMENT);
 }
 
-static void reclaim_later(struct work_struct *work)
+static void iopd_reclaim_later(struct work_struct *work)
 {
-	if (reclaim_is_waiting())
-		reclaim_kick();
+	if (iopd_reclaim_is_waiting())
+		iopd_reclaim_kick();
 }
 
 /**
- * reclaim_wake_waiters() - something may have come about that tasks wait for
+ * iopd_reclaim_wake_waiters() - something may have come about that tasks wait
+ * for
  *
  * There is a tree to help with, or what they wait for is done.
  *
  * Context: any, without the reclaimer's lock.
  */
-void reclaim_wake_waiters(void)
+void iopd_reclaim_wake_waiters(void)
 {
 	/* Pairs with the barrier in wait_event(): what they look at, then them. */
-	if (wq_has_sleeper(&reclaimer.done))
-		wake_up_all(&reclaimer.done);
+	if (wq_has_sleeper(&iopd_reclaimer.done))
+		wake_up_all(&iopd_reclaimer.done);
 }
 
 /*
- * The end of a batch. Return: false when the tree is to be settled before that, for
- * a drain that waits for no more than this.
+ * The end of a batch. Return: false when the tree is to be trimmed before that,
+ * for a drain that waits for no more than this.
  */
-static bool reclaim_end_batch(const struct reclaim_batch *b,
-			      struct iopt_tree *tree, bool *gone)
+static bool iopd_reclaim_end_batch(const struct iopd_reclaim_batch *b,
+				   struct iopd_tree *tree, bool *gone)
 {
 	unsigned long flags;
 	bool ends;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	ends = !tree->settle;
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	ends = !tree->trim;
 	if (ends) {
-		reclaim_count(b, tree);
-		*gone = reclaim_put_back(tree);
+		iopd_reclaim_count(b, tree);
+		*gone = iopd_reclaim_put_back(tree);
 	} else {
-		reclaim_end_rest(tree);
+		iopd_reclaim_end_rest(tree);
 	}
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	return ends;
 }
 
 /* Free a batch of a tree that is busy for the caller. Return: how many pages. */
-static long reclaim_batch(struct iopt_tree *tree, struct rt_mutex *hand,
-			  bool help)
+static long iopd_reclaim_batch(struct iopd_tree *tree, struct rt_mutex *hand,
+			       bool help)
 {
-	struct reclaim_batch b __uninitialized;
+	struct iopd_reclaim_batch b __uninitialized;
 	bool gone = false;
 
 	b.help = help;
-	reclaim_run(&b, tree, READ_ONCE(reclaim_params.batch));
-	reclaim_note_live(-(long)b.tables);
-	while (!reclaim_end_batch(&b, tree, &gone))
-		reclaim_settle_tree(tree);
+	iopd_reclaim_run(&b, tree, READ_ONCE(iopd_reclaim_params.batch));
+	iopd_reclaim_note_live(-(long)b.tables);
+	while (!iopd_reclaim_end_batch(&b, tree, &gone))
+		iopd_reclaim_trim_tree(tree);
 
-	reclaim_give_hand(hand);
+	iopd_reclaim_give_hand(hand);
 	if (gone)
-		iopt_tree_release(tree);
-	reclaim_settle_later();
-	reclaim_sweep_later();
-	reclaim_wake_waiters();
+		iopd_tree_release(tree);
+	iopd_reclaim_trim_later();
+	iopd_reclaim_sweep_later();
+	iopd_reclaim_wake_waiters();
 	return b.nr_pages;
 }
 
 /* Make the tree busy whose turn it is, of those that the ticket covers. */
-static struct iopt_tree *reclaim_take(unsigned long ticket,
-				      struct rt_mutex *hand)
+static struct iopd_tree *iopd_reclaim_take(unsigned long ticket,
+					   struct rt_mutex *hand)
 {
-	struct iopt_tree *tree;
+	struct iopd_tree *tree;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	tree = reclaim_next(ticket);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	tree = iopd_reclaim_next(ticket);
 	if (tree)
-		reclaim_make_busy(tree, hand);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+		iopd_reclaim_make_busy(tree, hand);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	return tree;
 }
 
 /* A worker that leaves others waiting wakes the next one first. */
-static void reclaim_batch_by_worker(unsigned int worker)
+static void iopd_reclaim_batch_by_worker(unsigned int worker)
 {
-	struct rt_mutex *hand = reclaim_take_hand();
-	struct iopt_tree *tree = reclaim_take(RECLAIM_ANY, hand);
+	struct rt_mutex *hand = iopd_reclaim_take_hand();
+	struct iopd_tree *tree = iopd_reclaim_take(IOPD_RECLAIM_ANY, hand);
 
 	if (!tree) {
-		reclaim_give_hand(hand);
+		iopd_reclaim_give_hand(hand);
 		return;
 	}
-	if (reclaim_is_waiting())
-		reclaim_wake(worker + 1);
-	reclaim_batch(tree, hand, false);
+	if (iopd_reclaim_is_waiting())
+		iopd_reclaim_wake(worker + 1);
+	iopd_reclaim_batch(tree, hand, false);
 }
 
 /*
@@ -375,84 +381,85 @@ static void reclaim_batch_by_worker(unsigned int worker)
  * The parameter may be lowered before the batch and while it runs. The first worker
  * may be asleep then, having found all trees in the hands of others: it goes on.
  */
-static void reclaim_work(struct work_struct *work)
+static void iopd_reclaim_work(struct work_struct *work)
 {
-	unsigned int worker = work - reclaimer.works;
+	unsigned int worker = work - iopd_reclaimer.works;
 
-	if (worker < READ_ONCE(reclaim_params.workers))
-		reclaim_batch_by_worker(worker);
-	if (!reclaim_is_waiting())
+	if (worker < READ_ONCE(iopd_reclaim_params.workers))
+		iopd_reclaim_batch_by_worker(worker);
+	if (!iopd_reclaim_is_waiting())
 		return;
-	if (worker < READ_ONCE(reclaim_params.workers))
-		queue_work(reclaimer.wq, work);
+	if (worker < READ_ONCE(iopd_reclaim_params.workers))
+		queue_work(iopd_reclaimer.wq, work);
 	else
-		reclaim_kick();
+		iopd_reclaim_kick();
 }
 
 /* The worker may have found everything taken and gone to sleep meanwhile. */
-static long reclaim_batch_by_helper(struct iopt_tree *tree,
-				    struct rt_mutex *hand)
+static long iopd_reclaim_batch_by_helper(struct iopd_tree *tree,
+					 struct rt_mutex *hand)
 {
 	long pages;
 
 	if (!tree) {
-		reclaim_give_hand(hand);
+		iopd_reclaim_give_hand(hand);
 		return -ENOENT;
 	}
-	pages = reclaim_batch(tree, hand, true);
-	if (reclaim_is_waiting())
-		reclaim_kick_later();
+	pages = iopd_reclaim_batch(tree, hand, true);
+	if (iopd_reclaim_is_waiting())
+		iopd_reclaim_kick_later();
 	return pages;
 }
 
 /**
- * reclaim_help() - free a batch of what a ticket covers
- * @ticket: the ticket, or RECLAIM_ANY
+ * iopd_reclaim_help() - free a batch of what a ticket covers
+ * @ticket: the ticket, or IOPD_RECLAIM_ANY
  *
  * Context: a task; holds no lock that freeing a page could need.
  * Return: how many pages, or -ENOENT when none of that has its turn.
  */
-long reclaim_help(unsigned long ticket)
+long iopd_reclaim_help(unsigned long ticket)
 {
-	struct rt_mutex *hand = reclaim_take_hand();
+	struct rt_mutex *hand = iopd_reclaim_take_hand();
 
-	return reclaim_batch_by_helper(reclaim_take(ticket, hand), hand);
+	return iopd_reclaim_batch_by_helper(iopd_reclaim_take(ticket, hand),
+					    hand);
 }
 
 /**
- * reclaim_help_tree() - free a batch of a tree
+ * iopd_reclaim_help_tree() - free a batch of a tree
  * @tree: a tree that stays, for it is awaited; another task may have it in hand
  *
- * Context: as reclaim_help().
+ * Context: as iopd_reclaim_help().
  * Return: how many pages, or -ENOENT when the tree is not waiting.
  */
-long reclaim_help_tree(struct iopt_tree *tree)
+long iopd_reclaim_help_tree(struct iopd_tree *tree)
 {
-	struct rt_mutex *hand = reclaim_take_hand();
+	struct rt_mutex *hand = iopd_reclaim_take_hand();
 	unsigned long flags;
 	bool taken;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	taken = tree->state == IOPT_TREE_QUEUED;
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	taken = tree->state == IOPD_TREE_QUEUED;
 	if (taken)
-		reclaim_make_busy(tree, hand);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
-	return reclaim_batch_by_helper(taken ? tree : NULL, hand);
+		iopd_reclaim_make_busy(tree, hand);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
+	return iopd_reclaim_batch_by_helper(taken ? tree : NULL, hand);
 }
 
-static void reclaim_count_in(struct iopt_tree *tree, unsigned long count,
-			     unsigned long pages)
+static void iopd_reclaim_count_in(struct iopd_tree *tree, unsigned long count,
+				  unsigned long pages)
 {
 	if (!tree->pending_count)
 		tree->since = ktime_get();
-	iopt_count(&tree->pending_count, count);
-	reclaim_owe(tree, count);
-	iopt_count(&reclaim_stats.pending, count);
-	iopt_count(&reclaim_stats.pending_pages, pages);
+	iopd_count(&tree->pending_count, count);
+	iopd_reclaim_owe(tree, count);
+	iopd_count(&iopd_reclaim_stats.pending, count);
+	iopd_count(&iopd_reclaim_stats.pending_pages, pages);
 	trace_tree_queued(tree, count);
 }
 
-static bool reclaim_begin_grace(struct iopt_tree *tree)
+static bool iopd_reclaim_begin_grace(struct iopd_tree *tree)
 {
 	tree->in_grace = !list_empty(&tree->ungraced);
 	list_splice_init(&tree->ungraced, &tree->grace);
@@ -463,24 +470,24 @@ static bool reclaim_begin_grace(struct iopt_tree *tree)
  * No lookup is in these sub-trees any more; some others may have come in. Of a tree
  * that was closed meanwhile there may be nothing left but itself.
  */
-static void reclaim_graced(struct rcu_head *rcu)
+static void iopd_reclaim_graced(struct rcu_head *rcu)
 {
-	struct iopt_tree *tree = container_of(rcu, struct iopt_tree, rcu);
+	struct iopd_tree *tree = container_of(rcu, struct iopd_tree, rcu);
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
 	list_splice_tail_init(&tree->grace, &tree->pending);
-	if (reclaim_begin_grace(tree))
-		call_rcu_hurry(&tree->rcu, reclaim_graced);
-	reclaim_enqueue(tree);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	if (iopd_reclaim_begin_grace(tree))
+		call_rcu_hurry(&tree->rcu, iopd_reclaim_graced);
+	iopd_reclaim_enqueue(tree);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 
-	reclaim_kick();
-	reclaim_wake_waiters();
+	iopd_reclaim_kick();
+	iopd_reclaim_wake_waiters();
 }
 
 /**
- * reclaim_queue() - take sub-trees that a completed flush has released
+ * iopd_reclaim_queue() - take sub-trees that a completed flush has released
  * @tree: the tree that they were cut off from
  * @tables: their roots; left empty
  * @count: tables in all of them
@@ -490,162 +497,164 @@ static void reclaim_graced(struct rcu_head *rcu)
  *
  * Context: any: a flush happens in interrupts, too.
  */
-void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
-		   unsigned long count)
+void iopd_reclaim_queue(struct iopd_tree *tree, struct list_head *tables,
+			unsigned long count)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	reclaim_count_in(tree, count, count << tree->table_order);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	iopd_reclaim_count_in(tree, count, count << tree->table_order);
 	list_splice_tail_init(tables, &tree->ungraced);
-	if (!tree->in_grace && reclaim_begin_grace(tree))
-		call_rcu_hurry(&tree->rcu, reclaim_graced);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	if (!tree->in_grace && iopd_reclaim_begin_grace(tree))
+		call_rcu_hurry(&tree->rcu, iopd_reclaim_graced);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 }
 
 /* Of a tree that is closed no lookup is left, so nothing of it waits for one. */
-static void reclaim_close_locked(struct iopt_tree *tree, struct page *root,
-				 unsigned long pages)
+static void iopd_reclaim_close_locked(struct iopd_tree *tree, struct page *root,
+				      unsigned long pages)
 {
 	WRITE_ONCE(tree->closed, true);
 	tree->whole = true;
-	iopt_pages_close(tree);
-	reclaim_sweep_close(tree);
-	reclaim_count_in(tree, iopt_page_below(root) + 1, pages);
+	iopd_pages_close(tree);
+	iopd_reclaim_sweep_close(tree);
+	iopd_reclaim_count_in(tree, iopd_page_below(root) + 1, pages);
 	list_splice_tail_init(&tree->grace, &tree->pending);
 	list_splice_tail_init(&tree->ungraced, &tree->pending);
 	list_add_tail(&root->lru, &tree->pending);
-	reclaim_enqueue(tree);
+	iopd_reclaim_enqueue(tree);
 }
 
 /* The caller does not wait for the tree any more. */
-static void reclaim_let_go(struct iopt_tree *tree)
+static void iopd_reclaim_let_go(struct iopd_tree *tree)
 {
 	unsigned long flags;
 	bool gone;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
 	tree->awaited = false;
-	gone = reclaim_is_gone(tree);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	gone = iopd_reclaim_is_gone(tree);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	if (gone)
-		iopt_tree_release(tree);
+		iopd_tree_release(tree);
 	else
-		reclaim_kick_later();
+		iopd_reclaim_kick_later();
 }
 
 /**
- * reclaim_close() - take the whole of a page table, which nothing uses any more
+ * iopd_reclaim_close() - take the whole of a page table, which nothing uses any
+ * more
  * @tree: its tree, which belongs to the reclaimer from here on
  * @root: its root
  *
  * Context: may sleep.
  */
-void reclaim_close(struct iopt_tree *tree, struct page *root)
+void iopd_reclaim_close(struct iopd_tree *tree, struct page *root)
 {
-	unsigned long pages = (iopt_page_below(root) << tree->table_order) +
+	unsigned long pages = (iopd_page_below(root) << tree->table_order) +
 			      BIT(tree->root_order);
-	bool own = !READ_ONCE(reclaim_params.deferred);
+	bool own = !READ_ONCE(iopd_reclaim_params.deferred);
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
 	tree->awaited = own;
-	reclaim_close_locked(tree, root, pages);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	iopd_reclaim_close_locked(tree, root, pages);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 
 	if (own) {
-		reclaim_free_own(tree);
-		reclaim_let_go(tree);
+		iopd_reclaim_free_own(tree);
+		iopd_reclaim_let_go(tree);
 		return;
 	}
-	reclaim_kick_later();
-	reclaim_share(pages);
+	iopd_reclaim_kick_later();
+	iopd_reclaim_share(pages);
 }
 
 /**
- * reclaim_note_swept() - count tables that a sweep has cut off
+ * iopd_reclaim_note_swept() - count tables that a sweep has cut off
  * @nr: how many
  *
  * Context: any; takes the reclaimer's lock.
  */
-void reclaim_note_swept(unsigned int nr)
+void iopd_reclaim_note_swept(unsigned int nr)
 {
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	iopt_count(&reclaim_stats.swept, nr);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	iopd_count(&iopd_reclaim_stats.swept, nr);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 }
 
 /**
- * reclaim_reset() - forget the longest batch and the histograms
+ * iopd_reclaim_reset() - forget the longest batch and the histograms
  *
  * Context: a task with interrupts enabled.
  */
-void reclaim_reset(void)
+void iopd_reclaim_reset(void)
 {
-	raw_spin_lock_irq(&reclaimer.lock);
-	WRITE_ONCE(reclaim_stats.longest_batch, 0);
-	WRITE_ONCE(reclaim_stats.longest_batch_ns, 0);
-	iopt_hist_reset(&reclaim_stats.batch_hist);
-	iopt_hist_reset(&reclaim_stats.queue_hist);
-	raw_spin_unlock_irq(&reclaimer.lock);
+	raw_spin_lock_irq(&iopd_reclaimer.lock);
+	WRITE_ONCE(iopd_reclaim_stats.longest_batch, 0);
+	WRITE_ONCE(iopd_reclaim_stats.longest_batch_ns, 0);
+	iopd_hist_reset(&iopd_reclaim_stats.batch_hist);
+	iopd_hist_reset(&iopd_reclaim_stats.queue_hist);
+	raw_spin_unlock_irq(&iopd_reclaimer.lock);
 }
 
-static void reclaim_tell(struct reclaim_tree_info *info,
-			 const struct iopt_tree *tree)
+static void iopd_reclaim_tell(struct iopd_reclaim_tree_info *info,
+			      const struct iopd_tree *tree)
 {
 	strscpy(info->dev, dev_name(tree->dev), sizeof(info->dev));
 	info->pending = tree->pending_count;
 	info->freed = tree->freed;
 	info->age_ms = ktime_ms_delta(ktime_get(), tree->since);
-	info->busy = tree->state == IOPT_TREE_BUSY;
+	info->busy = tree->state == IOPD_TREE_BUSY;
 	info->closed = tree->whole;
 }
 
-static unsigned int reclaim_tell_all(struct reclaim_tree_info *infos,
-				     unsigned int max,
-				     const struct list_head *trees)
+static unsigned int iopd_reclaim_tell_all(struct iopd_reclaim_tree_info *infos,
+					  unsigned int max,
+					  const struct list_head *trees)
 {
-	struct iopt_tree *tree;
+	struct iopd_tree *tree;
 	unsigned int nr = 0;
 
 	list_for_each_entry(tree, trees, node) {
 		if (nr == max)
 			break;
-		reclaim_tell(&infos[nr++], tree);
+		iopd_reclaim_tell(&infos[nr++], tree);
 	}
 	return nr;
 }
 
 /**
- * reclaim_tree_infos() - describe the pending trees whose turn comes first
+ * iopd_reclaim_tree_infos() - describe the pending trees whose turn comes first
  * @infos: filled
  * @max: how many at most; bounds the time under the lock
  *
  * Context: a task with interrupts enabled.
  * Return: how many were described.
  */
-unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
-				unsigned int max)
+unsigned int iopd_reclaim_tree_infos(struct iopd_reclaim_tree_info *infos,
+				     unsigned int max)
 {
 	unsigned long number;
 	unsigned int nr;
 
-	raw_spin_lock_irq(&reclaimer.lock);
-	nr = reclaim_tell_all(infos, max, &reclaimer.busy);
-	for (number = reclaimer.first; number <= reclaimer.now; number++)
-		nr += reclaim_tell_all(infos + nr, max - nr,
-				       reclaim_queue_of(number));
-	raw_spin_unlock_irq(&reclaimer.lock);
+	raw_spin_lock_irq(&iopd_reclaimer.lock);
+	nr = iopd_reclaim_tell_all(infos, max, &iopd_reclaimer.busy);
+	for (number = iopd_reclaimer.first; number <= iopd_reclaimer.now;
+	     number++)
+		nr += iopd_reclaim_tell_all(infos + nr, max - nr,
+					    iopd_reclaim_queue_of(number));
+	raw_spin_unlock_irq(&iopd_reclaimer.lock);
 	return nr;
 }
 
 /**
- * reclaim_tree_init() - a tree of which nothing is pending
+ * iopd_reclaim_tree_init() - a tree of which nothing is pending
  * @tree: the tree, filled with zeroes
  */
-void reclaim_tree_init(struct iopt_tree *tree)
+void iopd_reclaim_tree_init(struct iopd_tree *tree)
 {
 	INIT_LIST_HEAD(&tree->ungraced);
 	INIT_LIST_HEAD(&tree->grace);
@@ -656,68 +665,69 @@ void reclaim_tree_init(struct iopt_tree *tree)
 	INIT_LIST_HEAD(&tree->rest_node);
 	INIT_LIST_HEAD(&tree->work);
 	init_llist_head(&tree->returned);
-	iopt_cursor_close(&tree->cursor);
+	iopd_cursor_close(&tree->cursor);
 }
 
 /**
- * reclaim_init() - start the reclaimer
+ * iopd_reclaim_init() - start the reclaimer
  *
  * Context: may sleep.
  * Return: 0, or -ENOMEM with nothing left behind.
  */
-int reclaim_init(void)
+int iopd_reclaim_init(void)
 {
 	unsigned int worker, i;
 	int ret;
 
-	raw_spin_lock_init(&reclaimer.lock);
-	INIT_LIST_HEAD(&reclaimer.busy);
-	reclaim_init_epochs();
-	init_waitqueue_head(&reclaimer.done);
-	for (i = 0; i < RECLAIM_HANDS; i++)
-		rt_mutex_init(&reclaimer.hands[i]);
-	for (worker = 0; worker < RECLAIM_WORKERS_MAX; worker++)
-		INIT_WORK(&reclaimer.works[worker], reclaim_work);
-	INIT_DELAYED_WORK(&reclaimer.later, reclaim_later);
-	reclaim_init_settle();
-	reclaim_init_params();
+	raw_spin_lock_init(&iopd_reclaimer.lock);
+	INIT_LIST_HEAD(&iopd_reclaimer.busy);
+	iopd_reclaim_init_epochs();
+	init_waitqueue_head(&iopd_reclaimer.done);
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		rt_mutex_init(&iopd_reclaimer.hands[i]);
+	for (worker = 0; worker < IOPD_RECLAIM_WORKERS_MAX; worker++)
+		INIT_WORK(&iopd_reclaimer.works[worker], iopd_reclaim_work);
+	INIT_DELAYED_WORK(&iopd_reclaimer.later, iopd_reclaim_later);
+	iopd_reclaim_init_trim();
+	iopd_reclaim_init_params();
 
-	ret = reclaim_init_workqueue();
+	ret = iopd_reclaim_init_workqueue();
 	if (ret)
 		return ret;
 
-	ret = reclaim_init_sweep();
+	ret = iopd_reclaim_init_sweep();
 	if (ret)
 		goto err_workqueue;
-	ret = reclaim_init_shrinker();
+	ret = iopd_reclaim_init_shrinker();
 	if (ret)
 		goto err_sweep;
 	return 0;
 
 err_sweep:
-	reclaim_exit_sweep();
+	iopd_reclaim_exit_sweep();
 err_workqueue:
-	reclaim_exit_workqueue();
+	iopd_reclaim_exit_workqueue();
 	return ret;
 }
 
 /**
- * reclaim_exit() - stop the reclaimer, when all that is pending has been freed
+ * iopd_reclaim_exit() - stop the reclaimer, when all that is pending has been
+ * freed
  *
  * No page table is in use any more, so nothing new comes in.
  *
  * Context: may sleep.
  */
-void reclaim_exit(void)
+void iopd_reclaim_exit(void)
 {
-	reclaim_exit_shrinker();
-	reclaim_drain_for_good();
+	iopd_reclaim_exit_shrinker();
+	iopd_reclaim_drain_for_good();
 	/* The last callback may still be on its way out of here. */
 	rcu_barrier();
-	cancel_delayed_work_sync(&reclaimer.later);
-	cancel_delayed_work_sync(&reclaimer.settle);
-	reclaim_exit_sweep();
-	reclaim_exit_workqueue();
-	WARN_ON(iopt_counter_sum(&reclaim_live));
-	WARN_ON(iopt_counter_sum(&iopt_page_count));
+	cancel_delayed_work_sync(&iopd_reclaimer.later);
+	cancel_delayed_work_sync(&iopd_reclaimer.trim);
+	iopd_reclaim_exit_sweep();
+	iopd_reclaim_exit_workqueue();
+	WARN_ON(iopd_counter_sum(&iopd_reclaim_live));
+	WARN_ON(iopd_counter_sum(&iopd_page_count));
 }

@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_RECLAIM_H
-#define _IOPT_RECLAIM_H
+#ifndef _IOPD_RECLAIM_H
+#define _IOPD_RECLAIM_H
 
 #include <linux/list.h>
 #include <linux/percpu.h>
@@ -15,7 +15,7 @@
 #include "tree.h"
 
 /**
- * struct reclaim_stats - counters since load, and what is there now
+ * struct iopd_reclaim_stats - counters since load, and what is there now
  * @pending: tables handed over and not freed
  * @pending_pages: pages that they are in
  * @freed: tables freed
@@ -24,7 +24,7 @@
  * @longest_batch: most tables in a batch
  * @longest_batch_ns: longest time a batch took
  * @trees: trees that have something pending
- * @held: pages that wait for the rest of their chunks, in trees that have nothing
+ * @held: pages that wait for the others of their chunks, in trees that have nothing
  * @trees_done: whole page tables freed
  * @helps: batches run by another task than a worker
  * @drains: calls that waited for everything
@@ -36,7 +36,7 @@
  *
  * Written under the reclaimer's lock, read without.
  */
-struct reclaim_stats {
+struct iopd_reclaim_stats {
 	unsigned long pending;
 	unsigned long pending_pages;
 	unsigned long freed;
@@ -52,37 +52,37 @@ struct reclaim_stats {
 	unsigned long shrinks;
 	unsigned long sweeps;
 	unsigned long swept;
-	struct iopt_hist batch_hist;
-	struct iopt_hist queue_hist;
+	struct iopd_hist batch_hist;
+	struct iopd_hist queue_hist;
 };
 
-extern struct reclaim_stats reclaim_stats;
+extern struct iopd_reclaim_stats iopd_reclaim_stats;
 
 /* Tables allocated and not freed, the pending ones included */
-DECLARE_PER_CPU(long, reclaim_live);
+DECLARE_PER_CPU(long, iopd_reclaim_live);
 
-static inline void reclaim_note_live(long nr)
+static inline void iopd_reclaim_note_live(long nr)
 {
-	this_cpu_add(reclaim_live, nr);
+	this_cpu_add(iopd_reclaim_live, nr);
 }
 
-static inline bool reclaim_has_pending(void)
+static inline bool iopd_reclaim_has_pending(void)
 {
-	return READ_ONCE(reclaim_stats.pending);
+	return READ_ONCE(iopd_reclaim_stats.pending);
 }
 
-void reclaim_touched(struct iopt_tree *tree);
-void reclaim_note_swept(unsigned int nr);
-void reclaim_queue(struct iopt_tree *tree, struct list_head *tables,
-		   unsigned long count);
-void reclaim_close(struct iopt_tree *tree, struct page *root);
-void reclaim_throttle_caller(void);
-bool reclaim_make_room(unsigned long *ticket);
-int reclaim_drain(void);
-void reclaim_reset(void);
+void iopd_reclaim_touched(struct iopd_tree *tree);
+void iopd_reclaim_note_swept(unsigned int nr);
+void iopd_reclaim_queue(struct iopd_tree *tree, struct list_head *tables,
+			unsigned long count);
+void iopd_reclaim_close(struct iopd_tree *tree, struct page *root);
+void iopd_reclaim_throttle_caller(void);
+bool iopd_reclaim_make_room(unsigned long *ticket);
+int iopd_reclaim_drain(void);
+void iopd_reclaim_reset(void);
 
 /**
- * struct reclaim_tree_info - what can be told of a tree that is pending
+ * struct iopd_reclaim_tree_info - what can be told of a tree that is pending
  * @dev: name of its IOMMU
  * @pending: tables to free
  * @freed: tables freed
@@ -90,7 +90,7 @@ void reclaim_reset(void);
  * @busy: a batch of it is being freed right now
  * @closed: the whole tree goes, not only parts cut off by unmap
  */
-struct reclaim_tree_info {
+struct iopd_reclaim_tree_info {
 	char dev[32];
 	unsigned long pending;
 	unsigned long freed;
@@ -99,11 +99,11 @@ struct reclaim_tree_info {
 	bool closed;
 };
 
-unsigned int reclaim_tree_infos(struct reclaim_tree_info *infos,
-				unsigned int max);
+unsigned int iopd_reclaim_tree_infos(struct iopd_reclaim_tree_info *infos,
+				     unsigned int max);
 
-void reclaim_tree_init(struct iopt_tree *tree);
-int reclaim_init(void);
-void reclaim_exit(void);
+void iopd_reclaim_tree_init(struct iopd_tree *tree);
+int iopd_reclaim_init(void);
+void iopd_reclaim_exit(void);
 
-#endif /* _IOPT_RECLAIM_H */
+#endif /* _IOPD_RECLAIM_H */

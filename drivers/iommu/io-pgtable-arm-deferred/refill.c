@@ -11,8 +11,8 @@
  *
  * A page table may be freed meanwhile. It is taken off the list then; if the tasklet
  * has it in hand, a work frees the structure when the tasklet is done. The chunk goes
- * back then, for iopt_pages_close() has seen to it that a closed tree takes none. So
- * neither side waits for the other.
+ * back then, for iopd_pages_close() has seen to it that a closed tree takes
+ * none. So neither side waits for the other.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -26,7 +26,7 @@
 
 /**
  * struct refill - the one there is
- * @lock: guards the rest, and iopt_tree.asked; held for a few instructions
+ * @lock: guards the rest, and iopd_tree.asked; held for a few instructions
  * @trees: those that have asked, the longest first
  * @at: the one that a chunk is being allocated for
  * @orphaned: that one has been released meanwhile
@@ -38,7 +38,7 @@
 static struct refill {
 	raw_spinlock_t lock;
 	struct list_head trees;
-	struct iopt_tree *at;
+	struct iopd_tree *at;
 	bool orphaned;
 	struct list_head orphans;
 	struct irq_work kick;
@@ -47,12 +47,12 @@ static struct refill {
 } refill;
 
 /**
- * iopt_refill_ask() - have a chunk made ready for the tree
+ * iopd_refill_ask() - have a chunk made ready for the tree
  * @tree: the tree; one that has asked is not listed twice
  *
  * Context: any, interrupts included.
  */
-void iopt_refill_ask(struct iopt_tree *tree)
+void iopd_refill_ask(struct iopd_tree *tree)
 {
 	unsigned long flags;
 
@@ -68,13 +68,13 @@ void iopt_refill_ask(struct iopt_tree *tree)
 }
 
 /**
- * iopt_refill_has() - the tree has been released: has the tasklet it in hand?
+ * iopd_refill_has() - the tree has been released: has the tasklet it in hand?
  * @tree: a tree that nothing else knows of
  *
  * Context: any.
  * Return: true if so; then it is freed from here.
  */
-bool iopt_refill_has(struct iopt_tree *tree)
+bool iopd_refill_has(struct iopd_tree *tree)
 {
 	unsigned long flags;
 	bool has;
@@ -89,13 +89,13 @@ bool iopt_refill_has(struct iopt_tree *tree)
 	return has;
 }
 
-static struct iopt_tree *iopt_refill_take(void)
+static struct iopd_tree *iopd_refill_take(void)
 {
-	struct iopt_tree *tree;
+	struct iopd_tree *tree;
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&refill.lock, flags);
-	tree = list_first_entry_or_null(&refill.trees, struct iopt_tree,
+	tree = list_first_entry_or_null(&refill.trees, struct iopd_tree,
 					refill_node);
 	if (tree)
 		list_del_init(&tree->refill_node);
@@ -105,7 +105,7 @@ static struct iopt_tree *iopt_refill_take(void)
 }
 
 /* Return: true when others have asked meanwhile. */
-static bool iopt_refill_put(struct iopt_tree *tree)
+static bool iopd_refill_put(struct iopd_tree *tree)
 {
 	unsigned long flags;
 	bool more, orphaned;
@@ -126,74 +126,74 @@ static bool iopt_refill_put(struct iopt_tree *tree)
 }
 
 /* One tree, so that others have the CPU in between when there are many. */
-static void iopt_refill_run(struct tasklet_struct *tasklet)
+static void iopd_refill_run(struct tasklet_struct *tasklet)
 {
-	struct iopt_tree *tree = iopt_refill_take();
+	struct iopd_tree *tree = iopd_refill_take();
 
 	if (!tree)
 		return;
-	iopt_pages_make_ready(tree);
-	if (iopt_refill_put(tree))
+	iopd_pages_make_ready(tree);
+	if (iopd_refill_put(tree))
 		tasklet_hi_schedule(&refill.tasklet);
 }
 
-static void iopt_refill_kicked(struct irq_work *kick)
+static void iopd_refill_kicked(struct irq_work *kick)
 {
 	tasklet_hi_schedule(&refill.tasklet);
 }
 
 /* Letting go of a device may sleep. */
-static void iopt_refill_bury(struct work_struct *work)
+static void iopd_refill_bury(struct work_struct *work)
 {
-	struct iopt_tree *tree, *next;
+	struct iopd_tree *tree, *next;
 	LIST_HEAD(orphans);
 
 	raw_spin_lock_irq(&refill.lock);
 	list_splice_init(&refill.orphans, &orphans);
 	raw_spin_unlock_irq(&refill.lock);
 	list_for_each_entry_safe(tree, next, &orphans, refill_node)
-		iopt_tree_free(tree);
+		iopd_tree_free(tree);
 }
 
 /* Looks at the tasklet, which reclaims nothing and waits for nothing, 50 us apart */
-#define IOPT_REFILL_LOOKS	100
+#define IOPD_REFILL_LOOKS	100
 
 /**
- * iopt_refill_wait() - wait until the tasklet has no tree in hand
+ * iopd_refill_wait() - wait until the tasklet has no tree in hand
  *
  * Context: may sleep.
  */
-void iopt_refill_wait(void)
+void iopd_refill_wait(void)
 {
 	unsigned int looks = 0;
 
-	while (READ_ONCE(refill.at) && looks++ < IOPT_REFILL_LOOKS)
+	while (READ_ONCE(refill.at) && looks++ < IOPD_REFILL_LOOKS)
 		usleep_range(50, 100);
 	flush_work(&refill.bury);
 }
 
 /**
- * iopt_refill_init() - before the first page table
+ * iopd_refill_init() - before the first page table
  */
-void iopt_refill_init(void)
+void iopd_refill_init(void)
 {
 	raw_spin_lock_init(&refill.lock);
 	INIT_LIST_HEAD(&refill.trees);
 	INIT_LIST_HEAD(&refill.orphans);
-	init_irq_work(&refill.kick, iopt_refill_kicked);
-	tasklet_setup(&refill.tasklet, iopt_refill_run);
-	INIT_WORK(&refill.bury, iopt_refill_bury);
+	init_irq_work(&refill.kick, iopd_refill_kicked);
+	tasklet_setup(&refill.tasklet, iopd_refill_run);
+	INIT_WORK(&refill.bury, iopd_refill_bury);
 }
 
 /**
- * iopt_refill_exit() - after the last page table
+ * iopd_refill_exit() - after the last page table
  *
  * All page tables have been given back and their tables freed, so none asks any
  * more.
  *
  * Context: may sleep.
  */
-void iopt_refill_exit(void)
+void iopd_refill_exit(void)
 {
 	irq_work_sync(&refill.kick);
 	tasklet_kill(&refill.tasklet);

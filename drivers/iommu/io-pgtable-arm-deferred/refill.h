@@ -4,15 +4,15 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_REFILL_H
-#define _IOPT_REFILL_H
+#ifndef _IOPD_REFILL_H
+#define _IOPD_REFILL_H
 
 #include "tree.h"
 
-void iopt_refill_ask(struct iopt_tree *tree);
-bool iopt_refill_has(struct iopt_tree *tree);
-void iopt_refill_wait(void);
-void iopt_refill_init(void);
-void iopt_refill_exit(void);
+void iopd_refill_ask(struct iopd_tree *tree);
+bool iopd_refill_has(struct iopd_tree *tree);
+void iopd_refill_wait(void);
+void iopd_refill_init(void);
+void iopd_refill_exit(void);
 
-#endif /* _IOPT_REFILL_H */
+#endif /* _IOPD_REFILL_H */

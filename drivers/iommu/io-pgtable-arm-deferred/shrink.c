@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The shrinker: a system that is short of memory has what is pending, and what
- * waits for the rest of its chunks.
+ * waits for the others of its chunks.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -11,24 +11,24 @@
 #include <compat/shrinker.h>
 #include "counter.h"
 #include "limbo.h"
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "trace.h"
 
 /* Pages of tables that wait for a flush */
-static unsigned long reclaim_limbo_pages(void)
+static unsigned long iopd_reclaim_limbo_pages(void)
 {
-	long pages = iopt_counter_sum(&iopt_limbo_tables) +
-		     iopt_counter_sum(&iopt_limbo_further);
+	long pages = iopd_counter_sum(&iopd_limbo_tables) +
+		     iopd_counter_sum(&iopd_limbo_further);
 
 	return max(pages, 0L);
 }
 
-static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
-					  struct shrink_control *sc)
+static unsigned long iopd_reclaim_shrink_count(struct shrinker *shrinker,
+					       struct shrink_control *sc)
 {
-	unsigned long pages = READ_ONCE(reclaim_stats.pending_pages) +
-			      READ_ONCE(reclaim_stats.held) +
-			      reclaim_limbo_pages();
+	unsigned long pages = READ_ONCE(iopd_reclaim_stats.pending_pages) +
+			      READ_ONCE(iopd_reclaim_stats.held) +
+			      iopd_reclaim_limbo_pages();
 
 	return pages ?: SHRINK_EMPTY;
 }
@@ -39,30 +39,30 @@ static unsigned long reclaim_shrink_count(struct shrinker *shrinker,
  * nothing that an allocation could be holding: the reclaimer's hands are tried
  * for and never waited for, and the raw spinlock is held for moments.
  */
-static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
-					 struct shrink_control *sc)
+static unsigned long iopd_reclaim_shrink_scan(struct shrinker *shrinker,
+					      struct shrink_control *sc)
 {
 	unsigned long flags, freed = 0;
 
-	reclaim_sweep_now();
+	iopd_reclaim_sweep_now();
 	while (freed < sc->nr_to_scan) {
 		long pages;
 
-		trace_help(READ_ONCE(reclaim_stats.pending_pages),
-			   READ_ONCE(reclaim_params.limit));
-		pages = reclaim_help(RECLAIM_ANY);
+		trace_help(READ_ONCE(iopd_reclaim_stats.pending_pages),
+			   READ_ONCE(iopd_reclaim_params.limit));
+		pages = iopd_reclaim_help(IOPD_RECLAIM_ANY);
 
 		if (pages < 0)
-			pages = reclaim_settle(true);
+			pages = iopd_reclaim_trim(true);
 		if (pages < 0)
 			break;
 		freed += pages;
 		cond_resched();
 	}
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	iopt_count(&reclaim_stats.shrinks, 1);
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	iopd_count(&iopd_reclaim_stats.shrinks, 1);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	trace_shrink(sc->nr_to_scan, freed);
 	/*
 	 * The pages may lie in this CPU's own list, or in another's: only after
@@ -73,33 +73,33 @@ static unsigned long reclaim_shrink_scan(struct shrinker *shrinker,
 }
 
 /**
- * reclaim_init_shrinker() - be asked when memory is short
+ * iopd_reclaim_init_shrinker() - be asked when memory is short
  *
  * Context: may sleep.
  * Return: 0, or an error with nothing left behind.
  */
-int reclaim_init_shrinker(void)
+int iopd_reclaim_init_shrinker(void)
 {
 	struct shrinker *shrinker = shrinker_alloc(0, "io-pgtable-deferred");
 	int ret;
 
 	if (!shrinker)
 		return -ENOMEM;
-	shrinker->count_objects = reclaim_shrink_count;
-	shrinker->scan_objects = reclaim_shrink_scan;
+	shrinker->count_objects = iopd_reclaim_shrink_count;
+	shrinker->scan_objects = iopd_reclaim_shrink_scan;
 	shrinker->seeks = DEFAULT_SEEKS;
 	ret = compat_shrinker_register(shrinker, "io-pgtable-deferred");
 	if (!ret)
-		reclaimer.shrinker = shrinker;
+		iopd_reclaimer.shrinker = shrinker;
 	return ret;
 }
 
 /**
- * reclaim_exit_shrinker() - be asked no more
+ * iopd_reclaim_exit_shrinker() - be asked no more
  *
  * Context: may sleep, until a call that is under way has come to its end.
  */
-void reclaim_exit_shrinker(void)
+void iopd_reclaim_exit_shrinker(void)
 {
-	shrinker_free(reclaimer.shrinker);
+	shrinker_free(iopd_reclaimer.shrinker);
 }

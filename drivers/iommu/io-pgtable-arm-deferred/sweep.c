@@ -54,14 +54,14 @@
  * Mark the table that @slot leads to. Return: 1 if that was done, 0 if it was
  * marked, -ENOENT if it is not there any more.
  */
-static int iopt_touch_one(struct iopt *iopt, u64 *slot, const u64 *table,
+static int iopd_touch_one(struct iopd *iopd, u64 *slot, const u64 *table,
 			  bool stays)
 {
 	u64 entry = READ_ONCE(*slot), old, new;
 
 	for (;;) {
 		if (!lpae_leads_on(entry) ||
-		    iopt_table_of(&iopt->tree.geo, entry) != table)
+		    iopd_table_of(&iopd->tree.geo, entry) != table)
 			return -ENOENT;
 		new = entry | LPAE_SW_TOUCHED;
 		if (stays)
@@ -77,8 +77,8 @@ static int iopt_touch_one(struct iopt *iopt, u64 *slot, const u64 *table,
 }
 
 /**
- * iopt_touch() - have the next sweep look at the last table of a walk
- * @iopt: the page table
+ * iopd_touch() - have the next sweep look at the last table of a walk
+ * @iopd: the page table
  * @walk: the walk
  * @at: where it led to
  * @stays: and have the sweep that is under way leave that table alone
@@ -86,28 +86,28 @@ static int iopt_touch_one(struct iopt *iopt, u64 *slot, const u64 *table,
  * Context: the RCU read-side section of the walk.
  * Return: false if the table has been cut off.
  */
-bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
+bool iopd_touch(struct iopd *iopd, const struct iopd_walk *walk,
 		unsigned long at, bool stays)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	int level, ret;
 
 	for (level = walk->level; level > geo->start; level--) {
 		u64 *above = walk->table[level - 1];
 
-		ret = iopt_touch_one(iopt, &above[lpae_index(geo, at, level - 1)],
+		ret = iopd_touch_one(iopd, &above[lpae_index(geo, at, level - 1)],
 				     walk->table[level], stays);
 		if (ret <= 0)
 			return level < walk->level || !ret;
 		/* The table below it keeps it. */
 		stays = false;
 	}
-	reclaim_touched(&iopt->tree);
+	iopd_reclaim_touched(&iopd->tree);
 	return true;
 }
 
 /*
- * struct iopt_sweep - a pass under way
+ * struct iopd_sweep - a pass under way
  * @at: the next address to look at
  * @cuts: it is the second
  * @scan: how many entries may still be looked at
@@ -115,8 +115,8 @@ bool iopt_touch(struct iopt *iopt, const struct iopt_walk *walk,
  * @table: on the way to @at, by level
  * @level: of the last of them
  */
-struct iopt_sweep {
-	struct iopt *iopt;
+struct iopd_sweep {
+	struct iopd *iopd;
 	unsigned long at;
 	bool cuts;
 	unsigned int scan;
@@ -125,24 +125,24 @@ struct iopt_sweep {
 	int level;
 };
 
-static void iopt_sweep_count(struct iopt_sweep *sweep, unsigned int entries)
+static void iopd_sweep_count(struct iopd_sweep *sweep, unsigned int entries)
 {
 	sweep->scan -= min(sweep->scan, entries);
 }
 
-static u64 *iopt_sweep_slot(struct iopt_sweep *sweep, unsigned long at, int level)
+static u64 *iopd_sweep_slot(struct iopd_sweep *sweep, unsigned long at, int level)
 {
-	return &sweep->table[level][lpae_index(&sweep->iopt->tree.geo, at, level)];
+	return &sweep->table[level][lpae_index(&sweep->iopd->tree.geo, at, level)];
 }
 
 /*
  * S1 for the table that @slot leads to, when the first pass comes to its first
  * address. Return: the entry if the pass is to go into that table, or 0.
  */
-static u64 iopt_sweep_enter(struct iopt_sweep *sweep, u64 *slot)
+static u64 iopd_sweep_enter(struct iopd_sweep *sweep, u64 *slot)
 {
 	const u64 marks = LPAE_SW_TOUCHED | LPAE_SW_CLOSING;
-	size_t size = lpae_leaf_size(&sweep->iopt->tree.geo, sweep->level);
+	size_t size = lpae_leaf_size(&sweep->iopd->tree.geo, sweep->level);
 	u64 entry = READ_ONCE(*slot), old, new;
 
 	if (sweep->cuts || (sweep->at & (size - 1)))
@@ -160,21 +160,21 @@ static u64 iopt_sweep_enter(struct iopt_sweep *sweep, u64 *slot)
 	return 0;
 }
 
-static bool iopt_sweep_is_empty(struct iopt_sweep *sweep, const u64 *table,
+static bool iopd_sweep_is_empty(struct iopd_sweep *sweep, const u64 *table,
 				int level)
 {
-	unsigned int entries = lpae_entries(&sweep->iopt->tree.geo, level);
+	unsigned int entries = lpae_entries(&sweep->iopd->tree.geo, level);
 	unsigned int i;
 
 	for (i = 0; i < entries; i++)
 		if (lpae_is_valid(READ_ONCE(table[i])))
 			break;
-	iopt_sweep_count(sweep, i);
+	iopd_sweep_count(sweep, i);
 	return i == entries;
 }
 
 /* It is in use: no mapper is to meet the mark. */
-static void iopt_sweep_leave(u64 *slot, u64 entry)
+static void iopd_sweep_leave(u64 *slot, u64 entry)
 {
 	u64 old;
 
@@ -191,9 +191,9 @@ static void iopt_sweep_leave(u64 *slot, u64 entry)
  * stamp, if it has all of @marks. Others change the marks meanwhile, and only the
  * holder of the lock where the entry leads to.
  */
-static bool iopt_stamp(struct iopt *iopt, u64 *slot, u64 *entry, u64 marks)
+static bool iopd_stamp(struct iopd *iopd, u64 *slot, u64 *entry, u64 marks)
 {
-	u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen), old;
+	u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopd->tree.limbo_gen), old;
 
 	while (lpae_leads_on(*entry) && (*entry & marks) == marks) {
 		old = cmpxchg64(slot, *entry, stamp);
@@ -208,65 +208,65 @@ static bool iopt_stamp(struct iopt *iopt, u64 *slot, u64 *entry, u64 marks)
  * Cut the empty table off that the last slot of @walk leads to, with the detach lock
  * held: S4. Return: false if it is in use after all.
  */
-static bool iopt_cut_empty(struct iopt *iopt, const struct iopt_walk *walk,
+static bool iopd_cut_empty(struct iopd *iopd, const struct iopd_walk *walk,
 			   u64 marks)
 {
 	u64 entry = walk->entry;
 	struct page *page;
 	LIST_HEAD(tables);
 
-	if (!iopt_stamp(iopt, walk->slot, &entry, marks))
+	if (!iopd_stamp(iopd, walk->slot, &entry, marks))
 		return false;
-	iopt_sync_entry(&iopt->tree, walk->slot);
-	page = iopt_table_page(iopt_table_of(&iopt->tree.geo, entry));
-	iopt_walk_add_below(iopt, walk, walk->level, -1);
+	iopd_sync_entry(&iopd->tree, walk->slot);
+	page = iopd_table_page(iopd_table_of(&iopd->tree.geo, entry));
+	iopd_walk_add_below(iopd, walk, walk->level, -1);
 	list_add(&page->lru, &tables);
-	iopt_limbo_add(iopt, &tables, 1);
+	iopd_limbo_add(iopd, &tables, 1);
 	return true;
 }
 
 /* The way there is walked anew: a table on it may have been cut off. */
-static void iopt_sweep_cut_locked(struct iopt_sweep *sweep, unsigned long at,
+static void iopd_sweep_cut_locked(struct iopd_sweep *sweep, unsigned long at,
 				  int level)
 {
-	struct iopt *iopt = sweep->iopt;
-	struct iopt_walk walk;
+	struct iopd *iopd = sweep->iopd;
+	struct iopd_walk walk;
 
-	if (iopt->tree.ended)
+	if (iopd->tree.ended)
 		return;
-	iopt_descend(iopt, at, level, &walk);
-	if (walk.level == level && walk.slot == iopt_sweep_slot(sweep, at, level))
-		sweep->cut += iopt_cut_empty(iopt, &walk, LPAE_SW_CLOSING);
+	iopd_descend(iopd, at, level, &walk);
+	if (walk.level == level && walk.slot == iopd_sweep_slot(sweep, at, level))
+		sweep->cut += iopd_cut_empty(iopd, &walk, LPAE_SW_CLOSING);
 }
 
 /*
  * The second pass has been through the table that the slot at @at of a table of
  * @level leads to, and all under it.
  */
-static void iopt_sweep_close(struct iopt_sweep *sweep, unsigned long at, int level)
+static void iopd_sweep_close(struct iopd_sweep *sweep, unsigned long at, int level)
 {
-	u64 *slot = iopt_sweep_slot(sweep, at, level);
-	struct iopt *iopt = sweep->iopt;
+	u64 *slot = iopd_sweep_slot(sweep, at, level);
+	struct iopd *iopd = sweep->iopd;
 	u64 entry = READ_ONCE(*slot);
 	unsigned long flags;
 	u64 *table;
 
 	if (!lpae_leads_on(entry) || !(entry & LPAE_SW_CLOSING))
 		return;
-	table = iopt_table_of(&iopt->tree.geo, entry);
-	if (!iopt_sweep_is_empty(sweep, table, level + 1)) {
-		iopt_sweep_leave(slot, entry);
+	table = iopd_table_of(&iopd->tree.geo, entry);
+	if (!iopd_sweep_is_empty(sweep, table, level + 1)) {
+		iopd_sweep_leave(slot, entry);
 		return;
 	}
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	iopt_sweep_cut_locked(sweep, at, level);
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	iopd_sweep_cut_locked(sweep, at, level);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 }
 
 /* Go on behind the entry of the last table, and up at its end. Return: is there more? */
-static bool iopt_sweep_advance(struct iopt_sweep *sweep)
+static bool iopd_sweep_advance(struct iopd_sweep *sweep)
 {
-	const struct lpae_geometry *geo = &sweep->iopt->tree.geo;
+	const struct lpae_geometry *geo = &sweep->iopd->tree.geo;
 	unsigned long at = sweep->at |
 			   (lpae_leaf_size(geo, sweep->level) - 1);
 
@@ -275,58 +275,58 @@ static bool iopt_sweep_advance(struct iopt_sweep *sweep)
 	       !lpae_index(geo, sweep->at, sweep->level)) {
 		sweep->level--;
 		if (sweep->cuts)
-			iopt_sweep_close(sweep, at, sweep->level);
+			iopd_sweep_close(sweep, at, sweep->level);
 	}
-	return at < sweep->iopt->last;
+	return at < sweep->iopd->last;
 }
 
 /* Look at the entry at @at, and go down if it leads to where the pass has to go. */
-static bool iopt_sweep_step(struct iopt_sweep *sweep)
+static bool iopd_sweep_step(struct iopd_sweep *sweep)
 {
-	u64 *slot = iopt_sweep_slot(sweep, sweep->at, sweep->level);
-	u64 entry = iopt_sweep_enter(sweep, slot);
+	u64 *slot = iopd_sweep_slot(sweep, sweep->at, sweep->level);
+	u64 entry = iopd_sweep_enter(sweep, slot);
 
-	iopt_sweep_count(sweep, 1);
+	iopd_sweep_count(sweep, 1);
 	if (entry && sweep->level < LPAE_LAST_LEVEL - 1) {
 		sweep->table[++sweep->level] =
-			iopt_table_of(&sweep->iopt->tree.geo, entry);
+			iopd_table_of(&sweep->iopd->tree.geo, entry);
 		return true;
 	}
 	if (entry && sweep->cuts)
-		iopt_sweep_close(sweep, sweep->at, sweep->level);
-	return iopt_sweep_advance(sweep);
+		iopd_sweep_close(sweep, sweep->at, sweep->level);
+	return iopd_sweep_advance(sweep);
 }
 
 /**
- * iopt_sweep_may_flush() - may the driver be asked for a flush?
+ * iopd_sweep_may_flush() - may the driver be asked for a flush?
  * @tree: the tree
  *
- * Context: any; takes no lock. iopt_sweep_flush() looks again, under the mutex.
+ * Context: any; takes no lock. iopd_sweep_flush() looks again, under the mutex.
  * Return: true if so.
  */
-bool iopt_sweep_may_flush(struct iopt_tree *tree)
+bool iopd_sweep_may_flush(struct iopd_tree *tree)
 {
-	struct iopt *iopt = container_of(tree, struct iopt, tree);
+	struct iopd *iopd = container_of(tree, struct iopd, tree);
 
-	return READ_ONCE(iopt->worker_flushes);
+	return READ_ONCE(iopd->worker_flushes);
 }
 
 /**
- * iopt_sweep_has_room() - is there room for more in limbo?
+ * iopd_sweep_has_room() - is there room for more in limbo?
  * @tree: the tree
  *
  * Context: any; takes no lock.
  * Return: true if a sweep may cut tables off.
  */
-bool iopt_sweep_has_room(struct iopt_tree *tree)
+bool iopd_sweep_has_room(struct iopd_tree *tree)
 {
-	return READ_ONCE(tree->limbo_count) < (iopt_sweep_may_flush(tree) ?
-					       IOPT_SWEEP_LIMBO :
-					       IOPT_SWEEP_LIMBO_MAX);
+	return READ_ONCE(tree->limbo_count) < (iopd_sweep_may_flush(tree) ?
+					       IOPD_SWEEP_LIMBO :
+					       IOPD_SWEEP_LIMBO_MAX);
 }
 
 /**
- * iopt_sweep() - go on with a pass over a page table
+ * iopd_sweep() - go on with a pass over a page table
  * @tree: a tree that is busy for the caller
  * @pos: where, from 0; on return where to go on
  * @cuts: the second pass, a grace period after the first
@@ -337,56 +337,56 @@ bool iopt_sweep_has_room(struct iopt_tree *tree)
  * pass.
  * Return: how far the pass has come.
  */
-enum iopt_swept iopt_sweep(struct iopt_tree *tree, unsigned long *pos, bool cuts,
+enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts,
 			   unsigned int *scan)
 {
-	struct iopt_sweep sweep = {
-		.iopt = container_of(tree, struct iopt, tree),
+	struct iopd_sweep sweep = {
+		.iopd = container_of(tree, struct iopd, tree),
 		.at = *pos, .cuts = cuts, .scan = *scan,
 		.level = tree->geo.start,
 	};
 	bool more = tree->geo.start < LPAE_LAST_LEVEL;
 
 	/* A batch cuts off no more than a few, so this is looked at but once. */
-	if (!iopt_sweep_has_room(tree) && (cuts || !iopt_sweep_may_flush(tree)))
-		return IOPT_SWEPT_FULL;
-	sweep.table[tree->geo.start] = sweep.iopt->root;
+	if (!iopd_sweep_has_room(tree) && (cuts || !iopd_sweep_may_flush(tree)))
+		return IOPD_SWEPT_FULL;
+	sweep.table[tree->geo.start] = sweep.iopd->root;
 	rcu_read_lock();
 	while (more && sweep.scan && !need_resched())
-		more = iopt_sweep_step(&sweep);
+		more = iopd_sweep_step(&sweep);
 	rcu_read_unlock();
 
 	*pos = sweep.at;
 	*scan = sweep.scan;
 	if (sweep.cut)
-		reclaim_note_swept(sweep.cut);
-	return more ? IOPT_SWEPT_PART : IOPT_SWEPT_ALL;
+		iopd_reclaim_note_swept(sweep.cut);
+	return more ? IOPD_SWEPT_PART : IOPD_SWEPT_ALL;
 }
 
 /**
- * iopt_sweep_flush() - ask the driver for the flush of what has been cut off
+ * iopd_sweep_flush() - ask the driver for the flush of what has been cut off
  * @tree: the tree
  *
  * Context: may sleep; not the worker that frees, which touches no hardware.
  */
-void iopt_sweep_flush(struct iopt_tree *tree)
+void iopd_sweep_flush(struct iopd_tree *tree)
 {
-	struct iopt *iopt = container_of(tree, struct iopt, tree);
+	struct iopd *iopd = container_of(tree, struct iopd, tree);
 
-	mutex_lock(&iopt->flush_lock);
-	if (iopt->worker_flushes)
-		iopt_ask_flush_all(iopt);
-	mutex_unlock(&iopt->flush_lock);
+	mutex_lock(&iopd->flush_lock);
+	if (iopd->worker_flushes)
+		iopd_ask_flush_all(iopd);
+	mutex_unlock(&iopd->flush_lock);
 }
 
 void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopd *iopd = iopd_from_ops(ops);
 
 	might_sleep();
-	mutex_lock(&iopt->flush_lock);
-	WRITE_ONCE(iopt->worker_flushes, allow);
-	mutex_unlock(&iopt->flush_lock);
+	mutex_lock(&iopd->flush_lock);
+	WRITE_ONCE(iopd->worker_flushes, allow);
+	mutex_unlock(&iopd->flush_lock);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);
 
@@ -397,13 +397,13 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);
  * a table without entries, there or below. Called with the detach lock held, so
  * that none of the tables goes. Return: false where there is a leaf on the way.
  */
-static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
+static bool iopd_find_empty(struct iopd *iopd, struct iopd_walk *walk,
 			    unsigned long *at)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 
 	while (lpae_is_table(walk->entry, walk->level)) {
-		u64 *table = iopt_table_of(geo, walk->entry);
+		u64 *table = iopd_table_of(geo, walk->entry);
 		int level = walk->level + 1;
 		unsigned int index = 0;
 
@@ -422,8 +422,8 @@ static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
 }
 
 /**
- * iopt_make_way() - a block is to go where a table is
- * @iopt: the page table
+ * iopd_make_way() - a block is to go where a table is
+ * @iopd: the page table
  * @at: where
  * @level: of the table that the block's entry is in
  *
@@ -440,25 +440,25 @@ static bool iopt_find_empty(struct iopt *iopt, struct iopt_walk *walk,
  * Return: -EAGAIN to walk again, or -EEXIST when something is mapped there, of
  * which nothing has changed.
  */
-int iopt_make_way(struct iopt *iopt, unsigned long at, int level)
+int iopd_make_way(struct iopd *iopd, unsigned long at, int level)
 {
 	unsigned long flags, first = at;
-	struct iopt_walk walk;
+	struct iopd_walk walk;
 	int ret = -EAGAIN;
 	bool cut = false;
 
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	iopt_descend(iopt, at, level, &walk);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	iopd_descend(iopd, at, level, &walk);
 	if (walk.level == level && lpae_is_table(walk.entry, level)) {
-		if (iopt_find_empty(iopt, &walk, &first))
-			cut = iopt_cut_empty(iopt, &walk, 0);
+		if (iopd_find_empty(iopd, &walk, &first))
+			cut = iopd_cut_empty(iopd, &walk, 0);
 		else
 			ret = -EEXIST;
 	}
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 
 	/* If the map fails now, what is above may be empty. */
 	if (cut)
-		iopt_touch(iopt, &walk, first, false);
+		iopd_touch(iopd, &walk, first, false);
 	return ret;
 }

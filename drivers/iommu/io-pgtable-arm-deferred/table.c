@@ -14,17 +14,17 @@
 #include "table.h"
 
 /* Return: the table, or NULL if there is no @page */
-static u64 *iopt_table_begin(struct page *page, int level, unsigned int below)
+static u64 *iopd_table_begin(struct page *page, int level, unsigned int below)
 {
 	if (!page)
 		return NULL;
-	iopt_page_init(page, level, below);
-	reclaim_note_live(1);
+	iopd_page_init(page, level, below);
+	iopd_reclaim_note_live(1);
 	return page_address(page);
 }
 
 /**
- * iopt_table_alloc() - memory for a table, near the IOMMU
+ * iopd_table_alloc() - memory for a table, near the IOMMU
  * @tree: the tree
  * @level: of the table
  * @below: how many tables its maker is going to put under it
@@ -35,14 +35,14 @@ static u64 *iopt_table_begin(struct page *page, int level, unsigned int below)
  * Context: as @gfp allows.
  * Return: the table, or NULL.
  */
-u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
+u64 *iopd_table_alloc(struct iopd_tree *tree, int level, unsigned int below,
 		      gfp_t gfp)
 {
-	return iopt_table_begin(iopt_pages_alloc(tree, gfp), level, below);
+	return iopd_table_begin(iopd_pages_alloc(tree, gfp), level, below);
 }
 
 /**
- * iopt_table_alloc_root() - memory for the root, which comes first
+ * iopd_table_alloc_root() - memory for the root, which comes first
  * @tree: the tree
  * @gfp: how to allocate
  *
@@ -51,14 +51,14 @@ u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
  * Context: as @gfp allows.
  * Return: the root, or NULL.
  */
-u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp)
+u64 *iopd_table_alloc_root(struct iopd_tree *tree, gfp_t gfp)
 {
-	tree->root = iopt_pages_get(tree, tree->root_order, gfp);
-	return iopt_table_begin(tree->root, tree->geo.start, 0);
+	tree->root = iopd_pages_get(tree, tree->root_order, gfp);
+	return iopd_table_begin(tree->root, tree->geo.start, 0);
 }
 
 /* What is below @reach as a whole, as far as the kernel has a zone for it */
-static gfp_t iopt_zone_within(phys_addr_t reach)
+static gfp_t iopd_zone_within(phys_addr_t reach)
 {
 	if (reach < DMA_BIT_MASK(32))
 		return __GFP_DMA;
@@ -66,7 +66,7 @@ static gfp_t iopt_zone_within(phys_addr_t reach)
 }
 
 /* The next lower zone, 0 when there is none */
-static gfp_t iopt_zone_below(gfp_t zone)
+static gfp_t iopd_zone_below(gfp_t zone)
 {
 	if (zone & __GFP_DMA)
 		return 0;
@@ -74,13 +74,13 @@ static gfp_t iopt_zone_below(gfp_t zone)
 }
 
 /**
- * iopt_table_init_reach() - where tables may be
+ * iopd_table_init_reach() - where tables may be
  * @tree: the tree, whose device and geometry are known
  *
  * The DMA mask of an IOMMU that snoops is not asked: its tables are not mapped
  * for DMA, and drivers leave the mask at 32 bits.
  */
-void iopt_table_init_reach(struct iopt_tree *tree)
+void iopd_table_init_reach(struct iopd_tree *tree)
 {
 	u64 reach = min_not_zero(dma_get_mask(tree->dev),
 				 tree->dev->bus_dma_limit);
@@ -91,11 +91,11 @@ void iopt_table_init_reach(struct iopt_tree *tree)
 	if (tree->geo.page_shift < LPAE_SHIFT_64K)
 		reach = min(reach, DMA_BIT_MASK(LPAE_BITS));
 	tree->reach = reach;
-	tree->zone = iopt_zone_within(reach);
+	tree->zone = iopd_zone_within(reach);
 }
 
 /**
- * iopt_table_init_cleaning() - have tables to come cleaned by the shortest way
+ * iopd_table_init_cleaning() - have tables to come cleaned by the shortest way
  * @tree: the tree, whose root is publishable
  *
  * The root has been mapped for DMA, and was found where it is. Where that says the same
@@ -104,14 +104,14 @@ void iopt_table_init_reach(struct iopt_tree *tree)
  *
  * Context: any.
  */
-void iopt_table_init_cleaning(struct iopt_tree *tree)
+void iopd_table_init_cleaning(struct iopd_tree *tree)
 {
 	if (!tree->coherent && compat_dma_is_identity(tree->dev))
 		tree->line = compat_line_size();
 }
 
 /**
- * iopt_table_publishable() - clean a filled table so that a walker may find it
+ * iopd_table_publishable() - clean a filled table so that a walker may find it
  * @tree: the tree
  * @table: the table, which no walker knows the way to
  *
@@ -123,10 +123,10 @@ void iopt_table_init_cleaning(struct iopt_tree *tree)
  * Return: 0, -EFAULT when the page is not where the IOMMU could find it, or
  * -ENOMEM when it was not mapped for another reason, maybe for the moment.
  */
-int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
+int iopd_table_publishable(struct iopd_tree *tree, u64 *table)
 {
-	size_t size = iopt_table_bytes(tree,
-				       iopt_page_level(iopt_table_page(table)));
+	size_t size = iopd_table_bytes(tree,
+				       iopd_page_level(iopd_table_page(table)));
 	phys_addr_t pa = virt_to_phys(table);
 	dma_addr_t dma = pa;
 
@@ -152,10 +152,10 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
 }
 
 /**
- * iopt_table_reject() - a table could not be made publishable
+ * iopd_table_reject() - a table could not be made publishable
  * @tree: the tree
  * @table: the table, which is gone after this
- * @why: what iopt_table_publishable() said
+ * @why: what iopd_table_publishable() said
  * @gfp: how the table was allocated; on return how to allocate another
  *
  * There are two more zones at most, and each is tried once.
@@ -163,15 +163,15 @@ int iopt_table_publishable(struct iopt_tree *tree, u64 *table)
  * Context: any in which pages may be freed.
  * Return: false when there is none left, with the reason in the log.
  */
-bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp)
+bool iopd_table_reject(struct iopd_tree *tree, u64 *table, int why, gfp_t *gfp)
 {
-	struct page *page = iopt_table_page(table);
-	gfp_t zone = *gfp & IOPT_GFP_ZONES ?: READ_ONCE(tree->zone);
+	struct page *page = iopd_table_page(table);
+	gfp_t zone = *gfp & IOPD_GFP_ZONES ?: READ_ONCE(tree->zone);
 
-	reclaim_note_live(-1);
-	iopt_pages_reject(tree, page);
+	iopd_reclaim_note_live(-1);
+	iopd_pages_reject(tree, page);
 
-	zone = iopt_zone_below(zone);
+	zone = iopd_zone_below(zone);
 	if (!zone) {
 		dev_err_once(tree->dev,
 			     "tables must be reached at their physical address: check the IOMMU's dma-ranges and DMA mask\n");
@@ -180,19 +180,19 @@ bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp)
 	/* Those that come after need not find that out. */
 	if (why == -EFAULT)
 		WRITE_ONCE(tree->zone, zone);
-	*gfp = (*gfp & ~IOPT_GFP_ZONES) | zone;
+	*gfp = (*gfp & ~IOPD_GFP_ZONES) | zone;
 	return true;
 }
 
 /**
- * iopt_table_free_unpublished() - a table that no walker has ever seen
+ * iopd_table_free_unpublished() - a table that no walker has ever seen
  * @tree: the tree
  * @table: the table, which is not mapped for DMA, and not the root
  *
  * Context: any.
  */
-void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table)
+void iopd_table_free_unpublished(struct iopd_tree *tree, u64 *table)
 {
-	reclaim_note_live(-1);
-	iopt_pages_return(tree, iopt_table_page(table));
+	iopd_reclaim_note_live(-1);
+	iopd_pages_return(tree, iopd_table_page(table));
 }

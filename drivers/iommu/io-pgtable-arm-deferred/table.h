@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_TABLE_H
-#define _IOPT_TABLE_H
+#ifndef _IOPD_TABLE_H
+#define _IOPD_TABLE_H
 
 #include <linux/dma-mapping.h>
 #include <linux/io.h>
@@ -38,104 +38,104 @@
  *
  * page->lru links a detached sub-tree by its root.
  */
-#define IOPT_PAGE_LEVEL		GENMASK(1, 0)
-#define IOPT_PAGE_CHUNK		BIT(4)
-#define IOPT_PAGE_DONE		BIT(5)
-#define IOPT_PAGE_LEFT		GENMASK(9, 6)
-#define IOPT_PAGE_LEFT_ONE	BIT(6)
-#define IOPT_PAGE_BELOW		BIT(29)
-#define IOPT_PAGE_BELOW_SHIFT	29
+#define IOPD_PAGE_LEVEL		GENMASK(1, 0)
+#define IOPD_PAGE_CHUNK		BIT(4)
+#define IOPD_PAGE_DONE		BIT(5)
+#define IOPD_PAGE_LEFT		GENMASK(9, 6)
+#define IOPD_PAGE_LEFT_ONE	BIT(6)
+#define IOPD_PAGE_BELOW		BIT(29)
+#define IOPD_PAGE_BELOW_SHIFT	29
 
-static inline struct page *iopt_table_page(const u64 *table)
+static inline struct page *iopd_table_page(const u64 *table)
 {
 	return virt_to_page(table);
 }
 
-static inline u64 *iopt_table_of(const struct lpae_geometry *geo, u64 entry)
+static inline u64 *iopd_table_of(const struct lpae_geometry *geo, u64 entry)
 {
 	return phys_to_virt(lpae_address(geo, entry));
 }
 
-static inline atomic_long_t *iopt_page_state(struct page *page)
+static inline atomic_long_t *iopd_page_state(struct page *page)
 {
 	return (atomic_long_t *)&page->private;
 }
 
 /* All of it at one moment, while others may change parts that are theirs */
-static inline unsigned long iopt_page_word(struct page *page)
+static inline unsigned long iopd_page_word(struct page *page)
 {
-	return atomic_long_read(iopt_page_state(page));
+	return atomic_long_read(iopd_page_state(page));
 }
 
-static inline int iopt_page_level(struct page *page)
+static inline int iopd_page_level(struct page *page)
 {
-	return iopt_page_word(page) & IOPT_PAGE_LEVEL;
+	return iopd_page_word(page) & IOPD_PAGE_LEVEL;
 }
 
-static inline unsigned long iopt_page_below(struct page *page)
+static inline unsigned long iopd_page_below(struct page *page)
 {
-	return iopt_page_word(page) >> IOPT_PAGE_BELOW_SHIFT;
+	return iopd_page_word(page) >> IOPD_PAGE_BELOW_SHIFT;
 }
 
 /* Atomic: mappers publish below the same table at the same time, without a lock. */
-static inline void iopt_page_add_below(struct page *page, long nr)
+static inline void iopd_page_add_below(struct page *page, long nr)
 {
-	atomic_long_add(nr * (long)IOPT_PAGE_BELOW, iopt_page_state(page));
+	atomic_long_add(nr * (long)IOPD_PAGE_BELOW, iopd_page_state(page));
 }
 
 /* For a table that is still its maker's alone, though its chunk, if any, is not */
-static inline void iopt_page_init(struct page *page, int level,
+static inline void iopd_page_init(struct page *page, int level,
 				  unsigned long below)
 {
-	atomic_long_t *state = iopt_page_state(page);
-	long table = level | below * IOPT_PAGE_BELOW;
+	atomic_long_t *state = iopd_page_state(page);
+	long table = level | below * IOPD_PAGE_BELOW;
 	long old = atomic_long_read(state);
 	long chunk;
 
-	if (!(old & IOPT_PAGE_CHUNK)) {
+	if (!(old & IOPD_PAGE_CHUNK)) {
 		set_page_private(page, table);
 		return;
 	}
 	do {
-		chunk = old & (IOPT_PAGE_CHUNK | IOPT_PAGE_LEFT);
+		chunk = old & (IOPD_PAGE_CHUNK | IOPD_PAGE_LEFT);
 	} while (!atomic_long_try_cmpxchg_relaxed(state, &old, chunk | table));
 }
 
 /* Bytes that the walker reads of a table of @level */
-static inline size_t iopt_table_bytes(const struct iopt_tree *tree, int level)
+static inline size_t iopd_table_bytes(const struct iopd_tree *tree, int level)
 {
 	return level == tree->geo.start ? lpae_root_size(&tree->geo) :
 					  lpae_table_size(&tree->geo);
 }
 
 /* log2 of the pages it takes: several where the granule is larger than a page */
-static inline unsigned int iopt_table_order(const struct iopt_tree *tree,
+static inline unsigned int iopd_table_order(const struct iopd_tree *tree,
 					    int level)
 {
 	return level == tree->geo.start ? tree->root_order : tree->table_order;
 }
 
-u64 *iopt_table_alloc(struct iopt_tree *tree, int level, unsigned int below,
+u64 *iopd_table_alloc(struct iopd_tree *tree, int level, unsigned int below,
 		      gfp_t gfp);
-u64 *iopt_table_alloc_root(struct iopt_tree *tree, gfp_t gfp);
-void iopt_table_init_reach(struct iopt_tree *tree);
-void iopt_table_init_cleaning(struct iopt_tree *tree);
-int iopt_table_publishable(struct iopt_tree *tree, u64 *table);
-bool iopt_table_reject(struct iopt_tree *tree, u64 *table, int why, gfp_t *gfp);
-void iopt_table_free_unpublished(struct iopt_tree *tree, u64 *table);
+u64 *iopd_table_alloc_root(struct iopd_tree *tree, gfp_t gfp);
+void iopd_table_init_reach(struct iopd_tree *tree);
+void iopd_table_init_cleaning(struct iopd_tree *tree);
+int iopd_table_publishable(struct iopd_tree *tree, u64 *table);
+bool iopd_table_reject(struct iopd_tree *tree, u64 *table, int why, gfp_t *gfp);
+void iopd_table_free_unpublished(struct iopd_tree *tree, u64 *table);
 
-/* Undo iopt_table_publishable(). The walker has written nothing to look at. */
-static inline void iopt_table_unmap(struct iopt_tree *tree, struct page *page)
+/* Undo iopd_table_publishable(). The walker has written nothing to look at. */
+static inline void iopd_table_unmap(struct iopd_tree *tree, struct page *page)
 {
 	if (tree->unmaps)
 		dma_unmap_single_attrs(tree->dev, page_to_phys(page),
-				       iopt_table_bytes(tree,
-							iopt_page_level(page)),
+				       iopd_table_bytes(tree,
+							iopd_page_level(page)),
 				       DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 }
 
 /*
- * iopt_sync_entry() - make an entry visible to the walker
+ * iopd_sync_entry() - make an entry visible to the walker
  *
  * Coherent walkers need no cleaning; the barrier that orders the entries
  * before what the caller does next is the caller's, once for all of its runs.
@@ -145,7 +145,7 @@ static inline void iopt_table_unmap(struct iopt_tree *tree, struct page *page)
  * takes as many as a walk from the root. So are runs, and whole tables, where that
  * is known to be all that the API does.
  */
-static inline void iopt_sync_entry(struct iopt_tree *tree, u64 *entry)
+static inline void iopd_sync_entry(struct iopd_tree *tree, u64 *entry)
 {
 	if (tree->coherent)
 		return;
@@ -157,11 +157,11 @@ static inline void iopt_sync_entry(struct iopt_tree *tree, u64 *entry)
 }
 
 /* The same for a run of entries of one table */
-static inline void iopt_sync_entries(struct iopt_tree *tree, u64 *entry,
+static inline void iopd_sync_entries(struct iopd_tree *tree, u64 *entry,
 				     unsigned int nr)
 {
 	if (nr == 1)
-		iopt_sync_entry(tree, entry);
+		iopd_sync_entry(tree, entry);
 	else if (likely(tree->line))
 		compat_clean_lines(entry, nr * sizeof(*entry), tree->line);
 	else if (!tree->coherent)
@@ -169,4 +169,4 @@ static inline void iopt_sync_entries(struct iopt_tree *tree, u64 *entry,
 					   nr * sizeof(*entry), DMA_TO_DEVICE);
 }
 
-#endif /* _IOPT_TABLE_H */
+#endif /* _IOPD_TABLE_H */

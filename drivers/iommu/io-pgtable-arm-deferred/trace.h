@@ -7,27 +7,27 @@
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM io_pgtable_deferred
 
-#if !defined(_IOPT_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
-#define _IOPT_TRACE_H
+#if !defined(_IOPD_TRACE_H) || defined(TRACE_HEADER_MULTI_READ)
+#define _IOPD_TRACE_H
 
 #include <compat/trace.h>
 #include <linux/tracepoint.h>
 
 #include "batch.h"
 
-TRACE_DEFINE_ENUM(RECLAIM_EMPTY);
-TRACE_DEFINE_ENUM(RECLAIM_FULL);
-TRACE_DEFINE_ENUM(RECLAIM_SCANNED);
-TRACE_DEFINE_ENUM(RECLAIM_RESCHED);
+TRACE_DEFINE_ENUM(IOPD_RECLAIM_EMPTY);
+TRACE_DEFINE_ENUM(IOPD_RECLAIM_FULL);
+TRACE_DEFINE_ENUM(IOPD_RECLAIM_SCANNED);
+TRACE_DEFINE_ENUM(IOPD_RECLAIM_RESCHED);
 
-#define iopt_show_reason(reason) __print_symbolic(reason,	\
-	{ RECLAIM_EMPTY,	"empty" },			\
-	{ RECLAIM_FULL,		"full" },			\
-	{ RECLAIM_SCANNED,	"scanned" },			\
-	{ RECLAIM_RESCHED,	"resched" })
+#define iopd_show_reason(reason) __print_symbolic(reason,	\
+	{ IOPD_RECLAIM_EMPTY,	"empty" },			\
+	{ IOPD_RECLAIM_FULL,	"full" },			\
+	{ IOPD_RECLAIM_SCANNED,	"scanned" },			\
+	{ IOPD_RECLAIM_RESCHED,	"resched" })
 
 TRACE_EVENT(tree_queued,
-	    TP_PROTO(const struct iopt_tree *tree, unsigned long tables),
+	    TP_PROTO(const struct iopd_tree *tree, unsigned long tables),
 	    TP_ARGS(tree, tables),
 	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
 			     __field(const void *, tree)
@@ -44,7 +44,7 @@ TRACE_EVENT(tree_queued,
 );
 
 TRACE_EVENT(batch_begin,
-	    TP_PROTO(const struct iopt_tree *tree, bool help),
+	    TP_PROTO(const struct iopd_tree *tree, bool help),
 	    TP_ARGS(tree, help),
 	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
 			     __field(const void *, tree)
@@ -59,8 +59,8 @@ TRACE_EVENT(batch_begin,
 );
 
 TRACE_EVENT(batch_end,
-	    TP_PROTO(const struct iopt_tree *tree, unsigned long tables,
-		     unsigned int scanned, enum reclaim_reason reason, u64 ns),
+	    TP_PROTO(const struct iopd_tree *tree, unsigned long tables,
+		     unsigned int scanned, enum iopd_reclaim_reason reason, u64 ns),
 	    TP_ARGS(tree, tables, scanned, reason, ns),
 	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
 			     __field(const void *, tree)
@@ -78,12 +78,12 @@ TRACE_EVENT(batch_end,
 	    ),
 	    TP_printk("%s tree=%p tables=%lu scanned=%u reason=%s ns=%llu",
 		      __get_str(dev), __entry->tree, __entry->tables,
-		      __entry->scanned, iopt_show_reason(__entry->reason),
+		      __entry->scanned, iopd_show_reason(__entry->reason),
 		      __entry->ns)
 );
 
 TRACE_EVENT(tree_done,
-	    TP_PROTO(const struct iopt_tree *tree, u64 ns),
+	    TP_PROTO(const struct iopd_tree *tree, u64 ns),
 	    TP_ARGS(tree, ns),
 	    TP_STRUCT__entry(__string(dev, dev_name(tree->dev))
 			     __field(const void *, tree)
@@ -126,7 +126,7 @@ TRACE_EVENT(shrink,
 	    TP_printk("asked=%lu freed=%lu", __entry->asked, __entry->freed)
 );
 
-#endif /* _IOPT_TRACE_H */
+#endif /* _IOPD_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH
 #define TRACE_INCLUDE_PATH .

@@ -5,8 +5,8 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef _IOPT_TREE_H
-#define _IOPT_TREE_H
+#ifndef _IOPD_TREE_H
+#define _IOPD_TREE_H
 
 #include <linux/atomic.h>
 #include <linux/cache.h>
@@ -20,7 +20,7 @@
 #include "lpae.h"
 
 /**
- * struct iopt_cursor - where in a detached sub-tree the reclaimer stands
+ * struct iopd_cursor - where in a detached sub-tree the reclaimer stands
  * @table: the tables on the way down to the one being emptied, by level
  * @below: how many tables are still under each of them
  * @index: the next entry to look at in each of them
@@ -29,7 +29,7 @@
  *
  * Everything that is needed to stop after any table and go on at another time.
  */
-struct iopt_cursor {
+struct iopd_cursor {
 	u64 *table[LPAE_LEVELS];
 	unsigned long below[LPAE_LEVELS];
 	unsigned int index[LPAE_LEVELS];
@@ -38,43 +38,43 @@ struct iopt_cursor {
 };
 
 /* Waits that are told apart by what was handed over before them, see epoch.c */
-#define IOPT_EPOCHS		8
+#define IOPD_EPOCHS		8
 
 /*
  * Chunks that wait for the rest of them. Where tables go in the order in which they
  * have come, that is one for each level; the others are for callers that make and
  * free tables of the same tree side by side.
  */
-#define IOPT_PARTIALS		8
+#define IOPD_PARTIALS		8
 
 /* Kinds of spares: pages that no control group pays for, and those that one does */
-#define IOPT_SPARES		2
+#define IOPD_SPARES		2
 
 struct rt_mutex;
 
 /* Where a tree stands with the reclaimer; changes under its lock. */
-enum iopt_tree_state {
-	IOPT_TREE_IDLE,		/* nothing pending */
-	IOPT_TREE_QUEUED,	/* waits for its turn */
-	IOPT_TREE_BUSY,		/* a worker or helper has it in hand, for a batch */
+enum iopd_tree_state {
+	IOPD_TREE_IDLE,		/* nothing pending */
+	IOPD_TREE_QUEUED,	/* waits for its turn */
+	IOPD_TREE_BUSY,		/* a worker or helper has it in hand, for a batch */
 };
 
 /*
  * How far the search for empty tables is, see sweep.c and due.c; changes under the
  * reclaimer's lock.
  */
-enum iopt_sweep_state {
-	IOPT_SWEEP_NONE,	/* nothing has been unmapped since the last */
-	IOPT_SWEEP_DUE,		/* it has, and the time will come */
-	IOPT_SWEEP_MARKS,	/* the first pass */
-	IOPT_SWEEP_GRACE,	/* waits for a grace period */
-	IOPT_SWEEP_CUTS,	/* the second pass */
-	IOPT_SWEEP_FLUSH,	/* waits for a flush of what has been cut off */
-	IOPT_SWEEP_FLUSHING,	/* the driver is being asked for it */
+enum iopd_sweep_state {
+	IOPD_SWEEP_NONE,	/* nothing has been unmapped since the last */
+	IOPD_SWEEP_DUE,		/* it has, and the time will come */
+	IOPD_SWEEP_MARKS,	/* the first pass */
+	IOPD_SWEEP_GRACE,	/* waits for a grace period */
+	IOPD_SWEEP_CUTS,	/* the second pass */
+	IOPD_SWEEP_FLUSH,	/* waits for a flush of what has been cut off */
+	IOPD_SWEEP_FLUSHING,	/* the driver is being asked for it */
 };
 
 /**
- * struct iopt_tree - the memory of one page table
+ * struct iopd_tree - the memory of one page table
  * @dev: the IOMMU, for DMA unmapping; a reference is held
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
@@ -111,10 +111,10 @@ enum iopt_sweep_state {
  * @pending_count: tables handed to the reclaimer and not freed
  * @owed: the same, by the epoch of their hand-over
  * @freed: tables that the reclaimer has freed
- * @held: pages that wait for the rest of their chunks, while the tree rests
+ * @held: pages that wait for the others of their chunks, while the tree rests
  * @rest_node: place among those trees
- * @settle: number of a drain that has asked for them, while the tree is busy
- * @settle_at: when they have waited long enough, in jiffies
+ * @trim: number of a drain that has asked for them, while the tree is busy
+ * @trim_at: when they have waited long enough, in jiffies
  * @state: idle, queued or busy
  * @since: when the tree became pending
  * @hand: held by the task that frees a batch of it, if it has one
@@ -143,7 +143,7 @@ enum iopt_sweep_state {
  * @flushed_gen goes with what is written once a flush, for mappers read it where a
  * slot has lost a table; the lock, on which unmappers wait, does not.
  */
-struct iopt_tree {
+struct iopd_tree {
 	/* Shape: written before the page table is handed out */
 	struct device *dev;
 	struct lpae_geometry geo;
@@ -158,7 +158,7 @@ struct iopt_tree {
 	bool closed;
 
 	/* Pages: mappers and the tasklet in refill.c, each by an atomic operation */
-	atomic_long_t spare[IOPT_SPARES] ____cacheline_aligned_in_smp;
+	atomic_long_t spare[IOPD_SPARES] ____cacheline_aligned_in_smp;
 	atomic_long_t ready;
 	/* The lock of refill.c */
 	bool asked;
@@ -187,13 +187,13 @@ struct iopt_tree {
 	struct list_head node;
 	struct list_head pending;
 	unsigned long pending_count;
-	unsigned long owed[IOPT_EPOCHS];
+	unsigned long owed[IOPD_EPOCHS];
 	unsigned long freed;
 	unsigned int held;
 	struct list_head rest_node;
-	unsigned long settle;
-	unsigned long settle_at;
-	enum iopt_tree_state state;
+	unsigned long trim;
+	unsigned long trim_at;
+	enum iopd_tree_state state;
 	ktime_t since;
 	struct rt_mutex *hand;
 	bool whole;
@@ -202,7 +202,7 @@ struct iopt_tree {
 	/* Unmappers, once a sweep, by xchg(); the sweep's begin clears it */
 	bool touched;
 	/* Sweep: the reclaimer's lock */
-	enum iopt_sweep_state sweep;
+	enum iopd_sweep_state sweep;
 	struct list_head sweep_node;
 	unsigned long sweep_at;
 	struct rcu_head sweep_rcu;
@@ -212,31 +212,31 @@ struct iopt_tree {
 	 * The task that has made the tree busy: for the first four under the
 	 * reclaimer's lock, or in a batch that ends with it
 	 */
-	enum iopt_sweep_state sweep_pass;
+	enum iopd_sweep_state sweep_pass;
 	bool sweep_done;
 	bool sweep_full;
 	unsigned long sweep_pos;
 	struct list_head work;
-	struct iopt_cursor cursor;
-	struct page *partial[IOPT_PARTIALS];
+	struct iopd_cursor cursor;
+	struct page *partial[IOPD_PARTIALS];
 	/* Written by the close, under the reclaimer's lock, for the last batch */
-	unsigned long left[IOPT_SPARES];
+	unsigned long left[IOPD_SPARES];
 	unsigned long left_ready;
 };
 
 /* Which of the cache lines of its structure a member begins in */
-#define IOPT_LINE(type, member)	(offsetof(type, member) / SMP_CACHE_BYTES)
+#define IOPD_LINE(type, member)	(offsetof(type, member) / SMP_CACHE_BYTES)
 
 #ifdef CONFIG_SMP
-static_assert(IOPT_LINE(struct iopt_tree, closed) <
-	      IOPT_LINE(struct iopt_tree, spare));
-static_assert(IOPT_LINE(struct iopt_tree, flushed_gen) <
-	      IOPT_LINE(struct iopt_tree, detach_lock));
-static_assert(IOPT_LINE(struct iopt_tree, limbo_gen) <
-	      IOPT_LINE(struct iopt_tree, ungraced));
+static_assert(IOPD_LINE(struct iopd_tree, closed) <
+	      IOPD_LINE(struct iopd_tree, spare));
+static_assert(IOPD_LINE(struct iopd_tree, flushed_gen) <
+	      IOPD_LINE(struct iopd_tree, detach_lock));
+static_assert(IOPD_LINE(struct iopd_tree, limbo_gen) <
+	      IOPD_LINE(struct iopd_tree, ungraced));
 #endif
 
-void iopt_tree_release(struct iopt_tree *tree);
-void iopt_tree_free(struct iopt_tree *tree);
+void iopd_tree_release(struct iopd_tree *tree);
+void iopd_tree_free(struct iopd_tree *tree);
 
-#endif /* _IOPT_TREE_H */
+#endif /* _IOPD_TREE_H */

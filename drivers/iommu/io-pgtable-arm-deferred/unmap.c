@@ -12,7 +12,7 @@
 #include "pgtable.h"
 
 /*
- * struct iopt_unmap - an unmapping under way
+ * struct iopd_unmap - an unmapping under way
  * @at: the next address to unmap
  * @pgsize: bytes the caller counts in
  * @level: of the tables whose leaves have that size
@@ -24,8 +24,8 @@
  * @gen: the latest limbo that a table of those has gone into, 0 for none
  * @split: a block has come apart
  */
-struct iopt_unmap {
-	struct iopt *iopt;
+struct iopd_unmap {
+	struct iopd *iopd;
 	struct iommu_iotlb_gather *gather;
 	unsigned long at;
 	size_t pgsize;
@@ -38,7 +38,7 @@ struct iopt_unmap {
 	bool split;
 };
 
-static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
+static void iopd_unmap_advance(struct iopd_unmap *unmap, size_t nr)
 {
 	unmap->at += nr * unmap->pgsize;
 	unmap->left -= nr;
@@ -46,20 +46,20 @@ static void iopt_unmap_advance(struct iopt_unmap *unmap, size_t nr)
 }
 
 /*
- * struct iopt_cut - sub-trees that have been cut off and are not in limbo yet
+ * struct iopd_cut - sub-trees that have been cut off and are not in limbo yet
  * @tables: their roots
  * @count: tables in all of them
  * @gen: number of the limbo that they are going into
  */
-struct iopt_cut {
+struct iopd_cut {
 	struct list_head tables;
 	unsigned long count;
 	unsigned long gen;
 };
 
 /**
- * iopt_detach() - cut tables off
- * @iopt: the page table
+ * iopd_detach() - cut tables off
+ * @iopd: the page table
  * @walk: where the first of them hangs
  * @room: how many slots to look at; it ends before the first that leads to none
  * @cut: gets the roots of the sub-trees
@@ -75,13 +75,13 @@ struct iopt_cut {
  * Context: the detach lock is held.
  * Return: how many slots have been cleared.
  */
-static unsigned int iopt_detach(struct iopt *iopt,
-				const struct iopt_walk *walk, unsigned int room,
-				struct iopt_cut *cut)
+static unsigned int iopd_detach(struct iopd *iopd,
+				const struct iopd_walk *walk, unsigned int room,
+				struct iopd_cut *cut)
 {
 	/* A copy, which no store below can change */
-	const struct lpae_geometry geo = iopt->tree.geo;
-	const u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopt->tree.limbo_gen);
+	const struct lpae_geometry geo = iopd->tree.geo;
+	const u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopd->tree.limbo_gen);
 	struct list_head *last = &cut->tables;
 	unsigned long count = 0;
 	u64 *slot = walk->slot;
@@ -97,7 +97,7 @@ static unsigned int iopt_detach(struct iopt *iopt,
 			break;
 		page = pfn_to_page(PHYS_PFN(lpae_address(&geo, entry)));
 		WRITE_ONCE(slot[nr], stamp);
-		count += iopt_page_below(page) + 1;
+		count += iopd_page_below(page) + 1;
 		page->lru.prev = last;
 		last->next = &page->lru;
 		last = &page->lru;
@@ -105,33 +105,33 @@ static unsigned int iopt_detach(struct iopt *iopt,
 	last->next = &cut->tables;
 	cut->tables.prev = last;
 	cut->count = count;
-	cut->gen = iopt->tree.limbo_gen;
+	cut->gen = iopd->tree.limbo_gen;
 	return nr;
 }
 
 /* Tell a driver that flushes by address about @nr leaves that are gone */
-static noinline void iopt_gather(const struct iopt *iopt,
+static noinline void iopd_gather(const struct iopd *iopd,
 				 struct iommu_iotlb_gather *gather,
 				 unsigned long at, size_t pgsize, unsigned int nr)
 {
-	unsigned long iova = iopt->base + at;
+	unsigned long iova = iopd->base + at;
 
 	if (!gather || iommu_iotlb_gather_queued(gather))
 		return;
 	for (; nr; nr--, iova += pgsize)
-		iopt->iop.cfg.tlb->tlb_add_page(gather, iova, pgsize,
-						iopt->iop.cookie);
+		iopd->iop.cfg.tlb->tlb_add_page(gather, iova, pgsize,
+						iopd->iop.cookie);
 }
 
-static inline void iopt_unmap_gather(struct iopt_unmap *unmap, unsigned int nr)
+static inline void iopd_unmap_gather(struct iopd_unmap *unmap, unsigned int nr)
 {
-	if (unlikely(unmap->iopt->gathers))
-		iopt_gather(unmap->iopt, unmap->gather, unmap->at,
+	if (unlikely(unmap->iopd->gathers))
+		iopd_gather(unmap->iopd, unmap->gather, unmap->at,
 			    unmap->pgsize, nr);
 }
 
 /* Clear leaves, up to the first entry that is none. Return: how many. */
-static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
+static unsigned int iopd_unmap_leaves(struct iopd *iopd, u64 *slot, int level,
 				      unsigned int room)
 {
 	unsigned int nr;
@@ -142,7 +142,7 @@ static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
 		WRITE_ONCE(slot[nr], 0);
 	}
 	if (nr)
-		iopt_sync_entries(&iopt->tree, slot, nr);
+		iopd_sync_entries(&iopd->tree, slot, nr);
 	return nr;
 }
 
@@ -150,10 +150,10 @@ static unsigned int iopt_unmap_leaves(struct iopt *iopt, u64 *slot, int level,
  * Tables to cut off with interrupts disabled: some 30 instructions each, and one
  * cleaning of the cache for all.
  */
-#define IOPT_DETACH_RUN		128
+#define IOPD_DETACH_RUN		128
 
 /* A flush of the next @nr leaves, one by one, is not enough. */
-static void iopt_unmap_note_walk(struct iopt_unmap *unmap, size_t nr)
+static void iopd_unmap_note_walk(struct iopd_unmap *unmap, size_t nr)
 {
 	if (!unmap->walk_size)
 		unmap->walk_at = unmap->at;
@@ -161,27 +161,27 @@ static void iopt_unmap_note_walk(struct iopt_unmap *unmap, size_t nr)
 }
 
 /* Cut tables off, up to the first entry that is none. Return: how many. */
-static unsigned int iopt_unmap_tables(struct iopt_unmap *unmap,
-				      const struct iopt_walk *walk,
+static unsigned int iopd_unmap_tables(struct iopd_unmap *unmap,
+				      const struct iopd_walk *walk,
 				      unsigned int room)
 {
-	struct iopt_cut cut __uninitialized;
-	struct iopt *iopt = unmap->iopt;
+	struct iopd_cut cut __uninitialized;
+	struct iopd *iopd = unmap->iopd;
 	unsigned long flags;
 	unsigned int nr;
 
-	room = min_t(unsigned int, room, IOPT_DETACH_RUN);
-	spin_lock_irqsave(&iopt->tree.detach_lock, flags);
-	nr = iopt_detach(iopt, walk, room, &cut);
+	room = min_t(unsigned int, room, IOPD_DETACH_RUN);
+	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	nr = iopd_detach(iopd, walk, room, &cut);
 	if (nr) {
-		iopt_sync_entries(&iopt->tree, walk->slot, nr);
-		iopt_walk_add_below(iopt, walk, walk->level, -(long)cut.count);
-		iopt_limbo_add(iopt, &cut.tables, cut.count);
+		iopd_sync_entries(&iopd->tree, walk->slot, nr);
+		iopd_walk_add_below(iopd, walk, walk->level, -(long)cut.count);
+		iopd_limbo_add(iopd, &cut.tables, cut.count);
 	}
-	spin_unlock_irqrestore(&iopt->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 	if (nr) {
 		unmap->gen = cut.gen;
-		iopt_unmap_note_walk(unmap, nr);
+		iopd_unmap_note_walk(unmap, nr);
 	}
 	return nr;
 }
@@ -190,30 +190,30 @@ static unsigned int iopt_unmap_tables(struct iopt_unmap *unmap,
  * Clear a run of entries of one table: leaves, or tables, whichever comes first.
  * Return: how many there were.
  */
-static unsigned int iopt_unmap_run(struct iopt_unmap *unmap,
-				   const struct iopt_walk *walk)
+static unsigned int iopd_unmap_run(struct iopd_unmap *unmap,
+				   const struct iopd_walk *walk)
 {
-	struct iopt *iopt = unmap->iopt;
-	unsigned int room = iopt_run_length(iopt, unmap->at, walk->level,
+	struct iopd *iopd = unmap->iopd;
+	unsigned int room = iopd_run_length(iopd, unmap->at, walk->level,
 					    unmap->left);
 	unsigned int nr;
 
 	if (lpae_is_table(walk->entry, walk->level)) {
-		nr = iopt_unmap_tables(unmap, walk, room);
+		nr = iopd_unmap_tables(unmap, walk, room);
 	} else {
-		nr = iopt_unmap_leaves(iopt, walk->slot, walk->level, room);
-		iopt_unmap_gather(unmap, nr);
+		nr = iopd_unmap_leaves(iopd, walk->slot, walk->level, room);
+		iopd_unmap_gather(unmap, nr);
 	}
 	if (nr)
-		iopt_mark_touched(iopt, walk, unmap->at);
+		iopd_mark_touched(iopd, walk, unmap->at);
 	return nr;
 }
 
 /* What @block maps, in a table of @level, but for the entries [skip, skip + nr) */
-static void iopt_split_fill(struct iopt *iopt, u64 *table, u64 block, int level,
+static void iopd_split_fill(struct iopd *iopd, u64 *table, u64 block, int level,
 			    unsigned int skip, unsigned int nr)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	size_t size = lpae_leaf_size(geo, level);
 	u64 attrs = (lpae_attributes(block) & ~LPAE_TYPE) | lpae_leaf_type(level);
 	phys_addr_t pa = lpae_address(geo, block);
@@ -231,7 +231,7 @@ static void iopt_split_fill(struct iopt *iopt, u64 *table, u64 block, int level,
  * before make for the sake of walkers that would see both sizes at once; this
  * kernel's own library splits the same way, and so does its hardware accept it).
  */
-static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
+static u64 *iopd_split_table(struct iopd *iopd, u64 block, int level,
 			     unsigned int skip, unsigned int nr)
 {
 	gfp_t gfp = GFP_ATOMIC | __GFP_ZERO;
@@ -239,28 +239,28 @@ static u64 *iopt_split_table(struct iopt *iopt, u64 block, int level,
 	int ret;
 
 	do {
-		table = iopt_table_alloc(&iopt->tree, level, 0, gfp);
+		table = iopd_table_alloc(&iopd->tree, level, 0, gfp);
 		if (!table)
 			return NULL;
-		iopt_split_fill(iopt, table, block, level, skip, nr);
-		ret = iopt_table_publishable(&iopt->tree, table);
+		iopd_split_fill(iopd, table, block, level, skip, nr);
+		ret = iopd_table_publishable(&iopd->tree, table);
 		if (!ret)
 			return table;
-	} while (iopt_table_reject(&iopt->tree, table, ret, &gfp));
+	} while (iopd_table_reject(&iopd->tree, table, ret, &gfp));
 	return NULL;
 }
 
 /* All of the block in leaves that are smaller: nothing of it stays. */
-static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
-				     const struct iopt_walk *walk)
+static unsigned int iopd_unmap_block(struct iopd_unmap *unmap,
+				     const struct iopd_walk *walk)
 {
-	struct iopt *iopt = unmap->iopt;
-	unsigned int entries = BIT(iopt->tree.geo.bits);
+	struct iopd *iopd = unmap->iopd;
+	unsigned int entries = BIT(iopd->tree.geo.bits);
 
-	iopt_unmap_leaves(iopt, walk->slot, walk->level, 1);
-	iopt_mark_touched(iopt, walk, unmap->at);
-	iopt_unmap_gather(unmap, entries);
-	iopt_unmap_note_walk(unmap, entries);
+	iopd_unmap_leaves(iopd, walk->slot, walk->level, 1);
+	iopd_mark_touched(iopd, walk, unmap->at);
+	iopd_unmap_gather(unmap, entries);
+	iopd_unmap_note_walk(unmap, entries);
 	unmap->split = true;
 	return entries;
 }
@@ -271,55 +271,55 @@ static unsigned int iopt_unmap_block(struct iopt_unmap *unmap,
  * Return: how many leaves of the caller's size are gone, which may be none, or
  * a negative error.
  */
-static noinline int iopt_split(struct iopt_unmap *unmap,
-			       const struct iopt_walk *walk)
+static noinline int iopd_split(struct iopd_unmap *unmap,
+			       const struct iopd_walk *walk)
 {
-	struct iopt *iopt = unmap->iopt;
+	struct iopd *iopd = unmap->iopd;
 	int level = walk->level + 1;
-	unsigned int skip = lpae_index(&iopt->tree.geo, unmap->at, level);
+	unsigned int skip = lpae_index(&iopd->tree.geo, unmap->at, level);
 	unsigned int nr = 0;
 	u64 *table;
 
 	if (level == unmap->level)
-		nr = iopt_run_length(iopt, unmap->at, level, unmap->left);
-	if (nr == BIT(iopt->tree.geo.bits))
-		return iopt_unmap_block(unmap, walk);
+		nr = iopd_run_length(iopd, unmap->at, level, unmap->left);
+	if (nr == BIT(iopd->tree.geo.bits))
+		return iopd_unmap_block(unmap, walk);
 
-	table = iopt_split_table(iopt, walk->entry, level, skip, nr);
+	table = iopd_split_table(iopd, walk->entry, level, skip, nr);
 	if (!table)
 		return -ENOMEM;
 
-	if (iopt_publish(iopt, walk, table, walk->entry)) {
+	if (iopd_publish(iopd, walk, table, walk->entry)) {
 		/* Another unmapper took a part of it: there is a table now. */
-		iopt_table_unmap(&iopt->tree, iopt_table_page(table));
-		iopt_table_free_unpublished(&iopt->tree, table);
+		iopd_table_unmap(&iopd->tree, iopd_table_page(table));
+		iopd_table_free_unpublished(&iopd->tree, table);
 		return -EAGAIN;
 	}
-	iopt_unmap_gather(unmap, nr);
-	iopt_unmap_note_walk(unmap, nr);
+	iopd_unmap_gather(unmap, nr);
+	iopd_unmap_note_walk(unmap, nr);
 	unmap->split = true;
 	return nr;
 }
 
 /* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
-static int iopt_unmap_found(struct iopt_unmap *unmap,
-			    const struct iopt_walk *walk)
+static int iopd_unmap_found(struct iopd_unmap *unmap,
+			    const struct iopd_walk *walk)
 {
 	int nr;
 
 	/* Until then a walker may come to a block that was there. */
-	iopt_walk_clean(unmap->iopt, walk, unmap->at);
+	iopd_walk_clean(unmap->iopd, walk, unmap->at);
 	if (walk->level == unmap->level)
-		return iopt_unmap_run(unmap, walk) ?: -ENOENT;
+		return iopd_unmap_run(unmap, walk) ?: -ENOENT;
 	if (!lpae_is_valid(walk->entry))
 		return -ENOENT;
 	if (WARN_ONCE(!COMPAT_SPLIT_BLOCKS,
 		      "unmap of 0x%zx bytes inside a block of 0x%zx\n",
 		      unmap->pgsize,
-		      lpae_leaf_size(&unmap->iopt->tree.geo, walk->level)))
+		      lpae_leaf_size(&unmap->iopd->tree.geo, walk->level)))
 		return -EINVAL;
 
-	nr = iopt_split(unmap, walk);
+	nr = iopd_split(unmap, walk);
 	return nr ?: -EAGAIN;
 }
 
@@ -327,13 +327,13 @@ static int iopt_unmap_found(struct iopt_unmap *unmap,
  * Unmap what @walk has come to, in its RCU read-side section. Return: false when
  * there is nothing (more) to unmap.
  */
-static bool iopt_unmap_one(struct iopt_unmap *unmap,
-			   const struct iopt_walk *walk)
+static bool iopd_unmap_one(struct iopd_unmap *unmap,
+			   const struct iopd_walk *walk)
 {
-	int nr = iopt_unmap_found(unmap, walk);
+	int nr = iopd_unmap_found(unmap, walk);
 
 	if (nr > 0)
-		iopt_unmap_advance(unmap, nr);
+		iopd_unmap_advance(unmap, nr);
 	return nr > 0 || nr == -EAGAIN;
 }
 
@@ -341,13 +341,13 @@ static bool iopt_unmap_one(struct iopt_unmap *unmap,
  * Tables in limbo above which a driver that flushes by address is asked for a whole
  * flush: one such flush for so many tables that have become empty page by page.
  */
-#define IOPT_LIMBO_MAX		64
+#define IOPD_LIMBO_MAX		64
 
 /* The same where a queue is going to flush everything within milliseconds */
-#define IOPT_LIMBO_QUEUED	4096
+#define IOPD_LIMBO_QUEUED	4096
 
 /* Does the caller say that it flushes all that is known of the page table? */
-static bool iopt_gather_is_whole(const struct iommu_iotlb_gather *gather)
+static bool iopd_gather_is_whole(const struct iommu_iotlb_gather *gather)
 {
 	return gather && !gather->start && gather->end == ULONG_MAX;
 }
@@ -360,41 +360,41 @@ static bool iopt_gather_is_whole(const struct iommu_iotlb_gather *gather)
  * A block that has come apart does not wait for a queue: meanwhile others may unmap
  * what is left of it, and flush that by the size of its new leaves.
  */
-static void iopt_unmap_settle(const struct iopt_unmap *unmap)
+static void iopd_unmap_ask_flush(const struct iopd_unmap *unmap)
 {
 	bool queued = iommu_iotlb_gather_queued(unmap->gather);
-	struct iopt *iopt = unmap->iopt;
+	struct iopd *iopd = unmap->iopd;
 
-	if (iopt_gather_is_whole(unmap->gather))
+	if (iopd_gather_is_whole(unmap->gather))
 		return;
 	if (unmap->split || (unmap->walk_size && !queued))
-		iopt_flush_walk(iopt, unmap->gen, unmap->walk_at,
+		iopd_flush_walk(iopd, unmap->gen, unmap->walk_at,
 				unmap->walk_size);
 }
 
 /* Do too many tables wait for a flush that the caller is not going to make? */
-static noinline void iopt_unmap_limit(struct iopt *iopt,
+static noinline void iopd_unmap_limit(struct iopd *iopd,
 				      struct iommu_iotlb_gather *gather)
 {
-	if (!iopt_gather_is_whole(gather))
-		iopt_limbo_limit(iopt, iommu_iotlb_gather_queued(gather) ?
-				 IOPT_LIMBO_QUEUED : IOPT_LIMBO_MAX);
+	if (!iopd_gather_is_whole(gather))
+		iopd_limbo_limit(iopd, iommu_iotlb_gather_queued(gather) ?
+				 IOPD_LIMBO_QUEUED : IOPD_LIMBO_MAX);
 }
 
 /*
  * The general way: more than a leaf, or a part of one, or one that is not there. Begins
  * with what @walk has come to, and ends the RCU read-side section of that.
  */
-static noinline size_t iopt_unmap_many(struct iopt *iopt, struct iopt_walk *walk,
+static noinline size_t iopd_unmap_many(struct iopd *iopd, struct iopd_walk *walk,
 				       unsigned long at, size_t pgsize,
 				       int level, size_t pgcount,
 				       struct iommu_iotlb_gather *gather)
 	__releases(RCU)
 {
-	struct iopt_unmap unmap __uninitialized;
+	struct iopd_unmap unmap __uninitialized;
 	bool more;
 
-	unmap.iopt = iopt;
+	unmap.iopd = iopd;
 	unmap.gather = gather;
 	unmap.at = at;
 	unmap.pgsize = pgsize;
@@ -406,15 +406,15 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, struct iopt_walk *walk
 	unmap.split = false;
 	for (;;) {
 		/* What is found may be a neighbour's, where nothing is mapped. */
-		more = iopt_unmap_one(&unmap, walk);
+		more = iopd_unmap_one(&unmap, walk);
 		rcu_read_unlock();
 		if (!more || !unmap.left)
 			break;
 		rcu_read_lock();
-		iopt_descend(iopt, unmap.at, level, walk);
+		iopd_descend(iopd, unmap.at, level, walk);
 	}
 	if (unlikely(unmap.walk_size))
-		iopt_unmap_settle(&unmap);
+		iopd_unmap_ask_flush(&unmap);
 	return unmap.done;
 }
 
@@ -422,40 +422,40 @@ static noinline size_t iopt_unmap_many(struct iopt *iopt, struct iopt_walk *walk
  * A single leaf of a table that has been cleaned on the way to. That is nearly all of
  * them. Return: false if it is not so; then nothing has been done.
  */
-static __always_inline bool iopt_unmap_leaf(struct iopt *iopt,
-					    const struct iopt_walk *walk,
+static __always_inline bool iopd_unmap_leaf(struct iopd *iopd,
+					    const struct iopd_walk *walk,
 					    unsigned long at, int level)
 {
 	if (unlikely(walk->level != level || !lpae_is_leaf(walk->entry, level) ||
-		     !(iopt->tree.coherent || (walk->common & LPAE_SW_CLEAN))))
+		     !(iopd->tree.coherent || (walk->common & LPAE_SW_CLEAN))))
 		return false;
 	WRITE_ONCE(*walk->slot, 0);
-	iopt_sync_entry(&iopt->tree, walk->slot);
-	iopt_mark_touched(iopt, walk, at);
+	iopd_sync_entry(&iopd->tree, walk->slot);
+	iopd_mark_touched(iopd, walk, at);
 	return true;
 }
 
-static __always_inline size_t iopt_unmap(struct iopt *iopt, unsigned long at,
+static __always_inline size_t iopd_unmap(struct iopd *iopd, unsigned long at,
 					 size_t pgsize, int level,
 					 size_t pgcount,
 					 struct iommu_iotlb_gather *gather)
 {
-	struct iopt_walk walk __uninitialized;
+	struct iopd_walk walk __uninitialized;
 
 	rcu_read_lock();
-	iopt_descend(iopt, at, level, &walk);
-	if (unlikely(pgcount != 1 || !iopt_unmap_leaf(iopt, &walk, at, level)))
-		return iopt_unmap_many(iopt, &walk, at, pgsize, level, pgcount,
+	iopd_descend(iopd, at, level, &walk);
+	if (unlikely(pgcount != 1 || !iopd_unmap_leaf(iopd, &walk, at, level)))
+		return iopd_unmap_many(iopd, &walk, at, pgsize, level, pgcount,
 				       gather);
 	rcu_read_unlock();
 
-	if (unlikely(iopt->gathers))
-		iopt_gather(iopt, gather, at, pgsize, 1);
+	if (unlikely(iopd->gathers))
+		iopd_gather(iopd, gather, at, pgsize, 1);
 	return pgsize;
 }
 
 /**
- * iopt_unmap_range() - unmap_pages() of a page table
+ * iopd_unmap_range() - unmap_pages() of a page table
  * @ops: the page table
  * @iova: from where on, in bytes
  * @pgsize: bytes of a leaf
@@ -466,26 +466,26 @@ static __always_inline size_t iopt_unmap(struct iopt *iopt, unsigned long at,
  * deferred.h.
  * Return: how many bytes have been unmapped.
  */
-size_t iopt_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
+size_t iopd_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 			size_t pgsize, size_t pgcount,
 			struct iommu_iotlb_gather *gather)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	unsigned int level = iopt_level_of(iopt, pgsize);
-	struct iopt_call call;
+	struct iopd *iopd = iopd_from_ops(ops);
+	unsigned int level = iopd_level_of(iopd, pgsize);
+	struct iopd_call call;
 	unsigned long at;
 	size_t done;
 
-	if (level == IOPT_NO_LEVEL ||
-	    iopt_check_range(iopt, iova, pgsize, pgcount, &at))
+	if (level == IOPD_NO_LEVEL ||
+	    iopd_check_range(iopd, iova, pgsize, pgcount, &at))
 		return 0;
 
-	iopt_call_enter(iopt, &call, "unmap", at, pgsize * pgcount);
-	done = iopt_unmap(iopt, at, pgsize, level, pgcount, gather);
-	iopt_call_leave(iopt, &call);
-	if (unlikely(READ_ONCE(iopt->unsettled) &&
-		     READ_ONCE(iopt->tree.limbo_count) > IOPT_LIMBO_MAX))
-		iopt_unmap_limit(iopt, gather);
-	compat_order_queue(&iopt->iop.cfg);
+	iopd_call_enter(iopd, &call, "unmap", at, pgsize * pgcount);
+	done = iopd_unmap(iopd, at, pgsize, level, pgcount, gather);
+	iopd_call_leave(iopd, &call);
+	if (unlikely(READ_ONCE(iopd->unsettled) &&
+		     READ_ONCE(iopd->tree.limbo_count) > IOPD_LIMBO_MAX))
+		iopd_unmap_limit(iopd, gather);
+	compat_order_queue(&iopd->iop.cfg);
 	return done;
 }

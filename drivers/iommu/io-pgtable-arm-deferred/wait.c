@@ -11,9 +11,9 @@
  * So a wait ends when its share is free. A grace period ends as RCU has it, and
  * callbacks are not put off (call_rcu_hurry()). A tree that another task has in
  * hand comes back after one batch. That task may have been preempted in it: a
- * real-time task lends its priority to that one (reclaim_boost()), so that only
- * tasks of higher priority than its own can hold it up; others leave it to the
- * scheduler, as with any work that a kernel thread does for them.
+ * real-time task lends its priority to that one (iopd_reclaim_boost()), so that
+ * only tasks of higher priority than its own can hold it up; others leave it to
+ * the scheduler, as with any work that a kernel thread does for them.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -24,39 +24,42 @@
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
 
-#include "reclaimer.h"
+#include "reclaim-parts.h"
 #include "trace.h"
 
 /*
  * How long a map waits for a batch that others have in hand, or for a grace
  * period: many times either, so that after it they must be stuck.
  */
-#define RECLAIM_PATIENCE	HZ
+#define IOPD_RECLAIM_PATIENCE	HZ
 
-/* Tables that a map makes between two calls of reclaim_throttle_caller(), at most */
-#define RECLAIM_MADE		16
+/*
+ * Tables that a map makes between two calls of iopd_reclaim_throttle_caller(),
+ * at most
+ */
+#define IOPD_RECLAIM_MADE	16
 
-static bool reclaim_within_limit(void)
+static bool iopd_reclaim_within_limit(void)
 {
-	return READ_ONCE(reclaim_stats.pending_pages) <=
-	       READ_ONCE(reclaim_params.limit);
+	return READ_ONCE(iopd_reclaim_stats.pending_pages) <=
+	       READ_ONCE(iopd_reclaim_params.limit);
 }
 
 /* The hand of a task that has a tree in hand of which @ticket covers a part */
-static struct rt_mutex *reclaim_hand_of(unsigned long ticket)
+static struct rt_mutex *iopd_reclaim_hand_of(unsigned long ticket)
 {
 	struct rt_mutex *hand = NULL;
-	struct iopt_tree *tree;
+	struct iopd_tree *tree;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	list_for_each_entry(tree, &reclaimer.busy, node) {
-		if (tree->hand && reclaim_oldest(tree) <= ticket) {
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	list_for_each_entry(tree, &iopd_reclaimer.busy, node) {
+		if (tree->hand && iopd_reclaim_oldest(tree) <= ticket) {
 			hand = tree->hand;
 			break;
 		}
 	}
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	return hand;
 }
 
@@ -65,7 +68,7 @@ static struct rt_mutex *reclaim_hand_of(unsigned long ticket)
  * between its own and ours. It holds this mutex until its batch is done, and
  * meanwhile inherits our priority. Return: false when that is no way to wait.
  */
-static bool reclaim_boost(struct rt_mutex *hand)
+static bool iopd_reclaim_boost(struct rt_mutex *hand)
 {
 	if (!hand || current->prio >= MAX_RT_PRIO)
 		return false;
@@ -74,58 +77,61 @@ static bool reclaim_boost(struct rt_mutex *hand)
 	return true;
 }
 
-static bool reclaim_boost_for(unsigned long ticket)
+static bool iopd_reclaim_boost_for(unsigned long ticket)
 {
 	if (current->prio >= MAX_RT_PRIO)
 		return false;
-	return reclaim_boost(reclaim_hand_of(ticket));
+	return iopd_reclaim_boost(iopd_reclaim_hand_of(ticket));
 }
 
 /* Something of ours has its turn, or there is nothing of ours any more. */
-static bool reclaim_ticket_is_ready(unsigned long ticket)
+static bool iopd_reclaim_ticket_is_ready(unsigned long ticket)
 {
-	return reclaim_is_waiting_for(ticket) || reclaim_ticket_is_done(ticket);
+	return iopd_reclaim_is_waiting_for(ticket) ||
+	       iopd_reclaim_ticket_is_done(ticket);
 }
 
 /* Return: 0, or -EINTR when a fatal signal came before the end */
-static int reclaim_wait_for(unsigned long ticket)
+static int iopd_reclaim_wait_for(unsigned long ticket)
 {
-	while (!reclaim_ticket_is_done(ticket)) {
+	while (!iopd_reclaim_ticket_is_done(ticket)) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		if (reclaim_help(ticket) >= 0)
+		if (iopd_reclaim_help(ticket) >= 0)
 			cond_resched();
-		else if (!reclaim_boost_for(ticket))
-			wait_event_killable(reclaimer.done,
-					    reclaim_ticket_is_ready(ticket));
+		else if (!iopd_reclaim_boost_for(ticket))
+			wait_event_killable(iopd_reclaimer.done,
+					    iopd_reclaim_ticket_is_ready(ticket));
 	}
 	return 0;
 }
 
 /*
  * What rests when this begins; what comes to rest later is for drains that begin
- * later. A tree that another task sweeps a part of is settled by that task, at the
- * end of that part.
+ * later. A tree that another task sweeps a part of is trimmed by that task, at
+ * the end of that part.
  */
-static void reclaim_settle_resting(void)
+static void iopd_reclaim_trim_resting(void)
 {
-	unsigned long nr = READ_ONCE(reclaimer.nr_resting), number;
+	unsigned long nr = READ_ONCE(iopd_reclaimer.nr_resting), number;
 	struct rt_mutex *hand;
 
-	while (nr-- && !fatal_signal_pending(current) && reclaim_settle(true) >= 0)
+	while (nr-- && !fatal_signal_pending(current) &&
+	       iopd_reclaim_trim(true) >= 0)
 		cond_resched();
 
-	number = reclaim_settle_ask();
+	number = iopd_reclaim_trim_ask();
 	while (!fatal_signal_pending(current) &&
-	       reclaim_settle_awaited(number, &hand))
-		if (!reclaim_boost(hand))
-			wait_event_killable(reclaimer.done,
-					    !reclaim_settle_awaited(number,
-								    &hand));
+	       iopd_reclaim_trim_awaited(number, &hand))
+		if (!iopd_reclaim_boost(hand))
+			wait_event_killable(iopd_reclaimer.done,
+					    !iopd_reclaim_trim_awaited(number,
+								       &hand));
 }
 
 /**
- * reclaim_drain() - wait until everything that is pending now has been freed
+ * iopd_reclaim_drain() - wait until everything that is pending now has been
+ * freed
  *
  * Tables that are empty begin to be looked for; that takes grace periods of its
  * own, and is not waited for.
@@ -133,43 +139,46 @@ static void reclaim_settle_resting(void)
  * Context: may sleep.
  * Return: 0, or -EINTR when a fatal signal came before that.
  */
-int reclaim_drain(void)
+int iopd_reclaim_drain(void)
 {
 	int ret;
 
-	raw_spin_lock_irq(&reclaimer.lock);
-	iopt_count(&reclaim_stats.drains, 1);
-	raw_spin_unlock_irq(&reclaimer.lock);
+	raw_spin_lock_irq(&iopd_reclaimer.lock);
+	iopd_count(&iopd_reclaim_stats.drains, 1);
+	raw_spin_unlock_irq(&iopd_reclaimer.lock);
 
-	ret = reclaim_wait_for(reclaim_ticket());
-	reclaim_settle_resting();
-	/* Last of all, so that no worker has them in hand while they are settled. */
-	reclaim_sweep_now();
+	ret = iopd_reclaim_wait_for(iopd_reclaim_ticket());
+	iopd_reclaim_trim_resting();
+	/*
+	 * Last of all, so that no worker has them in hand while they are
+	 * trimmed.
+	 */
+	iopd_reclaim_sweep_now();
 	return ret;
 }
 
 /**
- * reclaim_drain_for_good() - the module goes: a signal does not stop that
+ * iopd_reclaim_drain_for_good() - the module goes: a signal does not stop that
  *
  * Nothing new comes in any more, so this waits for all there is.
  *
  * Context: may sleep.
  */
-void reclaim_drain_for_good(void)
+void iopd_reclaim_drain_for_good(void)
 {
-	unsigned long ticket = reclaim_ticket();
+	unsigned long ticket = iopd_reclaim_ticket();
 
-	while (!reclaim_ticket_is_done(ticket)) {
-		if (reclaim_help(ticket) >= 0)
+	while (!iopd_reclaim_ticket_is_done(ticket)) {
+		if (iopd_reclaim_help(ticket) >= 0)
 			cond_resched();
-		else if (!reclaim_boost_for(ticket))
-			wait_event(reclaimer.done,
-				   reclaim_ticket_is_ready(ticket));
+		else if (!iopd_reclaim_boost_for(ticket))
+			wait_event(iopd_reclaimer.done,
+				   iopd_reclaim_ticket_is_ready(ticket));
 	}
 }
 
 /**
- * reclaim_share() - lend a hand after handing over a page table
+ * iopd_reclaim_share() - lend a hand after handing over a page table
  * @pages: how many pages that had
  *
  * Above the limit the caller frees as many pages as it has handed over, of
@@ -179,17 +188,17 @@ void reclaim_drain_for_good(void)
  *
  * Context: may sleep.
  */
-void reclaim_share(unsigned long pages)
+void iopd_reclaim_share(unsigned long pages)
 {
 	unsigned long freed = 0;
 
-	if (reclaim_within_limit())
+	if (iopd_reclaim_within_limit())
 		return;
-	trace_help(READ_ONCE(reclaim_stats.pending_pages),
-		   READ_ONCE(reclaim_params.limit));
-	while (freed < pages && !reclaim_within_limit() &&
+	trace_help(READ_ONCE(iopd_reclaim_stats.pending_pages),
+		   READ_ONCE(iopd_reclaim_params.limit));
+	while (freed < pages && !iopd_reclaim_within_limit() &&
 	       !fatal_signal_pending(current)) {
-		long batch = reclaim_help(RECLAIM_ANY);
+		long batch = iopd_reclaim_help(IOPD_RECLAIM_ANY);
 
 		if (batch < 0)
 			return;
@@ -199,7 +208,7 @@ void reclaim_share(unsigned long pages)
 }
 
 /**
- * reclaim_throttle_caller() - lend a hand when too much is pending
+ * iopd_reclaim_throttle_caller() - lend a hand when too much is pending
  *
  * One batch: a mapper gives back several times as many tables as it makes
  * between two of these. Tables of live trees cannot be had before their grace
@@ -209,40 +218,41 @@ void reclaim_share(unsigned long pages)
  *
  * Context: may sleep.
  */
-void reclaim_throttle_caller(void)
+void iopd_reclaim_throttle_caller(void)
 {
 	unsigned long freed;
 
-	if (reclaim_within_limit())
+	if (iopd_reclaim_within_limit())
 		return;
-	trace_help(READ_ONCE(reclaim_stats.pending_pages),
-		   READ_ONCE(reclaim_params.limit));
-	freed = READ_ONCE(reclaim_stats.freed);
-	if (reclaim_help(RECLAIM_ANY) < 0 &&
-	    wait_event_killable_timeout(reclaimer.done,
-					reclaim_is_waiting() ||
-					reclaim_within_limit() ||
-					READ_ONCE(reclaim_stats.freed) - freed >=
-					RECLAIM_MADE, RECLAIM_PATIENCE) > 0)
-		reclaim_help(RECLAIM_ANY);
+	trace_help(READ_ONCE(iopd_reclaim_stats.pending_pages),
+		   READ_ONCE(iopd_reclaim_params.limit));
+	freed = READ_ONCE(iopd_reclaim_stats.freed);
+	if (iopd_reclaim_help(IOPD_RECLAIM_ANY) < 0 &&
+	    wait_event_killable_timeout(iopd_reclaimer.done,
+					iopd_reclaim_is_waiting() ||
+					iopd_reclaim_within_limit() ||
+					READ_ONCE(iopd_reclaim_stats.freed) -
+					freed >= IOPD_RECLAIM_MADE,
+					IOPD_RECLAIM_PATIENCE) > 0)
+		iopd_reclaim_help(IOPD_RECLAIM_ANY);
 	cond_resched();
 }
 
 /* Return: false when nothing comes of it, and the tasks that free must be stuck */
-static bool reclaim_help_or_wait(unsigned long ticket)
+static bool iopd_reclaim_help_or_wait(unsigned long ticket)
 {
-	if (reclaim_help(ticket) >= 0) {
+	if (iopd_reclaim_help(ticket) >= 0) {
 		cond_resched();
 		return true;
 	}
-	return reclaim_boost_for(ticket) ||
-	       wait_event_killable_timeout(reclaimer.done,
-					   reclaim_ticket_is_ready(ticket),
-					   RECLAIM_PATIENCE) > 0;
+	return iopd_reclaim_boost_for(ticket) ||
+	       wait_event_killable_timeout(iopd_reclaimer.done,
+					   iopd_reclaim_ticket_is_ready(ticket),
+					   IOPD_RECLAIM_PATIENCE) > 0;
 }
 
 /**
- * reclaim_make_room() - free tables for a mapper that is refused memory
+ * iopd_reclaim_make_room() - free tables for a mapper that is refused memory
  * @ticket: of its map call; 0 for the first time, and set then
  *
  * A map waits for what was pending when it was refused for the first time, and
@@ -255,51 +265,51 @@ static bool reclaim_help_or_wait(unsigned long ticket)
  * Return: false when all of that is free, or does not get there, or the task
  * has been killed.
  */
-bool reclaim_make_room(unsigned long *ticket)
+bool iopd_reclaim_make_room(unsigned long *ticket)
 {
 	unsigned long owed;
 
 	if (!*ticket) {
-		reclaim_sweep_now();
-		*ticket = reclaim_ticket();
+		iopd_reclaim_sweep_now();
+		*ticket = iopd_reclaim_ticket();
 	}
-	owed = reclaim_owed(*ticket);
+	owed = iopd_reclaim_owed(*ticket);
 	if (!owed)
 		return false;
 	do {
 		if (fatal_signal_pending(current) ||
-		    !reclaim_help_or_wait(*ticket))
+		    !iopd_reclaim_help_or_wait(*ticket))
 			return false;
-	} while (reclaim_owed(*ticket) > owed / 2);
+	} while (iopd_reclaim_owed(*ticket) > owed / 2);
 	return true;
 }
 
 /* Is there a batch for the one that waits for this tree, or no more to free? */
-static bool reclaim_tree_is_ready(const struct iopt_tree *tree)
+static bool iopd_reclaim_tree_is_ready(const struct iopd_tree *tree)
 {
 	unsigned long flags;
 	bool ready;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
-	ready = tree->state != IOPT_TREE_BUSY;
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
+	ready = tree->state != IOPD_TREE_BUSY;
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	return ready;
 }
 
-static struct rt_mutex *reclaim_hand_on(const struct iopt_tree *tree)
+static struct rt_mutex *iopd_reclaim_hand_on(const struct iopd_tree *tree)
 {
 	struct rt_mutex *hand;
 	unsigned long flags;
 
-	raw_spin_lock_irqsave(&reclaimer.lock, flags);
+	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
 	hand = tree->hand;
-	raw_spin_unlock_irqrestore(&reclaimer.lock, flags);
+	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	return hand;
 }
 
 /**
- * reclaim_free_own() - free the whole of a tree that the caller has closed
- * @tree: the tree. It is awaited, so that it stays until reclaim_let_go(),
+ * iopd_reclaim_free_own() - free the whole of a tree that the caller has closed
+ * @tree: the tree. It is awaited, so that it stays until iopd_reclaim_let_go(),
  *	  which the caller calls next
  *
  * Others may have it in hand, for a batch at a time. A task that is killed
@@ -307,13 +317,13 @@ static struct rt_mutex *reclaim_hand_on(const struct iopt_tree *tree)
  *
  * Context: may sleep.
  */
-void reclaim_free_own(struct iopt_tree *tree)
+void iopd_reclaim_free_own(struct iopd_tree *tree)
 {
 	while (READ_ONCE(tree->pending_count) && !fatal_signal_pending(current)) {
-		if (reclaim_help_tree(tree) >= 0)
+		if (iopd_reclaim_help_tree(tree) >= 0)
 			cond_resched();
-		else if (!reclaim_boost(reclaim_hand_on(tree)))
-			wait_event_killable(reclaimer.done,
-					    reclaim_tree_is_ready(tree));
+		else if (!iopd_reclaim_boost(iopd_reclaim_hand_on(tree)))
+			wait_event_killable(iopd_reclaimer.done,
+					    iopd_reclaim_tree_is_ready(tree));
 	}
 }

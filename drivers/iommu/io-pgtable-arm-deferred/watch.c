@@ -14,40 +14,40 @@
 
 #ifdef COMPAT_HAS_DIRTY
 /* Leaves or holes looked at between two offers to reschedule: 200 instructions each */
-#define IOPT_DIRTY_SLICE	512
+#define IOPD_DIRTY_SLICE	512
 
 /*
  * Leave @slot, which holds @leaf, clean. The leaf may be unmapped meanwhile, and
  * an entry that maps nothing must stay what it is.
  */
-static void iopt_make_clean(struct iopt *iopt, u64 *slot, u64 leaf)
+static void iopd_make_clean(struct iopd *iopd, u64 *slot, u64 leaf)
 {
 	if (cmpxchg64_relaxed(slot, leaf, leaf | LPAE_AP_RDONLY) == leaf)
-		iopt_sync_entry(&iopt->tree, slot);
+		iopd_sync_entry(&iopd->tree, slot);
 }
 
 /*
  * Look at the leaf or hole that @at is in. Return: its bytes, with what was
  * found in @is_dirty.
  */
-static size_t iopt_look_dirty(struct iopt *iopt, unsigned long at,
+static size_t iopd_look_dirty(struct iopd *iopd, unsigned long at,
 			      bool clear, bool *is_dirty)
 {
-	struct iopt_walk walk;
+	struct iopd_walk walk;
 
 	/* A table on the way may be cut off, and not freed before. */
 	rcu_read_lock();
-	iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
+	iopd_descend(iopd, at, LPAE_LAST_LEVEL, &walk);
 	*is_dirty = lpae_is_leaf(walk.entry, walk.level) &&
 		    lpae_is_dirty(walk.entry);
 	if (*is_dirty && clear)
-		iopt_make_clean(iopt, walk.slot, walk.entry);
+		iopd_make_clean(iopd, walk.slot, walk.entry);
 	rcu_read_unlock();
-	return lpae_leaf_size(&iopt->tree.geo, walk.level);
+	return lpae_leaf_size(&iopd->tree.geo, walk.level);
 }
 
 /* The same for all up to @last. Recording may sleep, so nothing is held then. */
-static void iopt_read_dirty(struct iopt *iopt, unsigned long at,
+static void iopd_read_dirty(struct iopd *iopd, unsigned long at,
 			    unsigned long last, bool clear,
 			    struct iommu_dirty_bitmap *dirty)
 {
@@ -57,12 +57,12 @@ static void iopt_read_dirty(struct iopt *iopt, unsigned long at,
 	size_t size;
 
 	do {
-		size = iopt_look_dirty(iopt, at, clear, &is_dirty);
+		size = iopd_look_dirty(iopd, at, clear, &is_dirty);
 		end = at | (size - 1);
 		if (is_dirty)
-			iommu_dirty_bitmap_record(dirty, iopt->base +
+			iommu_dirty_bitmap_record(dirty, iopd->base +
 						  (at & ~(size - 1)), size);
-		if (++looks % IOPT_DIRTY_SLICE == 0)
+		if (++looks % IOPD_DIRTY_SLICE == 0)
 			cond_resched();
 		at = end + 1;
 	} while (end < last);
@@ -73,19 +73,19 @@ static void iopt_read_dirty(struct iopt *iopt, unsigned long at,
  * hardware may write without saying so. Where nothing is mapped nothing is dirty.
  * May sleep.
  */
-static int iopt_read_and_clear_dirty(struct io_pgtable_ops *ops,
+static int iopd_read_and_clear_dirty(struct io_pgtable_ops *ops,
 				     unsigned long iova, size_t size,
 				     unsigned long flags,
 				     struct iommu_dirty_bitmap *dirty)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
-	unsigned long at = iova - iopt->base, last = at + size - 1;
+	struct iopd *iopd = iopd_from_ops(ops);
+	unsigned long at = iova - iopd->base, last = at + size - 1;
 
-	if (!(iopt->iop.cfg.quirks & IO_PGTABLE_QUIRK_ARM_HD) || !size ||
-	    last < at || last > iopt->last)
+	if (!(iopd->iop.cfg.quirks & IO_PGTABLE_QUIRK_ARM_HD) || !size ||
+	    last < at || last > iopd->last)
 		return -EINVAL;
 
-	iopt_read_dirty(iopt, at, last, !(flags & IOMMU_DIRTY_NO_CLEAR), dirty);
+	iopd_read_dirty(iopd, at, last, !(flags & IOMMU_DIRTY_NO_CLEAR), dirty);
 	return 0;
 }
 #endif /* COMPAT_HAS_DIRTY */
@@ -96,17 +96,17 @@ static int iopt_read_and_clear_dirty(struct io_pgtable_ops *ops,
  * where it did: with those of two moments the path would be none that a walker
  * can take.
  */
-static bool iopt_read_path(struct iopt *iopt, unsigned long at,
-			   const struct iopt_walk *walk, u64 *entries)
+static bool iopd_read_path(struct iopd *iopd, unsigned long at,
+			   const struct iopd_walk *walk, u64 *entries)
 {
-	const struct lpae_geometry *geo = &iopt->tree.geo;
+	const struct lpae_geometry *geo = &iopd->tree.geo;
 	int level;
 
 	for (level = geo->start; level < walk->level; level++) {
 		u64 entry = READ_ONCE(walk->table[level][lpae_index(geo, at, level)]);
 
 		if (!lpae_leads_on(entry) ||
-		    iopt_table_of(geo, entry) != walk->table[level + 1])
+		    iopd_table_of(geo, entry) != walk->table[level + 1])
 			return false;
 		entries[level] = entry;
 	}
@@ -116,37 +116,37 @@ static bool iopt_read_path(struct iopt *iopt, unsigned long at,
 }
 
 /* The entries from the root's to the leaf's, by level */
-static int iopt_pgtable_walk(struct io_pgtable_ops *ops, unsigned long iova,
+static int iopd_pgtable_walk(struct io_pgtable_ops *ops, unsigned long iova,
 			     void *data)
 {
-	struct iopt *iopt = iopt_from_ops(ops);
+	struct iopd *iopd = iopd_from_ops(ops);
 	struct arm_lpae_io_pgtable_walk_data *path = data;
-	unsigned long at = iova - iopt->base;
-	struct iopt_walk walk;
+	unsigned long at = iova - iopd->base;
+	struct iopd_walk walk;
 
-	if (at > iopt->last)
+	if (at > iopd->last)
 		return -EINVAL;
 
 	/* A table on the way may be cut off, and not freed before. */
 	rcu_read_lock();
 	do {
-		iopt_descend(iopt, at, LPAE_LAST_LEVEL, &walk);
-	} while (!iopt_read_path(iopt, at, &walk, path->ptes));
+		iopd_descend(iopd, at, LPAE_LAST_LEVEL, &walk);
+	} while (!iopd_read_path(iopd, at, &walk, path->ptes));
 	rcu_read_unlock();
 	return lpae_is_leaf(walk.entry, walk.level) ? 0 : -EINVAL;
 }
 #endif /* COMPAT_HAS_PGTABLE_WALK */
 
 /**
- * iopt_init_watch_ops() - set the operations that only look
+ * iopd_init_watch_ops() - set the operations that only look
  * @ops: the page table; those that the kernel does not have are left out
  */
-void iopt_init_watch_ops(struct io_pgtable_ops *ops)
+void iopd_init_watch_ops(struct io_pgtable_ops *ops)
 {
 #ifdef COMPAT_HAS_DIRTY
-	ops->read_and_clear_dirty = iopt_read_and_clear_dirty;
+	ops->read_and_clear_dirty = iopd_read_and_clear_dirty;
 #endif
 #ifdef COMPAT_HAS_PGTABLE_WALK
-	ops->pgtable_walk = iopt_pgtable_walk;
+	ops->pgtable_walk = iopd_pgtable_walk;
 #endif
 }

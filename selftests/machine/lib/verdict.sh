@@ -22,7 +22,7 @@ KERNEL_TROUBLE+='|cannot create duplicate filename|debugfs: .* already present|:
 # to say that it makes the access, or calls what does: a function of a list, say.
 # Below that the kernel is at work on its own data.
 RACE_DEPTH=3
-OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopt_test|ipmmu_test'
+OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
 # kernel is by itself. A report ends with a line of equals signs; the names of

@@ -4,13 +4,13 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#ifndef IOPT_H
-#define IOPT_H
+#ifndef IOPD_H
+#define IOPD_H
 
 #include <linux/types.h>
 #include <stdbool.h>
 
-#include "kmod/iopt_test.h"
+#include "kmod/iopd_test.h"
 #include "kselftest.h"
 
 #define SZ_4K		0x1000ull
@@ -31,89 +31,90 @@
 const char *complain(const char *fmt, ...) __printf(1, 2);
 
 /* For a whole program: says why, and exits with status 4 */
-void iopt_skip_all(const char *reason);
+void iopd_skip_all(const char *reason);
 
 /* Loads the modules if need be; exits with status 4 if there is no device after */
-void iopt_require(void);
-void iopt_require_cpus(int nr);
+void iopd_require(void);
+void iopd_require_cpus(int nr);
 
 /* A page table of its own; the usual shape, if no other is given */
-int iopt_open(void);
-int iopt_create(int fd, struct iopt_create *shape);
-int iopt_new(unsigned int ias, unsigned int flags);
+int iopd_open(void);
+int iopd_create(int fd, struct iopd_create *shape);
+int iopd_new(unsigned int ias, unsigned int flags);
 
 /* Has the root of this table, as it was made, more tables than one? */
-bool iopt_is_concatenated(const struct iopt_create *shape);
+bool iopd_is_concatenated(const struct iopd_create *shape);
 
 /* The first difference in what the hardware is told, or NULL */
-const char *iopt_registers_differ(const struct iopt_create *ours,
-				  const struct iopt_create *theirs);
+const char *iopd_registers_differ(const struct iopd_create *ours,
+				  const struct iopd_create *theirs);
 
 /*
  * The library's own results: a negative errno for a map, the bytes of an unmap.
  * An ioctl that fails ends the test, as no caller could do better.
  */
-int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
+int iopd_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
 	     __u64 pgcount, __u32 prot, __u64 *mapped);
-__u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
-__u64 iopt_lookup(int fd, __u64 iova);
+__u64 iopd_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
+__u64 iopd_lookup(int fd, __u64 iova);
 /* -EOPNOTSUPP where the kernel has no such operation; path->result is the library's */
-int iopt_path(int fd, struct iopt_path *path);
+int iopd_path(int fd, struct iopd_path *path);
 /* False at the end; run->iova is where to go on from */
-bool iopt_next_run(int fd, struct iopt_next_run *run);
+bool iopd_next_run(int fd, struct iopd_next_run *run);
 
-__u64 iopt_flush(int fd, unsigned int flags);
-void iopt_time_out(int fd, bool on);
+__u64 iopd_flush(int fd, unsigned int flags);
+void iopd_time_out(int fd, bool on);
 /* The flush of a range that the library asks for unmaps the first page of it, too */
-void iopt_meet(int fd, bool on);
-void iopt_counters(int fd, struct iopt_counters *counters);
-__u64 iopt_free(int fd);
-void iopt_go_first(bool on);
-__u64 iopt_drain(void);
+void iopd_meet(int fd, bool on);
+void iopd_counters(int fd, struct iopd_counters *counters);
+__u64 iopd_free(int fd);
+void iopd_go_first(bool on);
+__u64 iopd_drain(void);
 
 /* Tables that are empty are looked for, flushed, and freed. */
-void iopt_sweep(int fd);
+void iopd_sweep(int fd);
 
 /* The same without a flush of the test's own */
-void iopt_sweep_alone(void);
+void iopd_sweep_alone(void);
 
 /*
  * Is there nothing left to free, after a while and without a drain? A drain takes along
  * what the worker was not told of, and would hide that. True where others use the
  * library.
  */
-bool iopt_idles(void);
+bool iopd_idles(void);
 /* Foreign load on this page table; a reader for so long; a plain callback's way */
-void iopt_load(int fd, bool on);
-void iopt_read_for(__u64 ns);
-__u64 iopt_grace(void);
-void iopt_scan(int fd, struct iopt_scan *scan);
-__u64 iopt_tables(int fd);
+void iopd_load(int fd, bool on);
+void iopd_read_for(__u64 ns);
+__u64 iopd_grace(void);
+void iopd_scan(int fd, struct iopd_scan *scan);
+__u64 iopd_tables(int fd);
 
 /* count times the same pgcount pages, stride apart; false when not all went */
-bool iopt_fill(int fd, __u64 iova, __u64 stride, __u64 count,
+bool iopd_fill(int fd, __u64 iova, __u64 stride, __u64 count,
 	       __u64 pgsize, __u64 pgcount);
-bool iopt_strip(int fd, __u64 iova, __u64 stride, __u64 count,
+bool iopd_strip(int fd, __u64 iova, __u64 stride, __u64 count,
 		__u64 pgsize, __u64 pgcount);
 
 /* The library's debugfs counters and parameters; -1 when there is none */
-long iopt_stat(const char *name);
-void iopt_reset_longest(void);
-long iopt_param(const char *name);
-int iopt_set_param(const char *name, const char *value);
+long iopd_stat(const char *name);
+void iopd_reset_longest(void);
+long iopd_param(const char *name);
+int iopd_set_param(const char *name, const char *value);
 
 /*
- * The counters are ours: no other program had tables when iopt_require() was called,
- * and IOPT_SHARED in the environment does not say that others will have.
+ * The counters are ours: no other program had tables when iopd_require() was
+ * called, and IOPD_SHARED in the environment does not say that others will
+ * have.
  */
-bool iopt_alone(void);
+bool iopd_alone(void);
 
 /* The number in a file, or behind @key in one of its lines; -1 when not there */
-long iopt_read_key(const char *path, const char *key);
+long iopd_read_key(const char *path, const char *key);
 
 /* The same of /proc/vmstat or a node's, per-CPU differences folded in */
-long iopt_vmstat(const char *name);
-long iopt_node_vmstat(int node, const char *name);
+long iopd_vmstat(const char *name);
+long iopd_node_vmstat(int node, const char *name);
 
 /* Until 5.15 page tables were mapped and unmapped one page at a time */
 bool kernel_maps_runs(void);
@@ -134,7 +135,7 @@ __u64 rng_next(struct rng *rng);
 __u64 rng_below(struct rng *rng, __u64 limit);
 
 /* --name=value on the command line (and takes it off), else NAME in the environment */
-__u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
+__u64 iopd_option(int *argc, char **argv, const char *name, const char *env,
 		  __u64 otherwise);
 
-#endif /* IOPT_H */
+#endif /* IOPD_H */

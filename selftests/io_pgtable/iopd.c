@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "iopt.h"
+#include "iopd.h"
 #include "kselftest.h"
 
 /* A sweep takes some grace periods: many times that */
@@ -88,22 +88,22 @@ static int write_text(const char *dir, const char *name, const char *text)
 	return ret;
 }
 
-long iopt_stat(const char *name)
+long iopd_stat(const char *name)
 {
 	return read_number(DEBUGFS, name);
 }
 
-void iopt_reset_longest(void)
+void iopd_reset_longest(void)
 {
 	write_text(DEBUGFS, "reset", "1");
 }
 
-long iopt_param(const char *name)
+long iopd_param(const char *name)
 {
 	return read_number(MODULE_PARAMS, name);
 }
 
-int iopt_set_param(const char *name, const char *value)
+int iopd_set_param(const char *name, const char *value)
 {
 	return write_text(MODULE_PARAMS, name, value);
 }
@@ -116,18 +116,18 @@ static char sweep_ms[24];
 
 static void __attribute__((__constructor__)) stop_sweeps(void)
 {
-	snprintf(sweep_ms, sizeof(sweep_ms), "%ld", iopt_param("sweep_ms"));
-	iopt_set_param("sweep_ms", "0");
+	snprintf(sweep_ms, sizeof(sweep_ms), "%ld", iopd_param("sweep_ms"));
+	iopd_set_param("sweep_ms", "0");
 }
 
 static void __attribute__((__destructor__)) go_on_with_sweeps(void)
 {
-	iopt_set_param("sweep_ms", sweep_ms);
+	iopd_set_param("sweep_ms", sweep_ms);
 }
 
 static bool alone;
 
-bool iopt_alone(void)
+bool iopd_alone(void)
 {
 	return alone;
 }
@@ -142,13 +142,13 @@ static bool other_holders(void)
 		return true;
 	while ((entry = readdir(dir)))
 		if (entry->d_name[0] != '.' &&
-		    strcmp(entry->d_name, "iopt_test"))
+		    strcmp(entry->d_name, "iopd_test"))
 			others = true;
 	closedir(dir);
 	return others;
 }
 
-long iopt_read_key(const char *path, const char *key)
+long iopd_read_key(const char *path, const char *key)
 {
 	char line[256], word[64];
 	long value, found = -1;
@@ -175,20 +175,20 @@ static void fold_vmstat(void)
 	read_text("/proc/sys/vm/stat_refresh", line, sizeof(line));
 }
 
-long iopt_vmstat(const char *name)
+long iopd_vmstat(const char *name)
 {
 	fold_vmstat();
-	return iopt_read_key("/proc/vmstat", name);
+	return iopd_read_key("/proc/vmstat", name);
 }
 
-long iopt_node_vmstat(int node, const char *name)
+long iopd_node_vmstat(int node, const char *name)
 {
 	char path[PATH_MAX];
 
 	fold_vmstat();
 	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/vmstat",
 		 node);
-	return iopt_read_key(path, name);
+	return iopd_read_key(path, name);
 }
 
 /* --- modules ---------------------------------------------------------------- */
@@ -222,47 +222,47 @@ static bool load_test_module(void)
 	self[len] = '\0';
 	folder = dirname(self);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		snprintf(path, sizeof(path), "%s/%siopt_test.ko", folder,
+		snprintf(path, sizeof(path), "%s/%siopd_test.ko", folder,
 			 places[i]);
 		if (!access(path, R_OK))
 			return !run("insmod", path);
 	}
-	return !run("modprobe", "iopt_test");
+	return !run("modprobe", "iopd_test");
 }
 
-void iopt_skip_all(const char *reason)
+void iopd_skip_all(const char *reason)
 {
 	ksft_print_header();
 	printf("1..0 # SKIP %s\n", reason);
 	exit(KSFT_SKIP);
 }
 
-void iopt_require(void)
+void iopd_require(void)
 {
 	int fd;
 
-	if (access(IOPT_DEVICE, F_OK)) {
+	if (access(IOPD_DEVICE, F_OK)) {
 		if (geteuid())
-			iopt_skip_all("needs root to load the test module");
+			iopd_skip_all("needs root to load the test module");
 		if (run("modprobe", "io-pgtable-arm-deferred"))
-			iopt_skip_all("io-pgtable-arm-deferred.ko cannot be loaded");
+			iopd_skip_all("io-pgtable-arm-deferred.ko cannot be loaded");
 		if (!load_test_module())
-			iopt_skip_all("iopt_test.ko cannot be loaded");
+			iopd_skip_all("iopd_test.ko cannot be loaded");
 	}
-	fd = open(IOPT_DEVICE, O_RDWR);
+	fd = open(IOPD_DEVICE, O_RDWR);
 	if (fd < 0)
-		iopt_skip_all(IOPT_DEVICE " cannot be opened");
+		iopd_skip_all(IOPD_DEVICE " cannot be opened");
 	close(fd);
-	iopt_drain();
+	iopd_drain();
 	/* A driver without a table does not disturb; tables left by us must not hide */
-	alone = !getenv("IOPT_SHARED") &&
-		(!other_holders() || iopt_stat("live") == 0);
+	alone = !getenv("IOPD_SHARED") &&
+		(!other_holders() || iopd_stat("live") == 0);
 }
 
-void iopt_require_cpus(int nr)
+void iopd_require_cpus(int nr)
 {
 	if (sysconf(_SC_NPROCESSORS_ONLN) < nr)
-		iopt_skip_all("needs more CPUs");
+		iopd_skip_all("needs more CPUs");
 }
 
 /* --- the device ------------------------------------------------------------- */
@@ -275,30 +275,30 @@ static void must(int fd, unsigned long cmd, void *arg, const char *what)
 	abort();
 }
 
-int iopt_open(void)
+int iopd_open(void)
 {
-	int fd = open(IOPT_DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = open(IOPD_DEVICE, O_RDWR | O_CLOEXEC);
 
 	if (fd < 0) {
-		perror("# " IOPT_DEVICE);
+		perror("# " IOPD_DEVICE);
 		abort();
 	}
 	return fd;
 }
 
-int iopt_create(int fd, struct iopt_create *shape)
+int iopd_create(int fd, struct iopd_create *shape)
 {
-	return ioctl(fd, IOPT_IOC_CREATE, shape) ? -errno : 0;
+	return ioctl(fd, IOPD_IOC_CREATE, shape) ? -errno : 0;
 }
 
-bool iopt_is_concatenated(const struct iopt_create *shape)
+bool iopd_is_concatenated(const struct iopd_create *shape)
 {
 	unsigned int page = __builtin_ctzll(shape->pgsize_bitmap);
 	unsigned int bits = page - 3, levels;
 	int start = ~shape->sl & 3;
 
-	if (shape->fmt != IOPT_ARM_32_LPAE_S2 &&
-	    shape->fmt != IOPT_ARM_64_LPAE_S2)
+	if (shape->fmt != IOPD_ARM_32_LPAE_S2 &&
+	    shape->fmt != IOPD_ARM_64_LPAE_S2)
 		return false;
 	/* With 4 KiB the code of a level is another */
 	if (page == 12)
@@ -307,8 +307,8 @@ bool iopt_is_concatenated(const struct iopt_create *shape)
 	return start > 4 - (int)levels;
 }
 
-const char *iopt_registers_differ(const struct iopt_create *ours,
-				  const struct iopt_create *theirs)
+const char *iopd_registers_differ(const struct iopd_create *ours,
+				  const struct iopd_create *theirs)
 {
 	const struct {
 		const char *name;
@@ -339,186 +339,186 @@ const char *iopt_registers_differ(const struct iopt_create *ours,
 	return NULL;
 }
 
-int iopt_new(unsigned int ias, unsigned int flags)
+int iopd_new(unsigned int ias, unsigned int flags)
 {
-	struct iopt_create shape = {
-		.fmt		= IOPT_ARM_64_LPAE_S1,
+	struct iopd_create shape = {
+		.fmt		= IOPD_ARM_64_LPAE_S1,
 		.ias		= ias,
 		.oas		= 40,
 		.flags		= flags,
 		.pgsize_bitmap	= SIZES,
 	};
-	int fd = iopt_open();
+	int fd = iopd_open();
 
-	must(fd, IOPT_IOC_CREATE, &shape, "create");
+	must(fd, IOPD_IOC_CREATE, &shape, "create");
 	return fd;
 }
 
-int iopt_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
+int iopd_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
 	     __u64 pgcount, __u32 prot, __u64 *mapped)
 {
-	struct iopt_map arg = {
+	struct iopd_map arg = {
 		.iova = iova, .paddr = paddr, .pgsize = pgsize,
 		.pgcount = pgcount, .prot = prot,
 	};
 
-	must(fd, IOPT_IOC_MAP, &arg, "map");
+	must(fd, IOPD_IOC_MAP, &arg, "map");
 	if (mapped)
 		*mapped = arg.mapped;
 	return arg.result;
 }
 
-__u64 iopt_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount)
+__u64 iopd_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount)
 {
-	struct iopt_unmap arg = {
+	struct iopd_unmap arg = {
 		.iova = iova, .pgsize = pgsize, .pgcount = pgcount,
 	};
 
-	must(fd, IOPT_IOC_UNMAP, &arg, "unmap");
+	must(fd, IOPD_IOC_UNMAP, &arg, "unmap");
 	return arg.unmapped;
 }
 
-__u64 iopt_lookup(int fd, __u64 iova)
+__u64 iopd_lookup(int fd, __u64 iova)
 {
-	struct iopt_lookup arg = { .iova = iova };
+	struct iopd_lookup arg = { .iova = iova };
 
-	must(fd, IOPT_IOC_LOOKUP, &arg, "lookup");
+	must(fd, IOPD_IOC_LOOKUP, &arg, "lookup");
 	return arg.paddr;
 }
 
-int iopt_path(int fd, struct iopt_path *path)
+int iopd_path(int fd, struct iopd_path *path)
 {
-	if (ioctl(fd, IOPT_IOC_PATH, path))
+	if (ioctl(fd, IOPD_IOC_PATH, path))
 		return -errno;
 	return 0;
 }
 
-bool iopt_next_run(int fd, struct iopt_next_run *run)
+bool iopd_next_run(int fd, struct iopd_next_run *run)
 {
-	must(fd, IOPT_IOC_NEXT_RUN, run, "next run");
+	must(fd, IOPD_IOC_NEXT_RUN, run, "next run");
 	return run->more;
 }
 
-__u64 iopt_flush(int fd, unsigned int flags)
+__u64 iopd_flush(int fd, unsigned int flags)
 {
-	struct iopt_flush arg = { .flags = flags };
+	struct iopd_flush arg = { .flags = flags };
 
-	must(fd, IOPT_IOC_FLUSH, &arg, "flush");
+	must(fd, IOPD_IOC_FLUSH, &arg, "flush");
 	return arg.count;
 }
 
-void iopt_time_out(int fd, bool on)
+void iopd_time_out(int fd, bool on)
 {
-	struct iopt_control arg = { .time_out = on };
+	struct iopd_control arg = { .time_out = on };
 
-	must(fd, IOPT_IOC_CONTROL, &arg, "control");
+	must(fd, IOPD_IOC_CONTROL, &arg, "control");
 }
 
-void iopt_meet(int fd, bool on)
+void iopd_meet(int fd, bool on)
 {
-	struct iopt_control arg = { .meet = on };
+	struct iopd_control arg = { .meet = on };
 
-	must(fd, IOPT_IOC_CONTROL, &arg, "control");
+	must(fd, IOPD_IOC_CONTROL, &arg, "control");
 }
 
-void iopt_counters(int fd, struct iopt_counters *counters)
+void iopd_counters(int fd, struct iopd_counters *counters)
 {
-	must(fd, IOPT_IOC_COUNTERS, counters, "counters");
+	must(fd, IOPD_IOC_COUNTERS, counters, "counters");
 }
 
-__u64 iopt_free(int fd)
+__u64 iopd_free(int fd)
 {
-	struct iopt_time arg;
+	struct iopd_time arg;
 
-	must(fd, IOPT_IOC_FREE, &arg, "free");
+	must(fd, IOPD_IOC_FREE, &arg, "free");
 	return arg.ns;
 }
 
 /* A drain begins sweeps; each has a grace period in it, so there is no telling when. */
-void iopt_sweep_alone(void)
+void iopd_sweep_alone(void)
 {
 	int ms = SWEEP_MS;
 
-	iopt_drain();
-	while (iopt_stat("sweeps") > 0 && ms--)
+	iopd_drain();
+	while (iopd_stat("sweeps") > 0 && ms--)
 		usleep(1000);
-	iopt_drain();
+	iopd_drain();
 }
 
-bool iopt_idles(void)
+bool iopd_idles(void)
 {
 	int ms;
 
-	if (!iopt_alone())
+	if (!iopd_alone())
 		return true;
 	for (ms = 0; ms < IDLE_MS; ms++) {
-		if (!iopt_stat("pending") && !iopt_stat("trees") &&
-		    !iopt_stat("held"))
+		if (!iopd_stat("pending") && !iopd_stat("trees") &&
+		    !iopd_stat("held"))
 			return true;
 		usleep(1000);
 	}
 	return false;
 }
 
-void iopt_sweep(int fd)
+void iopd_sweep(int fd)
 {
-	iopt_sweep_alone();
-	iopt_flush(fd, IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
-	iopt_drain();
+	iopd_sweep_alone();
+	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+	iopd_drain();
 }
 
-__u64 iopt_drain(void)
+__u64 iopd_drain(void)
 {
-	struct iopt_time arg;
-	int fd = iopt_open();
+	struct iopd_time arg;
+	int fd = iopd_open();
 
-	must(fd, IOPT_IOC_DRAIN, &arg, "drain");
+	must(fd, IOPD_IOC_DRAIN, &arg, "drain");
 	close(fd);
 	return arg.ns;
 }
 
-void iopt_load(int fd, bool on)
+void iopd_load(int fd, bool on)
 {
-	struct iopt_load arg = { .on = on };
+	struct iopd_load arg = { .on = on };
 
-	must(fd, IOPT_IOC_LOAD, &arg, "load");
+	must(fd, IOPD_IOC_LOAD, &arg, "load");
 }
 
-void iopt_read_for(__u64 ns)
+void iopd_read_for(__u64 ns)
 {
-	struct iopt_time arg = { .ns = ns };
-	int fd = iopt_open();
+	struct iopd_time arg = { .ns = ns };
+	int fd = iopd_open();
 
-	must(fd, IOPT_IOC_READ, &arg, "read");
+	must(fd, IOPD_IOC_READ, &arg, "read");
 	close(fd);
 }
 
-__u64 iopt_grace(void)
+__u64 iopd_grace(void)
 {
-	struct iopt_time arg;
-	int fd = iopt_open();
+	struct iopd_time arg;
+	int fd = iopd_open();
 
-	must(fd, IOPT_IOC_GRACE, &arg, "grace");
+	must(fd, IOPD_IOC_GRACE, &arg, "grace");
 	close(fd);
 	return arg.ns;
 }
 
-void iopt_scan(int fd, struct iopt_scan *scan)
+void iopd_scan(int fd, struct iopd_scan *scan)
 {
-	must(fd, IOPT_IOC_SCAN, scan, "scan");
+	must(fd, IOPD_IOC_SCAN, scan, "scan");
 }
 
-__u64 iopt_tables(int fd)
+__u64 iopd_tables(int fd)
 {
-	struct iopt_scan scan = { .last = ~0ull };
+	struct iopd_scan scan = { .last = ~0ull };
 
-	iopt_scan(fd, &scan);
+	iopd_scan(fd, &scan);
 	return scan.tables;
 }
 
-static bool fill_or_strip(int fd, unsigned long cmd, struct iopt_fill *arg)
+static bool fill_or_strip(int fd, unsigned long cmd, struct iopd_fill *arg)
 {
-	must(fd, cmd, arg, cmd == IOPT_IOC_FILL ? "fill" : "strip");
+	must(fd, cmd, arg, cmd == IOPD_IOC_FILL ? "fill" : "strip");
 	if (arg->done == arg->count)
 		return true;
 	fprintf(stderr, "# %llu of %llu, then error %d\n", arg->done,
@@ -526,27 +526,27 @@ static bool fill_or_strip(int fd, unsigned long cmd, struct iopt_fill *arg)
 	return false;
 }
 
-bool iopt_fill(int fd, __u64 iova, __u64 stride, __u64 count,
+bool iopd_fill(int fd, __u64 iova, __u64 stride, __u64 count,
 	       __u64 pgsize, __u64 pgcount)
 {
-	struct iopt_fill arg = {
+	struct iopd_fill arg = {
 		.iova = iova, .stride = stride, .count = count,
 		.paddr = SZ_1G, .pgsize = pgsize, .pgcount = pgcount,
-		.prot = IOPT_READ | IOPT_WRITE,
+		.prot = IOPD_READ | IOPD_WRITE,
 	};
 
-	return fill_or_strip(fd, IOPT_IOC_FILL, &arg);
+	return fill_or_strip(fd, IOPD_IOC_FILL, &arg);
 }
 
-bool iopt_strip(int fd, __u64 iova, __u64 stride, __u64 count,
+bool iopd_strip(int fd, __u64 iova, __u64 stride, __u64 count,
 		__u64 pgsize, __u64 pgcount)
 {
-	struct iopt_fill arg = {
+	struct iopd_fill arg = {
 		.iova = iova, .stride = stride, .count = count,
 		.pgsize = pgsize, .pgcount = pgcount,
 	};
 
-	return fill_or_strip(fd, IOPT_IOC_STRIP, &arg);
+	return fill_or_strip(fd, IOPD_IOC_STRIP, &arg);
 }
 
 static bool kernel_is_before(unsigned int wanted_major, unsigned int wanted_minor)
@@ -573,11 +573,11 @@ bool kernel_maps_runs(void)
 
 bool kernel_knows(__u64 quirks)
 {
-	if (quirks & IOPT_QUIRK_NON_STRICT && !kernel_is_before(5, 15))
+	if (quirks & IOPD_QUIRK_NON_STRICT && !kernel_is_before(5, 15))
 		return false;
-	if (quirks & IOPT_QUIRK_ARM_OUTER_WBWA && kernel_is_before(5, 12))
+	if (quirks & IOPD_QUIRK_ARM_OUTER_WBWA && kernel_is_before(5, 12))
 		return false;
-	return !(quirks & IOPT_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
+	return !(quirks & IOPD_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
 }
 
 /* --- chance and options ----------------------------------------------------- */
@@ -607,7 +607,7 @@ static void take_argument(int *argc, char **argv, int i)
 	--*argc;
 }
 
-__u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
+__u64 iopd_option(int *argc, char **argv, const char *name, const char *env,
 		  __u64 otherwise)
 {
 	const char *text = getenv(env);
@@ -637,7 +637,7 @@ __u64 iopt_option(int *argc, char **argv, const char *name, const char *env,
  * Before everything of normal priority on this CPU, so that the worker that a free
  * wakes does not get its turn before the next call.
  */
-void iopt_go_first(bool on)
+void iopd_go_first(bool on)
 {
 	struct sched_param param = { .sched_priority = on };
 

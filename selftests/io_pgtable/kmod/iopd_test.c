@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A door to io-pgtable-arm-deferred for tests: /dev/iopt-test. No hardware walks
- * these tables; the flushes are counted and, on demand, do not complete.
+ * A door to io-pgtable-arm-deferred for tests: /dev/iopd-test. No hardware
+ * walks these tables; the flushes are counted and, on demand, do not complete.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -31,7 +31,7 @@
 #include <linux/uaccess.h>
 
 #include <compat/io-pgtable-api.h>
-#include "iopt_test.h"
+#include "iopd_test.h"
 
 /* VMSAv8 long descriptors */
 #define LAST_LEVEL		3
@@ -41,19 +41,19 @@
 #define DESC_DBM		BIT_ULL(51)
 
 /* The shape of a table as the registers tell it */
-struct iopt_shape {
+struct iopd_shape {
 	unsigned int page_bits;
 	unsigned int level_bits;
 	unsigned int root_bits;
 	int start;
 };
 
-struct iopt_file {
+struct iopd_file {
 	/* shared: everything that the library lets run in parallel; else: exclusive */
 	struct rw_semaphore lock;
 	struct io_pgtable_ops *ops;
 	struct io_pgtable_cfg cfg;
-	struct iopt_shape shape;
+	struct iopd_shape shape;
 	bool stage2;
 	bool by_address;
 	gfp_t gfp;		/* of maps that may sleep */
@@ -74,7 +74,7 @@ struct iopt_file {
 	u64 flush_walk_size;
 };
 
-static struct platform_device *iopt_pdev;
+static struct platform_device *iopd_pdev;
 
 static int node = NUMA_NO_NODE;
 module_param(node, int, 0644);
@@ -82,7 +82,7 @@ MODULE_PARM_DESC(node,
 		 "where the IOMMU of page tables made from now on is, -1: nowhere (default)");
 
 /* The flush that the library asks for; there are no caches, so it is done at once */
-static void iopt_bracket(struct iopt_file *file)
+static void iopd_bracket(struct iopd_file *file)
 {
 	struct io_pgtable_deferred_limbo limbo;
 
@@ -93,18 +93,18 @@ static void iopt_bracket(struct iopt_file *file)
 				      !READ_ONCE(file->time_out));
 }
 
-static void iopt_tlb_flush_all(void *cookie)
+static void iopd_tlb_flush_all(void *cookie)
 {
-	struct iopt_file *file = cookie;
+	struct iopd_file *file = cookie;
 
 	atomic64_inc(&file->flush_all);
-	iopt_bracket(file);
+	iopd_bracket(file);
 }
 
-static void iopt_tlb_flush_walk(unsigned long iova, size_t size,
+static void iopd_tlb_flush_walk(unsigned long iova, size_t size,
 				size_t granule, void *cookie)
 {
-	struct iopt_file *file = cookie;
+	struct iopd_file *file = cookie;
 
 	atomic64_inc(&file->flush_walk);
 	WRITE_ONCE(file->flush_walk_iova, iova);
@@ -112,34 +112,34 @@ static void iopt_tlb_flush_walk(unsigned long iova, size_t size,
 	/* In the middle of the call that asks: it has that page to itself. */
 	if (READ_ONCE(file->meet))
 		compat_unmap_pages(file->ops, iova, granule, 1, NULL);
-	iopt_bracket(file);
+	iopd_bracket(file);
 }
 
-static void iopt_tlb_add_page(struct iommu_iotlb_gather *gather,
+static void iopd_tlb_add_page(struct iommu_iotlb_gather *gather,
 			      unsigned long iova, size_t granule, void *cookie)
 {
-	struct iopt_file *file = cookie;
+	struct iopd_file *file = cookie;
 
 	atomic64_inc(&file->add_page);
 }
 
-static const struct iommu_flush_ops iopt_tlb = {
-	.tlb_flush_all	= iopt_tlb_flush_all,
-	.tlb_flush_walk	= iopt_tlb_flush_walk,
-	.tlb_add_page	= iopt_tlb_add_page,
+static const struct iommu_flush_ops iopd_tlb = {
+	.tlb_flush_all	= iopd_tlb_flush_all,
+	.tlb_flush_walk	= iopd_tlb_flush_walk,
+	.tlb_add_page	= iopd_tlb_add_page,
 };
 
 /* --- making and freeing ------------------------------------------------- */
 
-static struct io_pgtable_ops *iopt_alloc(struct iopt_file *file, u32 fmt)
+static struct io_pgtable_ops *iopd_alloc(struct iopd_file *file, u32 fmt)
 {
 	if (file->kernel)
 		return alloc_io_pgtable_ops(fmt, &file->cfg, file);
 	return io_pgtable_deferred_alloc(fmt, &file->cfg, file);
 }
 
-static void iopt_report_s2(const struct io_pgtable_cfg *cfg,
-			   struct iopt_create *arg)
+static void iopd_report_s2(const struct io_pgtable_cfg *cfg,
+			   struct iopd_create *arg)
 {
 	arg->ttbr = cfg->arm_lpae_s2_cfg.vttbr;
 	arg->mair = 0;
@@ -152,8 +152,8 @@ static void iopt_report_s2(const struct io_pgtable_cfg *cfg,
 	arg->sl = cfg->arm_lpae_s2_cfg.vtcr.sl;
 }
 
-static void iopt_report_s1(const struct io_pgtable_cfg *cfg,
-			   struct iopt_create *arg)
+static void iopd_report_s1(const struct io_pgtable_cfg *cfg,
+			   struct iopd_create *arg)
 {
 	arg->ttbr = cfg->arm_lpae_s1_cfg.ttbr;
 	arg->mair = cfg->arm_lpae_s1_cfg.mair;
@@ -167,7 +167,7 @@ static void iopt_report_s1(const struct io_pgtable_cfg *cfg,
 }
 
 /* Stage 2 says at which level it starts, in a way of its own with 4 KiB */
-static int iopt_start_level(const struct iopt_file *file, unsigned int levels)
+static int iopd_start_level(const struct iopd_file *file, unsigned int levels)
 {
 	int sl = ~file->cfg.arm_lpae_s2_cfg.vtcr.sl & 3;
 
@@ -176,40 +176,40 @@ static int iopt_start_level(const struct iopt_file *file, unsigned int levels)
 	return file->shape.page_bits == 12 ? sl - 1 : sl;
 }
 
-static void iopt_find_shape(struct iopt_file *file)
+static void iopd_find_shape(struct iopd_file *file)
 {
-	struct iopt_shape *shape = &file->shape;
+	struct iopd_shape *shape = &file->shape;
 	unsigned int bits;
 
 	shape->page_bits = __ffs(file->cfg.pgsize_bitmap);
 	shape->level_bits = shape->page_bits - 3;
 	bits = file->cfg.ias - shape->page_bits;
-	shape->start = iopt_start_level(file, DIV_ROUND_UP(bits, shape->level_bits));
+	shape->start = iopd_start_level(file, DIV_ROUND_UP(bits, shape->level_bits));
 	shape->root_bits = bits - shape->level_bits * (LAST_LEVEL - shape->start);
 }
 
-static bool iopt_node_is_there(int nid)
+static bool iopd_node_is_there(int nid)
 {
 	return nid == NUMA_NO_NODE ||
 	       (nid >= 0 && nid < MAX_NUMNODES && node_online(nid));
 }
 
-static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
+static long iopd_create(struct iopd_file *file, struct iopd_create *arg)
 {
 	int nid = READ_ONCE(node);
 
-	if (arg->flags & ~(IOPT_COHERENT | IOPT_KERNEL | IOPT_NO_TLB |
-			   IOPT_ACCOUNT | IOPT_BY_ADDRESS |
-			   IOPT_WORKER_FLUSHES) ||
-	    !iopt_node_is_there(nid))
+	if (arg->flags & ~(IOPD_COHERENT | IOPD_KERNEL | IOPD_NO_TLB |
+			   IOPD_ACCOUNT | IOPD_BY_ADDRESS |
+			   IOPD_WORKER_FLUSHES) ||
+	    !iopd_node_is_there(nid))
 		return -EINVAL;
 	if (file->ops)
 		return -EBUSY;
 
-	set_dev_node(&iopt_pdev->dev, nid);
-	file->gfp = arg->flags & IOPT_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
-	file->kernel = arg->flags & IOPT_KERNEL;
-	file->by_address = arg->flags & IOPT_BY_ADDRESS;
+	set_dev_node(&iopd_pdev->dev, nid);
+	file->gfp = arg->flags & IOPD_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+	file->kernel = arg->flags & IOPD_KERNEL;
+	file->by_address = arg->flags & IOPD_BY_ADDRESS;
 	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
 	/* Other formats of the kernel's would leave the fields read back unset */
 	if (file->kernel && arg->fmt > ARM_64_LPAE_S2)
@@ -220,50 +220,50 @@ static long iopt_create(struct iopt_file *file, struct iopt_create *arg)
 		.pgsize_bitmap	= arg->pgsize_bitmap,
 		.ias		= arg->ias,
 		.oas		= arg->oas,
-		.coherent_walk	= arg->flags & IOPT_COHERENT,
-		.tlb		= arg->flags & IOPT_NO_TLB ? NULL : &iopt_tlb,
-		.iommu_dev	= &iopt_pdev->dev,
+		.coherent_walk	= arg->flags & IOPD_COHERENT,
+		.tlb		= arg->flags & IOPD_NO_TLB ? NULL : &iopd_tlb,
+		.iommu_dev	= &iopd_pdev->dev,
 	};
-	file->ops = iopt_alloc(file, arg->fmt);
+	file->ops = iopd_alloc(file, arg->fmt);
 	if (!file->ops)
 		return -EOPNOTSUPP;
 	/* Tests count flushes: there is none that they have not asked for. */
-	if (!file->kernel && !(arg->flags & IOPT_WORKER_FLUSHES))
+	if (!file->kernel && !(arg->flags & IOPD_WORKER_FLUSHES))
 		io_pgtable_deferred_allow_flush(file->ops, false);
 	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
 	arg->ias = file->cfg.ias;
 	arg->oas = file->cfg.oas;
 	if (file->stage2)
-		iopt_report_s2(&file->cfg, arg);
+		iopd_report_s2(&file->cfg, arg);
 	else
-		iopt_report_s1(&file->cfg, arg);
-	iopt_find_shape(file);
+		iopd_report_s1(&file->cfg, arg);
+	iopd_find_shape(file);
 	return 0;
 }
 
 /* A bracket must not outlive its page table */
-static void iopt_close_bracket(struct iopt_file *file)
+static void iopd_close_bracket(struct iopd_file *file)
 {
 	if (file->bracket_open)
 		io_pgtable_deferred_flush_end(file->ops, &file->bracket, true);
 	file->bracket_open = false;
 }
 
-static void iopt_stop_load(struct iopt_file *file)
+static void iopd_stop_load(struct iopd_file *file)
 {
 	if (file->load)
 		kthread_stop(file->load);
 	file->load = NULL;
 }
 
-static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
+static long iopd_free(struct iopd_file *file, struct iopd_time *arg)
 {
 	u64 start;
 
 	if (!file->ops)
 		return -EINVAL;
-	iopt_stop_load(file);
-	iopt_close_bracket(file);
+	iopd_stop_load(file);
+	iopd_close_bracket(file);
 	start = ktime_get_ns();
 	if (file->kernel)
 		free_io_pgtable_ops(file->ops);
@@ -277,21 +277,21 @@ static long iopt_free(struct iopt_file *file, struct iopt_time *arg)
 /* --- map, unmap, lookup --------------------------------------------------- */
 
 /* The first IOVA: of the upper half of a split space it is not 0 */
-static u64 iopt_base(const struct iopt_file *file)
+static u64 iopd_base(const struct iopd_file *file)
 {
 	return file->cfg.quirks & IO_PGTABLE_QUIRK_ARM_TTBR1 ?
 	       ~0ULL << file->cfg.ias : 0;
 }
 
 /* The kernel's own code warns of what the library is to refuse: keep it out */
-static bool iopt_kernel_would_warn(struct iopt_file *file, u64 iova, u64 paddr,
+static bool iopd_kernel_would_warn(struct iopd_file *file, u64 iova, u64 paddr,
 				   u64 pgsize, u64 pgcount)
 {
 	u64 size;
 
 	if (!file->kernel)
 		return false;
-	iova -= iopt_base(file);
+	iova -= iopd_base(file);
 	if (!pgsize || (pgsize & file->cfg.pgsize_bitmap) != pgsize ||
 	    (pgsize & (pgsize - 1)) || ((iova | paddr) & (pgsize - 1)) ||
 	    !pgcount || pgcount > BIT_ULL(file->cfg.ias) / pgsize)
@@ -301,20 +301,20 @@ static bool iopt_kernel_would_warn(struct iopt_file *file, u64 iova, u64 paddr,
 	       paddr >> file->cfg.oas || (paddr + size - 1) >> file->cfg.oas;
 }
 
-static bool iopt_fits_size_t(u64 pgsize, u64 pgcount)
+static bool iopd_fits_size_t(u64 pgsize, u64 pgcount)
 {
 	return pgsize <= SIZE_MAX && pgcount <= SIZE_MAX;
 }
 
-static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
+static long iopd_map(struct iopd_file *file, struct iopd_map *arg)
 {
-	bool atomic = arg->flags & IOPT_ATOMIC;
+	bool atomic = arg->flags & IOPD_ATOMIC;
 	size_t mapped = 0;
 	u64 start;
 
-	if (!file->ops || arg->flags & ~IOPT_ATOMIC ||
-	    !iopt_fits_size_t(arg->pgsize, arg->pgcount) ||
-	    iopt_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
+	if (!file->ops || arg->flags & ~IOPD_ATOMIC ||
+	    !iopd_fits_size_t(arg->pgsize, arg->pgcount) ||
+	    iopd_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
 				   arg->pgcount))
 		return -EINVAL;
 
@@ -333,7 +333,7 @@ static long iopt_map(struct iopt_file *file, struct iopt_map *arg)
 }
 
 /* Unless it is one by address, the test makes a whole flush after each unmap. */
-static void iopt_gather_init(const struct iopt_file *file,
+static void iopd_gather_init(const struct iopd_file *file,
 			     struct iommu_iotlb_gather *gather)
 {
 	iommu_iotlb_gather_init(gather);
@@ -343,19 +343,19 @@ static void iopt_gather_init(const struct iopt_file *file,
 	}
 }
 
-static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
+static long iopd_unmap(struct iopd_file *file, struct iopd_unmap *arg)
 {
-	bool atomic = arg->flags & IOPT_ATOMIC;
+	bool atomic = arg->flags & IOPD_ATOMIC;
 	struct iommu_iotlb_gather gather;
 	u64 start;
 
-	if (!file->ops || arg->flags & ~IOPT_ATOMIC ||
-	    !iopt_fits_size_t(arg->pgsize, arg->pgcount) ||
-	    iopt_kernel_would_warn(file, arg->iova, 0, arg->pgsize,
+	if (!file->ops || arg->flags & ~IOPD_ATOMIC ||
+	    !iopd_fits_size_t(arg->pgsize, arg->pgcount) ||
+	    iopd_kernel_would_warn(file, arg->iova, 0, arg->pgsize,
 				   arg->pgcount))
 		return -EINVAL;
 
-	iopt_gather_init(file, &gather);
+	iopd_gather_init(file, &gather);
 	if (atomic)
 		local_bh_disable();
 	start = ktime_get_ns();
@@ -367,7 +367,7 @@ static long iopt_unmap(struct iopt_file *file, struct iopt_unmap *arg)
 	return 0;
 }
 
-static long iopt_lookup(struct iopt_file *file, struct iopt_lookup *arg)
+static long iopd_lookup(struct iopd_file *file, struct iopd_lookup *arg)
 {
 	if (!file->ops)
 		return -EINVAL;
@@ -375,7 +375,7 @@ static long iopt_lookup(struct iopt_file *file, struct iopt_lookup *arg)
 	return 0;
 }
 
-static long iopt_next_run(struct iopt_file *file, struct iopt_next_run *arg)
+static long iopd_next_run(struct iopd_file *file, struct iopd_next_run *arg)
 {
 	struct io_pgtable_deferred_run run = { .count = 0 };
 	unsigned long iova = arg->iova;
@@ -394,7 +394,7 @@ static long iopt_next_run(struct iopt_file *file, struct iopt_next_run *arg)
 }
 
 /* One element of a fill: in pieces, as the library may stop at the end of a table */
-static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
+static int iopd_fill_one(struct iopd_file *file, const struct iopd_fill *arg,
 			 u64 iova)
 {
 	size_t size = arg->pgsize * arg->pgcount, total = 0, mapped;
@@ -415,13 +415,13 @@ static int iopt_fill_one(struct iopt_file *file, const struct iopt_fill *arg,
 	return 0;
 }
 
-static int iopt_strip_one(struct iopt_file *file, const struct iopt_fill *arg,
+static int iopd_strip_one(struct iopd_file *file, const struct iopd_fill *arg,
 			  u64 iova)
 {
 	size_t size = arg->pgsize * arg->pgcount, total = 0, unmapped;
 	struct iommu_iotlb_gather gather;
 
-	iopt_gather_init(file, &gather);
+	iopd_gather_init(file, &gather);
 	while (total < size) {
 		unmapped = compat_unmap_pages(file->ops, iova + total,
 					      arg->pgsize,
@@ -434,15 +434,15 @@ static int iopt_strip_one(struct iopt_file *file, const struct iopt_fill *arg,
 	return 0;
 }
 
-static long iopt_fill(struct iopt_file *file, struct iopt_fill *arg,
-		      int (*one)(struct iopt_file *, const struct iopt_fill *,
+static long iopd_fill(struct iopd_file *file, struct iopd_fill *arg,
+		      int (*one)(struct iopd_file *, const struct iopd_fill *,
 				 u64))
 {
 	u64 start = ktime_get_ns();
 
 	if (!file->ops || !arg->pgsize || !arg->pgcount ||
 	    arg->pgcount > SIZE_MAX / arg->pgsize ||
-	    iopt_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
+	    iopd_kernel_would_warn(file, arg->iova, arg->paddr, arg->pgsize,
 				   arg->pgcount) ||
 	    (file->kernel && arg->stride & (arg->pgsize - 1)))
 		return -EINVAL;
@@ -451,7 +451,7 @@ static long iopt_fill(struct iopt_file *file, struct iopt_fill *arg,
 	for (arg->done = 0; arg->done < arg->count; arg->done++) {
 		u64 iova = arg->iova + arg->done * arg->stride;
 
-		if (iopt_kernel_would_warn(file, iova, arg->paddr, arg->pgsize,
+		if (iopd_kernel_would_warn(file, iova, arg->paddr, arg->pgsize,
 					   arg->pgcount))
 			return -EINVAL;
 		arg->result = one(file, arg, iova);
@@ -467,21 +467,21 @@ static long iopt_fill(struct iopt_file *file, struct iopt_fill *arg,
 
 /* --- flushing ------------------------------------------------------------- */
 
-static long iopt_flush_whole(struct iopt_file *file, struct iopt_flush *arg)
+static long iopd_flush_whole(struct iopd_file *file, struct iopd_flush *arg)
 {
 	struct io_pgtable_deferred_limbo limbo;
 
 	io_pgtable_deferred_flush_begin(file->ops, &limbo);
 	arg->count = limbo.count;
 	io_pgtable_deferred_flush_end(file->ops, &limbo,
-				      !(arg->flags & IOPT_FLUSH_TIMED_OUT));
+				      !(arg->flags & IOPD_FLUSH_TIMED_OUT));
 	return 0;
 }
 
 /* A bracket that spans several calls, to put detaches into the middle of a flush */
-static long iopt_flush_half(struct iopt_file *file, struct iopt_flush *arg)
+static long iopd_flush_half(struct iopd_file *file, struct iopd_flush *arg)
 {
-	bool begin = arg->flags & IOPT_FLUSH_BEGIN;
+	bool begin = arg->flags & IOPD_FLUSH_BEGIN;
 	long ret = 0;
 
 	mutex_lock(&file->bracket_lock);
@@ -494,26 +494,26 @@ static long iopt_flush_half(struct iopt_file *file, struct iopt_flush *arg)
 	} else {
 		arg->count = file->bracket.count;
 		io_pgtable_deferred_flush_end(file->ops, &file->bracket,
-					      !(arg->flags & IOPT_FLUSH_TIMED_OUT));
+					      !(arg->flags & IOPD_FLUSH_TIMED_OUT));
 		file->bracket_open = false;
 	}
 	mutex_unlock(&file->bracket_lock);
 	return ret;
 }
 
-static long iopt_flush(struct iopt_file *file, struct iopt_flush *arg)
+static long iopd_flush(struct iopd_file *file, struct iopd_flush *arg)
 {
-	u32 halves = arg->flags & (IOPT_FLUSH_BEGIN | IOPT_FLUSH_END);
+	u32 halves = arg->flags & (IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 
 	if (!file->ops || file->kernel || !halves ||
-	    arg->flags & ~(halves | IOPT_FLUSH_TIMED_OUT))
+	    arg->flags & ~(halves | IOPD_FLUSH_TIMED_OUT))
 		return -EINVAL;
-	if (halves == (IOPT_FLUSH_BEGIN | IOPT_FLUSH_END))
-		return iopt_flush_whole(file, arg);
-	return iopt_flush_half(file, arg);
+	if (halves == (IOPD_FLUSH_BEGIN | IOPD_FLUSH_END))
+		return iopd_flush_whole(file, arg);
+	return iopd_flush_half(file, arg);
 }
 
-static long iopt_counters(struct iopt_file *file, struct iopt_counters *arg)
+static long iopd_counters(struct iopd_file *file, struct iopd_counters *arg)
 {
 	arg->flush_all = atomic64_read(&file->flush_all);
 	arg->flush_walk = atomic64_read(&file->flush_walk);
@@ -525,12 +525,12 @@ static long iopt_counters(struct iopt_file *file, struct iopt_counters *arg)
 
 /* --- the test's own walk -------------------------------------------------- */
 
-static int iopt_scan_leaf(struct iopt_scan *arg, u64 iova, u64 desc, int level)
+static int iopd_scan_leaf(struct iopd_scan *arg, u64 iova, u64 desc, int level)
 {
-	struct iopt_leaf leaf = {
+	struct iopd_leaf leaf = {
 		.iova = iova, .descriptor = desc, .level = level,
 	};
-	struct iopt_leaf __user *out = u64_to_user_ptr(arg->buffer);
+	struct iopd_leaf __user *out = u64_to_user_ptr(arg->buffer);
 
 	if (arg->leaves < arg->capacity &&
 	    copy_to_user(out + arg->leaves, &leaf, sizeof(leaf)))
@@ -540,7 +540,7 @@ static int iopt_scan_leaf(struct iopt_scan *arg, u64 iova, u64 desc, int level)
 }
 
 /* Where a descriptor leads; with 64 KiB its bits 15:12 are bits 51:48 of that */
-static u64 iopt_desc_address(const struct iopt_shape *shape, u64 desc)
+static u64 iopd_desc_address(const struct iopd_shape *shape, u64 desc)
 {
 	u64 address = desc & GENMASK_ULL(47, shape->page_bits);
 
@@ -549,8 +549,8 @@ static u64 iopt_desc_address(const struct iopt_shape *shape, u64 desc)
 	return address;
 }
 
-static int iopt_scan_table(const struct iopt_shape *shape,
-			   struct iopt_scan *arg, u64 table, u64 base, int level)
+static int iopd_scan_table(const struct iopd_shape *shape,
+			   struct iopd_scan *arg, u64 table, u64 base, int level)
 {
 	unsigned int bits = level == shape->start ? shape->root_bits :
 						    shape->level_bits;
@@ -569,36 +569,36 @@ static int iopt_scan_table(const struct iopt_shape *shape,
 		    iova + BIT_ULL(shift) - 1 < arg->start)
 			continue;
 		if (level < LAST_LEVEL && desc & DESC_TABLE)
-			ret = iopt_scan_table(shape, arg,
-					      iopt_desc_address(shape, desc),
+			ret = iopd_scan_table(shape, arg,
+					      iopd_desc_address(shape, desc),
 					      iova, level + 1);
 		else
-			ret = iopt_scan_leaf(arg, iova, desc, level);
+			ret = iopd_scan_leaf(arg, iova, desc, level);
 		cond_resched();
 	}
 	return ret;
 }
 
-static u64 iopt_root(const struct iopt_file *file)
+static u64 iopd_root(const struct iopd_file *file)
 {
 	return file->stage2 ? file->cfg.arm_lpae_s2_cfg.vttbr :
 			      file->cfg.arm_lpae_s1_cfg.ttbr;
 }
 
-static long iopt_scan(struct iopt_file *file, struct iopt_scan *arg)
+static long iopd_scan(struct iopd_file *file, struct iopd_scan *arg)
 {
 	if (!file->ops || arg->start > arg->last)
 		return -EINVAL;
 	arg->leaves = 0;
 	arg->tables = 0;
-	return iopt_scan_table(&file->shape, arg, iopt_root(file), 0,
+	return iopd_scan_table(&file->shape, arg, iopd_root(file), 0,
 			       file->shape.start);
 }
 
 /* --- dirty leaves, and the way to them -------------------------------------- */
 
 #ifdef COMPAT_HAS_DIRTY
-static long iopt_dirty(struct iopt_file *file, struct iopt_dirty *arg)
+static long iopd_dirty(struct iopd_file *file, struct iopd_dirty *arg)
 {
 	struct iommu_iotlb_gather gather;
 	struct iommu_dirty_bitmap dirty;
@@ -616,18 +616,18 @@ static long iopt_dirty(struct iopt_file *file, struct iopt_dirty *arg)
 	return 0;
 }
 #else
-static long iopt_dirty(struct iopt_file *file, struct iopt_dirty *arg)
+static long iopd_dirty(struct iopd_file *file, struct iopd_dirty *arg)
 {
 	return -EOPNOTSUPP;
 }
 #endif
 
-static u64 *iopt_find_leaf(const struct iopt_file *file, u64 at)
+static u64 *iopd_find_leaf(const struct iopd_file *file, u64 at)
 {
-	const struct iopt_shape *shape = &file->shape;
+	const struct iopd_shape *shape = &file->shape;
 	unsigned int shift = shape->page_bits +
 			     shape->level_bits * (LAST_LEVEL - shape->start);
-	u64 *entry = (u64 *)phys_to_virt(iopt_root(file)) + (at >> shift);
+	u64 *entry = (u64 *)phys_to_virt(iopd_root(file)) + (at >> shift);
 	int level;
 
 	for (level = shape->start; level < LAST_LEVEL; level++) {
@@ -635,27 +635,27 @@ static u64 *iopt_find_leaf(const struct iopt_file *file, u64 at)
 		    (DESC_VALID | DESC_TABLE))
 			break;
 		shift -= shape->level_bits;
-		entry = (u64 *)phys_to_virt(iopt_desc_address(shape,
+		entry = (u64 *)phys_to_virt(iopd_desc_address(shape,
 							      READ_ONCE(*entry))) +
 			((at >> shift) & (BIT(shape->level_bits) - 1));
 	}
 	return READ_ONCE(*entry) & DESC_VALID ? entry : NULL;
 }
 
-static long iopt_write(struct iopt_file *file, struct iopt_write *arg)
+static long iopd_write(struct iopd_file *file, struct iopd_write *arg)
 {
 	u64 *leaf, old;
 
-	if (!file->ops || file->stage2 || (arg->iova - iopt_base(file)) >> file->cfg.ias)
+	if (!file->ops || file->stage2 || (arg->iova - iopd_base(file)) >> file->cfg.ias)
 		return -EINVAL;
-	leaf = iopt_find_leaf(file, arg->iova - iopt_base(file));
+	leaf = iopd_find_leaf(file, arg->iova - iopd_base(file));
 	old = leaf ? READ_ONCE(*leaf) : 0;
 	arg->done = (old & DESC_DBM) && (old & DESC_RDONLY) &&
 		    cmpxchg64(leaf, old, old & ~DESC_RDONLY) == old;
 	return 0;
 }
 
-static long iopt_path(struct iopt_file *file, struct iopt_path *arg)
+static long iopd_path(struct iopd_file *file, struct iopd_path *arg)
 {
 	memset(arg->entries, 0, sizeof(arg->entries));
 	if (!file->ops)
@@ -669,7 +669,7 @@ static long iopt_path(struct iopt_file *file, struct iopt_path *arg)
 /* Tables that the load makes and cuts in turn */
 #define LOAD_TABLES		64
 
-static void iopt_load_turn(struct iopt_file *file, u64 iova)
+static void iopd_load_turn(struct iopd_file *file, u64 iova)
 {
 	struct io_pgtable_deferred_limbo limbo;
 	struct iommu_iotlb_gather gather;
@@ -685,37 +685,37 @@ static void iopt_load_turn(struct iopt_file *file, u64 iova)
 	io_pgtable_deferred_flush_end(file->ops, &limbo, true);
 }
 
-static int iopt_load_thread(void *arg)
+static int iopd_load_thread(void *arg)
 {
 	unsigned int turn;
 
 	for (turn = 0; !kthread_should_stop(); turn++) {
-		iopt_load_turn(arg, turn % LOAD_TABLES * (u64)SZ_2M);
+		iopd_load_turn(arg, turn % LOAD_TABLES * (u64)SZ_2M);
 		cond_resched();
 	}
 	return 0;
 }
 
-static long iopt_load(struct iopt_file *file, struct iopt_load *arg)
+static long iopd_load(struct iopd_file *file, struct iopd_load *arg)
 {
 	struct task_struct *load;
 
 	if (!file->ops || file->kernel)
 		return -EINVAL;
 	if (!arg->on) {
-		iopt_stop_load(file);
+		iopd_stop_load(file);
 		return 0;
 	}
 	if (file->load)
 		return -EBUSY;
-	load = kthread_run(iopt_load_thread, file, "iopt-load");
+	load = kthread_run(iopd_load_thread, file, "iopd-load");
 	if (IS_ERR(load))
 		return PTR_ERR(load);
 	file->load = load;
 	return 0;
 }
 
-static long iopt_read(const struct iopt_time *arg)
+static long iopd_read(const struct iopd_time *arg)
 {
 	u64 start = ktime_get_ns();
 
@@ -726,24 +726,24 @@ static long iopt_read(const struct iopt_time *arg)
 	return 0;
 }
 
-struct iopt_grace {
+struct iopd_grace {
 	struct rcu_head rcu;
 	struct completion over;
 };
 
-static void iopt_grace_over(struct rcu_head *rcu)
+static void iopd_grace_over(struct rcu_head *rcu)
 {
-	complete(&container_of(rcu, struct iopt_grace, rcu)->over);
+	complete(&container_of(rcu, struct iopd_grace, rcu)->over);
 }
 
-static long iopt_grace(struct iopt_time *arg)
+static long iopd_grace(struct iopd_time *arg)
 {
-	struct iopt_grace grace;
+	struct iopd_grace grace;
 	u64 start = ktime_get_ns();
 
 	init_completion(&grace.over);
 	init_rcu_head_on_stack(&grace.rcu);
-	call_rcu(&grace.rcu, iopt_grace_over);
+	call_rcu(&grace.rcu, iopd_grace_over);
 	wait_for_completion(&grace.over);
 	destroy_rcu_head_on_stack(&grace.rcu);
 	arg->ns = ktime_get_ns() - start;
@@ -752,7 +752,7 @@ static long iopt_grace(struct iopt_time *arg)
 
 /* --- the file ------------------------------------------------------------- */
 
-static long iopt_drain(struct iopt_time *arg)
+static long iopd_drain(struct iopd_time *arg)
 {
 	u64 start = ktime_get_ns();
 
@@ -761,55 +761,55 @@ static long iopt_drain(struct iopt_time *arg)
 	return 0;
 }
 
-union iopt_arg {
-	struct iopt_create create;
-	struct iopt_map map;
-	struct iopt_unmap unmap;
-	struct iopt_lookup lookup;
-	struct iopt_fill fill;
-	struct iopt_flush flush;
-	struct iopt_time time;
-	struct iopt_control control;
-	struct iopt_counters counters;
-	struct iopt_scan scan;
-	struct iopt_next_run next_run;
-	struct iopt_dirty dirty;
-	struct iopt_write write;
-	struct iopt_path path;
-	struct iopt_load load;
+union iopd_arg {
+	struct iopd_create create;
+	struct iopd_map map;
+	struct iopd_unmap unmap;
+	struct iopd_lookup lookup;
+	struct iopd_fill fill;
+	struct iopd_flush flush;
+	struct iopd_time time;
+	struct iopd_control control;
+	struct iopd_counters counters;
+	struct iopd_scan scan;
+	struct iopd_next_run next_run;
+	struct iopd_dirty dirty;
+	struct iopd_write write;
+	struct iopd_path path;
+	struct iopd_load load;
 };
 
-static long iopt_shared(struct iopt_file *file, unsigned int cmd,
-			union iopt_arg *arg)
+static long iopd_shared(struct iopd_file *file, unsigned int cmd,
+			union iopd_arg *arg)
 {
 	switch (cmd) {
-	case IOPT_IOC_MAP:
-		return iopt_map(file, &arg->map);
-	case IOPT_IOC_UNMAP:
-		return iopt_unmap(file, &arg->unmap);
-	case IOPT_IOC_LOOKUP:
-		return iopt_lookup(file, &arg->lookup);
-	case IOPT_IOC_NEXT_RUN:
-		return iopt_next_run(file, &arg->next_run);
-	case IOPT_IOC_DIRTY:
-		return iopt_dirty(file, &arg->dirty);
-	case IOPT_IOC_PATH:
-		return iopt_path(file, &arg->path);
-	case IOPT_IOC_FILL:
-		return iopt_fill(file, &arg->fill, iopt_fill_one);
-	case IOPT_IOC_STRIP:
-		return iopt_fill(file, &arg->fill, iopt_strip_one);
-	case IOPT_IOC_FLUSH:
-		return iopt_flush(file, &arg->flush);
-	case IOPT_IOC_COUNTERS:
-		return iopt_counters(file, &arg->counters);
-	case IOPT_IOC_DRAIN:
-		return iopt_drain(&arg->time);
-	case IOPT_IOC_READ:
-		return iopt_read(&arg->time);
-	case IOPT_IOC_GRACE:
-		return iopt_grace(&arg->time);
-	case IOPT_IOC_CONTROL:
+	case IOPD_IOC_MAP:
+		return iopd_map(file, &arg->map);
+	case IOPD_IOC_UNMAP:
+		return iopd_unmap(file, &arg->unmap);
+	case IOPD_IOC_LOOKUP:
+		return iopd_lookup(file, &arg->lookup);
+	case IOPD_IOC_NEXT_RUN:
+		return iopd_next_run(file, &arg->next_run);
+	case IOPD_IOC_DIRTY:
+		return iopd_dirty(file, &arg->dirty);
+	case IOPD_IOC_PATH:
+		return iopd_path(file, &arg->path);
+	case IOPD_IOC_FILL:
+		return iopd_fill(file, &arg->fill, iopd_fill_one);
+	case IOPD_IOC_STRIP:
+		return iopd_fill(file, &arg->fill, iopd_strip_one);
+	case IOPD_IOC_FLUSH:
+		return iopd_flush(file, &arg->flush);
+	case IOPD_IOC_COUNTERS:
+		return iopd_counters(file, &arg->counters);
+	case IOPD_IOC_DRAIN:
+		return iopd_drain(&arg->time);
+	case IOPD_IOC_READ:
+		return iopd_read(&arg->time);
+	case IOPD_IOC_GRACE:
+		return iopd_grace(&arg->time);
+	case IOPD_IOC_CONTROL:
 		WRITE_ONCE(file->time_out, arg->control.time_out);
 		WRITE_ONCE(file->meet, arg->control.meet);
 		return 0;
@@ -818,51 +818,51 @@ static long iopt_shared(struct iopt_file *file, unsigned int cmd,
 	}
 }
 
-static long iopt_exclusive(struct iopt_file *file, unsigned int cmd,
-			   union iopt_arg *arg)
+static long iopd_exclusive(struct iopd_file *file, unsigned int cmd,
+			   union iopd_arg *arg)
 {
 	switch (cmd) {
-	case IOPT_IOC_CREATE:
-		return iopt_create(file, &arg->create);
-	case IOPT_IOC_FREE:
-		return iopt_free(file, &arg->time);
-	case IOPT_IOC_WRITE:
-		return iopt_write(file, &arg->write);
-	case IOPT_IOC_LOAD:
-		return iopt_load(file, &arg->load);
+	case IOPD_IOC_CREATE:
+		return iopd_create(file, &arg->create);
+	case IOPD_IOC_FREE:
+		return iopd_free(file, &arg->time);
+	case IOPD_IOC_WRITE:
+		return iopd_write(file, &arg->write);
+	case IOPD_IOC_LOAD:
+		return iopd_load(file, &arg->load);
 	default:
-		return iopt_scan(file, &arg->scan);
+		return iopd_scan(file, &arg->scan);
 	}
 }
 
-static long iopt_locked(struct iopt_file *file, unsigned int cmd,
-			union iopt_arg *arg)
+static long iopd_locked(struct iopd_file *file, unsigned int cmd,
+			union iopd_arg *arg)
 {
 	long ret;
 
 	switch (cmd) {
-	case IOPT_IOC_CREATE:
-	case IOPT_IOC_FREE:
-	case IOPT_IOC_SCAN:
-	case IOPT_IOC_WRITE:
-	case IOPT_IOC_LOAD:
+	case IOPD_IOC_CREATE:
+	case IOPD_IOC_FREE:
+	case IOPD_IOC_SCAN:
+	case IOPD_IOC_WRITE:
+	case IOPD_IOC_LOAD:
 		down_write(&file->lock);
-		ret = iopt_exclusive(file, cmd, arg);
+		ret = iopd_exclusive(file, cmd, arg);
 		up_write(&file->lock);
 		return ret;
 	default:
 		down_read(&file->lock);
-		ret = iopt_shared(file, cmd, arg);
+		ret = iopd_shared(file, cmd, arg);
 		up_read(&file->lock);
 		return ret;
 	}
 }
 
-static long iopt_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
+static long iopd_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 {
 	void __user *user = (void __user *)uarg;
 	unsigned int size = _IOC_SIZE(cmd);
-	union iopt_arg arg;
+	union iopd_arg arg;
 	long ret;
 
 	if (size > sizeof(arg))
@@ -870,16 +870,16 @@ static long iopt_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 	memset(&arg, 0, sizeof(arg));
 	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&arg, user, size))
 		return -EFAULT;
-	ret = iopt_locked(filp->private_data, cmd, &arg);
+	ret = iopd_locked(filp->private_data, cmd, &arg);
 	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
 	    copy_to_user(user, &arg, size))
 		return -EFAULT;
 	return ret;
 }
 
-static int iopt_open(struct inode *inode, struct file *filp)
+static int iopd_open(struct inode *inode, struct file *filp)
 {
-	struct iopt_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
+	struct iopd_file *file = kzalloc(sizeof(*file), GFP_KERNEL);
 
 	if (!file)
 		return -ENOMEM;
@@ -889,85 +889,85 @@ static int iopt_open(struct inode *inode, struct file *filp)
 	return 0;
 }
 
-static int iopt_release(struct inode *inode, struct file *filp)
+static int iopd_release(struct inode *inode, struct file *filp)
 {
-	struct iopt_file *file = filp->private_data;
-	struct iopt_time unused;
+	struct iopd_file *file = filp->private_data;
+	struct iopd_time unused;
 
-	iopt_free(file, &unused);
+	iopd_free(file, &unused);
 	kfree(file);
 	return 0;
 }
 
-static const struct file_operations iopt_fops = {
+static const struct file_operations iopd_fops = {
 	.owner		= THIS_MODULE,
-	.open		= iopt_open,
-	.release	= iopt_release,
-	.unlocked_ioctl	= iopt_ioctl,
+	.open		= iopd_open,
+	.release	= iopd_release,
+	.unlocked_ioctl	= iopd_ioctl,
 	.llseek		= noop_llseek,
 };
 
-static struct miscdevice iopt_misc = {
+static struct miscdevice iopd_misc = {
 	.minor	= MISC_DYNAMIC_MINOR,
-	.name	= "iopt-test",
-	.fops	= &iopt_fops,
+	.name	= "iopd-test",
+	.fops	= &iopd_fops,
 };
 
 /* What the header promises to user space */
-static void __init iopt_check_values(void)
+static void __init iopd_check_values(void)
 {
-	BUILD_BUG_ON(IOPT_ARM_32_LPAE_S1 ^ ARM_32_LPAE_S1);
-	BUILD_BUG_ON(IOPT_ARM_32_LPAE_S2 ^ ARM_32_LPAE_S2);
-	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S1 ^ ARM_64_LPAE_S1);
-	BUILD_BUG_ON(IOPT_ARM_64_LPAE_S2 ^ ARM_64_LPAE_S2);
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_NS ^ IO_PGTABLE_QUIRK_ARM_NS);
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_TTBR1 ^ IO_PGTABLE_QUIRK_ARM_TTBR1);
+	BUILD_BUG_ON(IOPD_ARM_32_LPAE_S1 ^ ARM_32_LPAE_S1);
+	BUILD_BUG_ON(IOPD_ARM_32_LPAE_S2 ^ ARM_32_LPAE_S2);
+	BUILD_BUG_ON(IOPD_ARM_64_LPAE_S1 ^ ARM_64_LPAE_S1);
+	BUILD_BUG_ON(IOPD_ARM_64_LPAE_S2 ^ ARM_64_LPAE_S2);
+	BUILD_BUG_ON(IOPD_QUIRK_ARM_NS ^ IO_PGTABLE_QUIRK_ARM_NS);
+	BUILD_BUG_ON(IOPD_QUIRK_ARM_TTBR1 ^ IO_PGTABLE_QUIRK_ARM_TTBR1);
 	/* These are not in every kernel */
 #ifdef IO_PGTABLE_QUIRK_ARM_OUTER_WBWA
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_OUTER_WBWA ^ IO_PGTABLE_QUIRK_ARM_OUTER_WBWA);
+	BUILD_BUG_ON(IOPD_QUIRK_ARM_OUTER_WBWA ^ IO_PGTABLE_QUIRK_ARM_OUTER_WBWA);
 #endif
 #ifdef IO_PGTABLE_QUIRK_ARM_HD
-	BUILD_BUG_ON(IOPT_QUIRK_ARM_HD ^ IO_PGTABLE_QUIRK_ARM_HD);
+	BUILD_BUG_ON(IOPD_QUIRK_ARM_HD ^ IO_PGTABLE_QUIRK_ARM_HD);
 #endif
 #ifdef IO_PGTABLE_QUIRK_NON_STRICT
-	BUILD_BUG_ON(IOPT_QUIRK_NON_STRICT ^ IO_PGTABLE_QUIRK_NON_STRICT);
+	BUILD_BUG_ON(IOPD_QUIRK_NON_STRICT ^ IO_PGTABLE_QUIRK_NON_STRICT);
 #endif
-	BUILD_BUG_ON(IOPT_READ ^ IOMMU_READ);
-	BUILD_BUG_ON(IOPT_WRITE ^ IOMMU_WRITE);
-	BUILD_BUG_ON(IOPT_CACHE ^ IOMMU_CACHE);
-	BUILD_BUG_ON(IOPT_NOEXEC ^ IOMMU_NOEXEC);
-	BUILD_BUG_ON(IOPT_MMIO ^ IOMMU_MMIO);
-	BUILD_BUG_ON(IOPT_PRIV ^ IOMMU_PRIV);
+	BUILD_BUG_ON(IOPD_READ ^ IOMMU_READ);
+	BUILD_BUG_ON(IOPD_WRITE ^ IOMMU_WRITE);
+	BUILD_BUG_ON(IOPD_CACHE ^ IOMMU_CACHE);
+	BUILD_BUG_ON(IOPD_NOEXEC ^ IOMMU_NOEXEC);
+	BUILD_BUG_ON(IOPD_MMIO ^ IOMMU_MMIO);
+	BUILD_BUG_ON(IOPD_PRIV ^ IOMMU_PRIV);
 }
 
-static int __init iopt_init(void)
+static int __init iopd_init(void)
 {
 	int ret;
 
-	iopt_check_values();
-	iopt_pdev = platform_device_register_simple("iopt-test",
+	iopd_check_values();
+	iopd_pdev = platform_device_register_simple("iopd-test",
 						    PLATFORM_DEVID_NONE, NULL,
 						    0);
-	if (IS_ERR(iopt_pdev))
-		return PTR_ERR(iopt_pdev);
+	if (IS_ERR(iopd_pdev))
+		return PTR_ERR(iopd_pdev);
 	/* Tables may lie anywhere: a bounce buffer would be refused */
-	ret = dma_coerce_mask_and_coherent(&iopt_pdev->dev, DMA_BIT_MASK(64));
+	ret = dma_coerce_mask_and_coherent(&iopd_pdev->dev, DMA_BIT_MASK(64));
 	if (!ret)
-		ret = misc_register(&iopt_misc);
+		ret = misc_register(&iopd_misc);
 	if (ret)
-		platform_device_unregister(iopt_pdev);
+		platform_device_unregister(iopd_pdev);
 	return ret;
 }
 
-static void __exit iopt_exit(void)
+static void __exit iopd_exit(void)
 {
-	misc_deregister(&iopt_misc);
+	misc_deregister(&iopd_misc);
 	/* Pending tables hold their own reference to the device */
-	platform_device_unregister(iopt_pdev);
+	platform_device_unregister(iopd_pdev);
 }
 
-module_init(iopt_init);
-module_exit(iopt_exit);
+module_init(iopd_init);
+module_exit(iopd_exit);
 
 MODULE_DESCRIPTION("Tests of io-pgtable-arm-deferred from user space");
 MODULE_AUTHOR("The ipmmu-deferred authors");
