@@ -54,10 +54,10 @@ static inline int devm_pm_runtime_enable(struct device *dev)
 	map(ops, iova, paddr, pgsize, prot, gfp)
 #define unmap(ops, iova, pgsize, pgcount, gather)			\
 	unmap(ops, iova, pgsize, gather)
-#define unbound_map(ops, iova, paddr, pgsize, pgcount, prot, gfp, mapped) \
-	unbound_map(ops, iova, paddr, pgsize, prot, gfp)
-#define unbound_unmap(ops, iova, pgsize, pgcount, gather)		\
-	unbound_unmap(ops, iova, pgsize, gather)
+#define ipmmu_unbound_map(ops, iova, paddr, pgsize, pgcount, prot, gfp, mapped) \
+	ipmmu_unbound_map(ops, iova, paddr, pgsize, prot, gfp)
+#define ipmmu_unbound_unmap(ops, iova, pgsize, pgcount, gather)		\
+	ipmmu_unbound_unmap(ops, iova, pgsize, gather)
 #endif
 
 #ifndef HAVE_IOMMU_DOMAIN_OPS
@@ -157,9 +157,9 @@ static inline void compat_detach_dev(struct iommu_domain *domain,
 
 /* Until 6.19 the core did not say which domain a device comes from. */
 #ifndef HAVE_ATTACH_FROM
-#define paging_attach(io, dev, old)	paging_attach(io, dev)
-#define identity_attach(io, dev, old)	identity_attach(io, dev)
-#define blocked_attach(io, dev, old)	blocked_attach(io, dev)
+#define ipmmu_paging_attach(io, dev, old)	ipmmu_paging_attach(io, dev)
+#define ipmmu_identity_attach(io, dev, old)	ipmmu_identity_attach(io, dev)
+#define ipmmu_blocked_attach(io, dev, old)	ipmmu_blocked_attach(io, dev)
 #endif
 
 #endif /* COMPAT_IOMMU_H */

@@ -17,7 +17,7 @@
  *	settle()	iopd_map_await_flush()
  *	cut_off()	iopd_detach(), iopd_limbo_add()
  * and in drivers/iommu/ipmmu-vmsa/:
- *	flush()		domain_flush(), domain_flush_limbo()
+ *	flush()		ipmmu_domain_flush(), ipmmu_domain_flush_limbo()
  *
  * The driver asks whether the page table is settled, and begin() asks again. Here
  * that is once: to hear it the second time comes to the same as to hear it the

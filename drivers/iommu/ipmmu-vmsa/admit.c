@@ -22,11 +22,11 @@ static unsigned int device_count;
 module_param_array(devices, charp, &device_count, 0444);
 MODULE_PARM_DESC(devices, "Names of platform devices to put behind an IPMMU beyond PCI devices and SD controllers, separated by commas, up to 32 (default none)");
 
-static void told_release(struct device *mmu, void *name)
+static void ipmmu_told_release(struct device *mmu, void *name)
 {
 }
 
-static int told_match(struct device *mmu, void *name, void *wanted)
+static int ipmmu_told_match(struct device *mmu, void *name, void *wanted)
 {
 	return !strcmp(name, wanted);
 }
@@ -35,18 +35,18 @@ static int told_match(struct device *mmu, void *name, void *wanted)
  * The core asks again whenever a driver is tried on a master. The names of those
  * that were told are kept with the IPMMU.
  */
-static bool told_first(struct ipmmu *mmu, struct device *dev)
+static bool ipmmu_told_first(struct ipmmu *mmu, struct device *dev)
 {
 	size_t size = strlen(dev_name(dev)) + 1;
-	char *name = devres_alloc(told_release, size, GFP_KERNEL);
+	char *name = devres_alloc(ipmmu_told_release, size, GFP_KERNEL);
 
 	if (!name)
 		return true;
 	memcpy(name, dev_name(dev), size);
-	return devres_get(mmu->dev, name, told_match, name) == name;
+	return devres_get(mmu->dev, name, ipmmu_told_match, name) == name;
 }
 
-static bool is_wanted(struct device *dev)
+static bool ipmmu_master_is_wanted(struct device *dev)
 {
 	return dev_is_pci(dev) || ipmmu_soc_knows(dev_name(dev)) ||
 	       match_string((const char * const *)devices, device_count,
@@ -66,14 +66,14 @@ bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev)
 	const char *revision = ipmmu_soc_denied(mmu->soc);
 
 	if (revision) {
-		if (told_first(mmu, dev))
+		if (ipmmu_told_first(mmu, dev))
 			dev_notice(dev, "not translated, its DMA reaches all memory: the IPMMU of %s%s%s has errata and is used for no master\n",
 				   mmu->soc->name, *revision ? " " : "", revision);
 		return false;
 	}
-	if (is_wanted(dev))
+	if (ipmmu_master_is_wanted(dev))
 		return true;
-	if (told_first(mmu, dev))
+	if (ipmmu_told_first(mmu, dev))
 		dev_info(dev, "not translated, its DMA reaches all memory: not known to work behind the IPMMU of %s, devices=%s puts it there\n",
 			 mmu->soc->name, dev_name(dev));
 	return false;

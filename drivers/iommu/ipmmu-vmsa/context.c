@@ -56,8 +56,9 @@ void ipmmu_context_set(struct ipmmu_root *root, struct ipmmu_context *ctx,
 }
 
 /* Load a free context and let the next flush turn it on. */
-static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			 struct ipmmu_domain *domain)
+static void ipmmu_context_load(struct ipmmu_root *root,
+			       struct ipmmu_context *ctx,
+			       struct ipmmu_domain *domain)
 {
 	unsigned long flags;
 
@@ -80,7 +81,8 @@ static void context_load(struct ipmmu_root *root, struct ipmmu_context *ctx,
 }
 
 /* Under the root's lock: a flush has seen to it that nothing is held any more. */
-static void context_freed(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static void ipmmu_context_freed(struct ipmmu_root *root,
+				struct ipmmu_context *ctx)
 {
 	if (ctx->domain)
 		ctx->domain->context = NULL;
@@ -95,7 +97,8 @@ static void context_freed(struct ipmmu_root *root, struct ipmmu_context *ctx)
  * those, or with a flush that is late, it goes into quarantine, which ends in
  * ipmmu_contexts_retry().
  */
-static void context_off(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static void ipmmu_context_off(struct ipmmu_root *root,
+			      struct ipmmu_context *ctx)
 {
 	unsigned long flags, caches;
 	int ret;
@@ -112,7 +115,7 @@ static void context_off(struct ipmmu_root *root, struct ipmmu_context *ctx)
 	if (ret || ctx->parked)
 		ctx->state = IPMMU_QUARANTINED;
 	else
-		context_freed(root, ctx);
+		ipmmu_context_freed(root, ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	if (ctx->state == IPMMU_FREE)
@@ -120,7 +123,7 @@ static void context_off(struct ipmmu_root *root, struct ipmmu_context *ctx)
 }
 
 /* The work goes on for as long as there is anything in quarantine. */
-static void retry_later(struct ipmmu_root *root, unsigned int ms)
+static void ipmmu_contexts_retry_later(struct ipmmu_root *root, unsigned int ms)
 {
 	root->retry_ms = ms;
 	mod_delayed_work(system_freezable_wq, &root->retry, msecs_to_jiffies(ms));
@@ -160,7 +163,7 @@ int ipmmu_context_take(struct ipmmu_domain *domain)
 	if (!ctx)
 		return -EBUSY;
 
-	context_load(root, ctx, domain);
+	ipmmu_context_load(root, ctx, domain);
 	return 0;
 }
 
@@ -209,9 +212,9 @@ void ipmmu_contexts_reap(struct ipmmu_root *root)
 		ctx = &root->contexts[id];
 		if (ctx->state != IPMMU_BUSY || ctx->utlbs)
 			continue;
-		context_off(root, ctx);
+		ipmmu_context_off(root, ctx);
 		if (ctx->state == IPMMU_QUARANTINED)
-			retry_later(root, RETRY_FIRST_MS);
+			ipmmu_contexts_retry_later(root, RETRY_FIRST_MS);
 	}
 }
 
@@ -219,8 +222,8 @@ void ipmmu_contexts_reap(struct ipmmu_root *root)
  * Flush a context that is in quarantine. Return: the tables that were parked
  * there, for the caller to free once the mutex is released, or NULL.
  */
-static struct io_pgtable_ops *context_release(struct ipmmu_root *root,
-					      struct ipmmu_context *ctx)
+static struct io_pgtable_ops *ipmmu_context_release(struct ipmmu_root *root,
+						    struct ipmmu_context *ctx)
 {
 	unsigned long flags, caches = ctx->caches;
 	struct io_pgtable_ops *parked;
@@ -231,7 +234,7 @@ static struct io_pgtable_ops *context_release(struct ipmmu_root *root,
 	raw_spin_lock_irqsave(&root->lock, flags);
 	parked = ctx->parked;
 	ctx->parked = NULL;
-	context_freed(root, ctx);
+	ipmmu_context_freed(root, ctx);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	trace_context_given_back(root->mmu->dev, ctx->id, caches);
@@ -257,7 +260,8 @@ bool ipmmu_contexts_retry(struct ipmmu_root *root)
 	for (id = 0; root->mmu && id < root->count; id++) {
 		if (root->contexts[id].state != IPMMU_QUARANTINED)
 			continue;
-		parked[count++] = context_release(root, &root->contexts[id]);
+		parked[count++] = ipmmu_context_release(root,
+							&root->contexts[id]);
 		clean &= root->contexts[id].state == IPMMU_FREE;
 	}
 	mutex_unlock(&root->mutex);
@@ -280,7 +284,8 @@ void ipmmu_contexts_retry_work(struct work_struct *work)
 					       struct ipmmu_root, retry);
 
 	if (!ipmmu_contexts_retry(root))
-		retry_later(root, min(root->retry_ms * 2, RETRY_LAST_MS));
+		ipmmu_contexts_retry_later(root, min(root->retry_ms * 2,
+						     RETRY_LAST_MS));
 }
 
 /**
@@ -322,9 +327,9 @@ struct io_pgtable_ops *ipmmu_context_stop(struct ipmmu_root *root,
 	struct io_pgtable_ops *parked = NULL;
 
 	if (ctx->state == IPMMU_BUSY)
-		context_off(root, ctx);
+		ipmmu_context_off(root, ctx);
 	if (ctx->state == IPMMU_QUARANTINED)
-		parked = context_release(root, ctx);
+		parked = ipmmu_context_release(root, ctx);
 	if (ctx->state == IPMMU_QUARANTINED)
 		dev_err(root->mmu->dev,
 			"context %u: never flushed, its tables stay allocated until a reboot\n",

@@ -21,7 +21,7 @@ static const char * const state_names[] = {
 
 static struct dentry *directory;
 
-static int contexts_show(struct seq_file *file, void *unused)
+static int ipmmu_contexts_show(struct seq_file *file, void *unused)
 {
 	struct ipmmu_root *root = file->private;
 	const struct ipmmu_context *ctx;
@@ -40,7 +40,7 @@ static int contexts_show(struct seq_file *file, void *unused)
 	mutex_unlock(&root->mutex);
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(contexts);
+DEFINE_SHOW_ATTRIBUTE(ipmmu_contexts);
 
 /*
  * A position is a micro-TLB, counted through all caches. The mutex is held from
@@ -48,71 +48,72 @@ DEFINE_SHOW_ATTRIBUTE(contexts);
  */
 #define UTLBS_END	(IPMMU_CACHES_MAX * IPMMU_UTLBS_MAX)
 
-static struct ipmmu *utlb_cache(const struct ipmmu_root *root, loff_t pos)
+static struct ipmmu *ipmmu_utlb_cache(const struct ipmmu_root *root, loff_t pos)
 {
 	return root->caches[(unsigned int)pos / IPMMU_UTLBS_MAX];
 }
 
-static unsigned int utlb_number(loff_t pos)
+static unsigned int ipmmu_utlb_number(loff_t pos)
 {
 	return (unsigned int)pos % IPMMU_UTLBS_MAX;
 }
 
 /* From @pos on, the first that has masters or points somewhere */
-static void *utlbs_find(const struct ipmmu_root *root, loff_t *pos)
+static void *ipmmu_utlbs_find(const struct ipmmu_root *root, loff_t *pos)
 {
 	const struct ipmmu_utlb *utlb;
 	const struct ipmmu *mmu;
 
 	for (; *pos < UTLBS_END; ++*pos) {
-		mmu = utlb_cache(root, *pos);
+		mmu = ipmmu_utlb_cache(root, *pos);
 		if (!mmu)
 			continue;
-		utlb = &mmu->utlbs[utlb_number(*pos)];
-		if (utlb->clients || utlb->context || utlb->foreign)
+		utlb = &mmu->utlbs[ipmmu_utlb_number(*pos)];
+		if (utlb->masters || utlb->context || utlb->foreign)
 			return pos;
 	}
 	return NULL;
 }
 
-static void *utlbs_start(struct seq_file *file, loff_t *pos)
+static void *ipmmu_utlbs_start(struct seq_file *file, loff_t *pos)
 {
 	struct ipmmu_root *root = file->private;
 
 	mutex_lock(&root->mutex);
-	return utlbs_find(root, pos);
+	return ipmmu_utlbs_find(root, pos);
 }
 
-static void *utlbs_next(struct seq_file *file, void *entry, loff_t *pos)
+static void *ipmmu_utlbs_next(struct seq_file *file, void *entry, loff_t *pos)
 {
 	++*pos;
-	return utlbs_find(file->private, pos);
+	return ipmmu_utlbs_find(file->private, pos);
 }
 
-static void utlbs_stop(struct seq_file *file, void *entry)
+static void ipmmu_utlbs_stop(struct seq_file *file, void *entry)
 {
 	struct ipmmu_root *root = file->private;
 
 	mutex_unlock(&root->mutex);
 }
 
-static bool client_has(const struct ipmmu_client *client, unsigned int utlb)
+static bool ipmmu_master_has(const struct ipmmu_master *master,
+			     unsigned int utlb)
 {
 	unsigned int i;
 
-	for (i = 0; i < client->count; i++)
-		if (client->utlb[i] == utlb)
+	for (i = 0; i < master->count; i++)
+		if (master->utlb[i] == utlb)
 			return true;
 	return false;
 }
 
-static int utlbs_show(struct seq_file *file, void *entry)
+static int ipmmu_utlbs_show(struct seq_file *file, void *entry)
 {
 	const struct ipmmu_root *root = file->private;
-	const struct ipmmu *mmu = utlb_cache(root, *(loff_t *)entry);
-	unsigned int number = utlb_number(*(loff_t *)entry);
+	const struct ipmmu *mmu = ipmmu_utlb_cache(root, *(loff_t *)entry);
+	unsigned int number = ipmmu_utlb_number(*(loff_t *)entry);
 	const struct ipmmu_context *ctx = mmu->utlbs[number].context;
-	const struct ipmmu_client *client;
+	const struct ipmmu_master *master;
 
 	seq_printf(file, "%s cache %u utlb %u ", dev_name(mmu->dev), mmu->index,
 		   number);
@@ -122,22 +123,22 @@ static int utlbs_show(struct seq_file *file, void *entry)
 		seq_puts(file, "foreign masters");
 	else
 		seq_puts(file, "off masters");
-	if (!mmu->utlbs[number].clients)
+	if (!mmu->utlbs[number].masters)
 		seq_puts(file, " none");
-	list_for_each_entry(client, &root->clients, node)
-		if (client->mmu == mmu && client_has(client, number))
-			seq_printf(file, " %s", dev_name(client->dev));
+	list_for_each_entry(master, &root->masters, node)
+		if (master->mmu == mmu && ipmmu_master_has(master, number))
+			seq_printf(file, " %s", dev_name(master->dev));
 	seq_putc(file, '\n');
 	return 0;
 }
 
-static const struct seq_operations utlbs_sops = {
-	.start = utlbs_start,
-	.next = utlbs_next,
-	.stop = utlbs_stop,
-	.show = utlbs_show,
+static const struct seq_operations ipmmu_utlbs_sops = {
+	.start = ipmmu_utlbs_start,
+	.next = ipmmu_utlbs_next,
+	.stop = ipmmu_utlbs_stop,
+	.show = ipmmu_utlbs_show,
 };
-DEFINE_SEQ_ATTRIBUTE(utlbs);
+DEFINE_SEQ_ATTRIBUTE(ipmmu_utlbs);
 
 /* One root a system: the files need no names of their own. */
 static const struct {
@@ -145,8 +146,8 @@ static const struct {
 	umode_t mode;
 	const struct file_operations *fops;
 } files[] = {
-	{ "contexts", 0444, &contexts_fops },
-	{ "utlbs", 0444, &utlbs_fops },
+	{ "contexts", 0444, &ipmmu_contexts_fops },
+	{ "utlbs", 0444, &ipmmu_utlbs_fops },
 	{ "tables", 0400, &ipmmu_dump_fops },
 };
 

@@ -23,8 +23,8 @@
  * The core stops at the first specifier that is not taken. The micro-TLBs of those
  * behind it are to have the same fate.
  */
-static void client_others(struct device *dev,
-			  void (*fate)(struct ipmmu *mmu, u32 utlb))
+static void ipmmu_master_others(struct device *dev,
+				void (*fate)(struct ipmmu *mmu, u32 utlb))
 {
 	struct of_phandle_args spec;
 	struct ipmmu *mmu;
@@ -40,13 +40,13 @@ static void client_others(struct device *dev,
 }
 
 /* As a master that the driver must not translate works on that SoC */
-static void client_deny(struct device *dev, struct ipmmu *mmu, u32 utlb)
+static void ipmmu_master_deny(struct device *dev, struct ipmmu *mmu, u32 utlb)
 {
 	ipmmu_utlb_deny(mmu, utlb);
-	client_others(dev, ipmmu_utlb_deny);
+	ipmmu_master_others(dev, ipmmu_utlb_deny);
 }
 
-static void utlb_refuse(struct ipmmu *mmu, u32 utlb)
+static void ipmmu_master_refuse_utlb(struct ipmmu *mmu, u32 utlb)
 {
 	ipmmu_utlb_refuse(mmu, &utlb, 1);
 }
@@ -54,24 +54,25 @@ static void utlb_refuse(struct ipmmu *mmu, u32 utlb)
 /*
  * What was accepted of a master before one of its specifiers was refused, that one
  * itself, and those behind it are blocked: the core goes on without an IOMMU. The
- * error is kept where client_probe() finds it, so that the master does not come in
- * later.
+ * error is kept where ipmmu_master_probe() finds it, so that the master does
+ * not come in later.
  */
-static void client_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb, int error)
+static void ipmmu_master_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb,
+				int error)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct ipmmu *first = ipmmu_from_node(to_of_node(fwspec->iommu_fwnode));
 
 	if (first)
 		ipmmu_utlb_refuse(first, fwspec->ids, fwspec->num_ids);
-	utlb_refuse(mmu, utlb);
-	client_others(dev, utlb_refuse);
+	ipmmu_master_refuse_utlb(mmu, utlb);
+	ipmmu_master_others(dev, ipmmu_master_refuse_utlb);
 	dev_iommu_priv_set(dev, ERR_PTR(error));
 }
 
 /* One specifier of a master */
-static int client_add(struct device *dev, struct ipmmu *mmu,
-		      const struct device_node *node, u32 utlb)
+static int ipmmu_master_add(struct device *dev, struct ipmmu *mmu,
+			    const struct device_node *node, u32 utlb)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	int ret;
@@ -85,8 +86,8 @@ static int client_add(struct device *dev, struct ipmmu *mmu,
 	return ret ?: iommu_fwspec_add_ids(dev, &utlb, 1);
 }
 
-static int client_xlate(struct device *dev,
-			const struct of_phandle_args *spec)
+static int ipmmu_master_xlate(struct device *dev,
+			      const struct of_phandle_args *spec)
 {
 	struct ipmmu *mmu = ipmmu_from_node(spec->np);
 	u32 utlb = spec->args[0];
@@ -96,43 +97,44 @@ static int client_xlate(struct device *dev,
 	if (!mmu || !ipmmu_root_taken_over(mmu->root))
 		return -EPROBE_DEFER;
 	if (!ipmmu_allowed(mmu, dev)) {
-		client_deny(dev, mmu, utlb);
+		ipmmu_master_deny(dev, mmu, utlb);
 		return -ENODEV;
 	}
 
-	ret = client_add(dev, mmu, spec->np, utlb);
+	ret = ipmmu_master_add(dev, mmu, spec->np, utlb);
 	if (ret)
-		client_refuse(dev, mmu, utlb, ret);
+		ipmmu_master_refuse(dev, mmu, utlb, ret);
 	return ret;
 }
 
 /* Bridges make a master use several numbers, often the same more than once. */
-static void client_fill(struct ipmmu_client *client,
-			const struct iommu_fwspec *fwspec)
+static void ipmmu_master_fill(struct ipmmu_master *master,
+			      const struct iommu_fwspec *fwspec)
 {
 	unsigned int i, j;
 
 	for (i = 0; i < fwspec->num_ids; i++) {
-		for (j = 0; j < client->count; j++)
-			if (client->utlb[j] == fwspec->ids[i])
+		for (j = 0; j < master->count; j++)
+			if (master->utlb[j] == fwspec->ids[i])
 				break;
-		if (j == client->count)
-			client->utlb[client->count++] = fwspec->ids[i];
+		if (j == master->count)
+			master->utlb[master->count++] = fwspec->ids[i];
 	}
 }
 
-static struct ipmmu_client *client_create(struct device *dev, struct ipmmu *mmu,
-					  const struct iommu_fwspec *fwspec)
+static struct ipmmu_master *
+ipmmu_master_create(struct device *dev, struct ipmmu *mmu,
+		    const struct iommu_fwspec *fwspec)
 {
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 
-	client = kzalloc(struct_size(client, utlb, fwspec->num_ids), GFP_KERNEL);
-	if (!client)
+	master = kzalloc(struct_size(master, utlb, fwspec->num_ids), GFP_KERNEL);
+	if (!master)
 		return NULL;
-	client->dev = dev;
-	client->mmu = mmu;
-	client_fill(client, fwspec);
-	return client;
+	master->dev = dev;
+	master->mmu = mmu;
+	ipmmu_master_fill(master, fwspec);
+	return master;
 }
 
 /*
@@ -140,10 +142,10 @@ static struct ipmmu_client *client_create(struct device *dev, struct ipmmu *mmu,
  * link has masters suspended and shut down before their IPMMU, and resumed after
  * it; DMA in between would be blocked, too.
  */
-static struct iommu_device *client_probe(struct device *dev)
+static struct iommu_device *ipmmu_master_probe(struct device *dev)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 	struct ipmmu *mmu;
 	int ret = -ENOMEM;
 
@@ -154,20 +156,20 @@ static struct iommu_device *client_probe(struct device *dev)
 	if (!mmu)
 		return ERR_PTR(-ENODEV);
 
-	client = client_create(dev, mmu, fwspec);
-	if (client) {
+	master = ipmmu_master_create(dev, mmu, fwspec);
+	if (master) {
 		mutex_lock(&mmu->root->mutex);
-		ret = ipmmu_utlb_claim(client);
+		ret = ipmmu_utlb_claim(master);
 		mutex_unlock(&mmu->root->mutex);
 	}
 	if (ret) {
 		ipmmu_utlb_refuse(mmu, fwspec->ids, fwspec->num_ids);
-		kfree(client);
+		kfree(master);
 		return ERR_PTR(ret);
 	}
 	if (!device_link_add(dev, mmu->dev, DL_FLAG_STATELESS))
 		dev_warn(dev, "may be suspended and shut down after its IPMMU\n");
-	dev_iommu_priv_set(dev, client);
+	dev_iommu_priv_set(dev, master);
 	return &mmu->iommu;
 }
 
@@ -176,44 +178,45 @@ static struct iommu_device *client_probe(struct device *dev)
  * returns, so nothing may point there: not the micro-TLB, which blocks from now
  * on, not the context, not an interrupt that is being handled.
  */
-static void client_release(struct device *dev)
+static void ipmmu_master_release(struct device *dev)
 {
-	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_master *master = dev_iommu_priv_get(dev);
 	struct ipmmu_root *root;
 
-	if (IS_ERR_OR_NULL(client))
+	if (IS_ERR_OR_NULL(master))
 		return;
 
-	root = client->mmu->root;
+	root = master->mmu->root;
 	mutex_lock(&root->mutex);
-	ipmmu_utlb_abandon(client);
-	ipmmu_utlb_unclaim(client);
+	ipmmu_utlb_abandon(master);
+	ipmmu_utlb_unclaim(master);
 	ipmmu_contexts_reap(root);
 	mutex_unlock(&root->mutex);
 	ipmmu_fault_quiesce(root);
-	device_link_remove(dev, client->mmu->dev);
-	kfree(client);
+	device_link_remove(dev, master->mmu->dev);
+	kfree(master);
 }
 
-static struct iommu_group *client_group(struct device *dev)
+static struct iommu_group *ipmmu_master_group(struct device *dev)
 {
-	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_master *master = dev_iommu_priv_get(dev);
 	struct iommu_group *bus = ipmmu_group_bus(dev);
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	struct iommu_group *group;
 
 	if (IS_ERR(bus))
 		return bus;
 
 	mutex_lock(&root->mutex);
-	group = ipmmu_group_find(client, bus);
+	group = ipmmu_group_find(master, bus);
 	mutex_unlock(&root->mutex);
 	/* The last reference to a new group that is not used: its files go here. */
 	iommu_group_put(bus);
 	return group;
 }
 
-static void client_resv_regions(struct device *dev, struct list_head *list)
+static void ipmmu_master_resv_regions(struct device *dev,
+				      struct list_head *list)
 {
 	struct iommu_resv_region *region;
 
@@ -227,7 +230,7 @@ static void client_resv_regions(struct device *dev, struct list_head *list)
 	iommu_dma_get_resv_regions(dev, list);
 }
 
-static bool client_capable(struct device *dev, enum iommu_cap cap)
+static bool ipmmu_master_capable(struct device *dev, enum iommu_cap cap)
 {
 	switch (cap) {
 	case IOMMU_CAP_CACHE_COHERENCY:
@@ -240,15 +243,15 @@ static bool client_capable(struct device *dev, enum iommu_cap cap)
 }
 
 const struct iommu_ops ipmmu_ops = {
-	.capable = client_capable,
+	.capable = ipmmu_master_capable,
 	.domain_alloc_paging = ipmmu_domain_alloc,
 	.identity_domain = &ipmmu_identity_domain,
 	.blocked_domain = &ipmmu_blocked_domain,
-	.probe_device = client_probe,
-	.release_device = client_release,
-	.device_group = client_group,
-	.get_resv_regions = client_resv_regions,
-	.of_xlate = client_xlate,
+	.probe_device = ipmmu_master_probe,
+	.release_device = ipmmu_master_release,
+	.device_group = ipmmu_master_group,
+	.get_resv_regions = ipmmu_master_resv_regions,
+	.of_xlate = ipmmu_master_xlate,
 	.default_domain_ops = &ipmmu_paging_ops,
 	.owner = THIS_MODULE,
 };

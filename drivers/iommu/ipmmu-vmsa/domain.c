@@ -12,7 +12,7 @@
 #include "ipmmu.h"
 
 /* A flush that releases what the library detached before it. */
-static noinline void domain_flush_limbo(struct ipmmu_domain *domain)
+static noinline void ipmmu_domain_flush_limbo(struct ipmmu_domain *domain)
 {
 	struct io_pgtable_deferred_limbo limbo __uninitialized;
 	int ret;
@@ -31,33 +31,33 @@ static noinline void domain_flush_limbo(struct ipmmu_domain *domain)
  * before can be reached: the flush has nothing to do and is complete. The lock
  * orders the two sides.
  */
-static __always_inline void domain_flush(struct ipmmu_domain *domain)
+static __always_inline void ipmmu_domain_flush(struct ipmmu_domain *domain)
 {
-	/* Pairs with domain_bind() */
+	/* Pairs with ipmmu_domain_bind() */
 	struct ipmmu_root *root = smp_load_acquire(&domain->root);
 
 	if (unlikely(!root))
 		return;
 	if (unlikely(!io_pgtable_deferred_is_settled(domain->ops)))
-		domain_flush_limbo(domain);
+		ipmmu_domain_flush_limbo(domain);
 	else if (unlikely(ipmmu_hw_flush(root, &domain->context)))
 		io_pgtable_deferred_flush_failed(domain->ops);
 }
 
-static void tables_flush_all(void *cookie)
+static void ipmmu_tables_flush_all(void *cookie)
 {
-	domain_flush(cookie);
+	ipmmu_domain_flush(cookie);
 }
 
-static void tables_flush_walk(unsigned long iova, size_t size, size_t granule,
-			      void *cookie)
+static void ipmmu_tables_flush_walk(unsigned long iova, size_t size,
+				    size_t granule, void *cookie)
 {
-	tables_flush_all(cookie);
+	ipmmu_tables_flush_all(cookie);
 }
 
 static const struct iommu_flush_ops tables_flush_ops = {
-	.tlb_flush_all = tables_flush_all,
-	.tlb_flush_walk = tables_flush_walk,
+	.tlb_flush_all = ipmmu_tables_flush_all,
+	.tlb_flush_walk = ipmmu_tables_flush_walk,
 };
 
 /*
@@ -65,8 +65,8 @@ static const struct iommu_flush_ops tables_flush_ops = {
  * descriptor that lacks NS or NSTable, hence the quirk. The walker is not
  * coherent.
  */
-static struct io_pgtable_ops *tables_alloc(struct ipmmu_domain *domain,
-					   const struct ipmmu_root *root)
+static struct io_pgtable_ops *ipmmu_tables_alloc(struct ipmmu_domain *domain,
+						 const struct ipmmu_root *root)
 {
 	domain->cfg = (struct io_pgtable_cfg) {
 		.quirks = IO_PGTABLE_QUIRK_ARM_NS,
@@ -83,14 +83,15 @@ static struct io_pgtable_ops *tables_alloc(struct ipmmu_domain *domain,
 }
 
 /* Bind a domain to a root, unless it is bound already. */
-static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
+static int ipmmu_domain_bind(struct ipmmu_domain *domain,
+			     struct ipmmu_root *root)
 {
 	struct io_pgtable_ops *ops;
 
 	if (domain->root)
 		return domain->root == root ? 0 : -EINVAL;
 
-	ops = tables_alloc(domain, root);
+	ops = ipmmu_tables_alloc(domain, root);
 	if (!ops)
 		return -ENOMEM;
 
@@ -98,8 +99,10 @@ static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
 	domain->io.pgsize_bitmap = domain->cfg.pgsize_bitmap;
 	domain->io.geometry.aperture_end = DMA_BIT_MASK(domain->cfg.ias);
 	domain->io.geometry.force_aperture = true;
-	smp_store_release(&domain->ops, ops); /* pairs with domain_ops() */
-	smp_store_release(&domain->root, root); /* pairs with domain_flush() */
+	/* Pairs with ipmmu_domain_ops() */
+	smp_store_release(&domain->ops, ops);
+	/* Pairs with ipmmu_domain_flush() */
+	smp_store_release(&domain->root, root);
 	return 0;
 }
 
@@ -107,58 +110,61 @@ static int domain_bind(struct ipmmu_domain *domain, struct ipmmu_root *root)
  * The tables of a domain, and nothing else of it: all that is reached through the
  * pointer is there by the time the pointer is.
  */
-static __always_inline struct io_pgtable_ops *domain_ops(struct iommu_domain *io)
+static __always_inline struct io_pgtable_ops *
+ipmmu_domain_ops(struct iommu_domain *io)
 {
-	return READ_ONCE(to_ipmmu_domain(io)->ops); /* pairs with domain_bind() */
+	/* Pairs with ipmmu_domain_bind() */
+	return READ_ONCE(to_ipmmu_domain(io)->ops);
 }
 
 /*
  * The tables of a domain that is not bound yet: of one that has had no master on
  * kernels that name none when they make a domain.
  */
-static int unbound_map(struct io_pgtable_ops *ops, unsigned long iova,
-		       phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
-		       gfp_t gfp, size_t *mapped)
+static int ipmmu_unbound_map(struct io_pgtable_ops *ops, unsigned long iova,
+			     phys_addr_t paddr, size_t pgsize, size_t pgcount,
+			     int prot, gfp_t gfp, size_t *mapped)
 {
 	return -ENODEV;
 }
 
-static size_t unbound_unmap(struct io_pgtable_ops *ops, unsigned long iova,
-			    size_t pgsize, size_t pgcount,
-			    struct iommu_iotlb_gather *gather)
+static size_t ipmmu_unbound_unmap(struct io_pgtable_ops *ops,
+				  unsigned long iova, size_t pgsize,
+				  size_t pgcount,
+				  struct iommu_iotlb_gather *gather)
 {
 	return 0;
 }
 
-static phys_addr_t unbound_iova_to_phys(struct io_pgtable_ops *ops,
-					unsigned long iova)
+static phys_addr_t ipmmu_unbound_iova_to_phys(struct io_pgtable_ops *ops,
+					      unsigned long iova)
 {
 	return 0;
 }
 
 static struct io_pgtable_ops unbound_tables = {
-	.map_pages = unbound_map,
-	.unmap_pages = unbound_unmap,
-	.iova_to_phys = unbound_iova_to_phys,
+	.map_pages = ipmmu_unbound_map,
+	.unmap_pages = ipmmu_unbound_unmap,
+	.iova_to_phys = ipmmu_unbound_iova_to_phys,
 };
 
 /* Could the master have a context, if only in exchange for the one it has? */
-static bool context_in_reach(const struct ipmmu_client *client)
+static bool ipmmu_context_in_reach(const struct ipmmu_master *master)
 {
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	bool ret;
 
 	ipmmu_contexts_retry(root);
 	mutex_lock(&root->mutex);
-	ret = ipmmu_context_available(root) || ipmmu_group_sole(client);
+	ret = ipmmu_context_available(root) || ipmmu_group_sole(master);
 	mutex_unlock(&root->mutex);
 	return ret;
 }
 
-static void say_no_context(const struct ipmmu_client *client)
+static void ipmmu_say_no_context(const struct ipmmu_master *master)
 {
-	dev_err(client->dev, "%s has no context left: its DMA is blocked unless it has a domain already; release another master's domain, or boot with grouping=auto, or with iommu.passthrough=1\n",
-		dev_name(client->mmu->root->mmu->dev));
+	dev_err(master->dev, "%s has no context left: its DMA is blocked unless it has a domain already; release another master's domain, or boot with grouping=auto, or with iommu.passthrough=1\n",
+		dev_name(master->mmu->root->mmu->dev));
 }
 
 /**
@@ -173,12 +179,12 @@ static void say_no_context(const struct ipmmu_client *client)
  */
 struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 {
-	struct ipmmu_client *client = dev ? dev_iommu_priv_get(dev) : NULL;
+	struct ipmmu_master *master = dev ? dev_iommu_priv_get(dev) : NULL;
 	struct ipmmu_domain *domain;
 	int ret = 0;
 
-	if (client && !context_in_reach(client)) {
-		say_no_context(client);
+	if (master && !ipmmu_context_in_reach(master)) {
+		ipmmu_say_no_context(master);
 		return ERR_PTR(-EBUSY);
 	}
 
@@ -188,10 +194,10 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 
 	domain->io.pgsize_bitmap = IPMMU_PGSIZES;
 	domain->ops = &unbound_tables;
-	if (client) {
-		mutex_lock(&client->mmu->root->mutex);
-		ret = domain_bind(domain, client->mmu->root);
-		mutex_unlock(&client->mmu->root->mutex);
+	if (master) {
+		mutex_lock(&master->mmu->root->mutex);
+		ret = ipmmu_domain_bind(domain, master->mmu->root);
+		mutex_unlock(&master->mmu->root->mutex);
 	}
 	if (ret) {
 		kfree(domain);
@@ -201,15 +207,15 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 }
 
 /* Masters that a freed domain still has were forgotten by the caller: block them. */
-static void domain_evict(struct ipmmu_domain *domain)
+static void ipmmu_domain_evict(struct ipmmu_domain *domain)
 {
 	struct ipmmu_root *root = domain->root;
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 
 	/* The mutex keeps the list as it is. */
-	list_for_each_entry(client, &root->clients, node)
-		if (WARN_ON_ONCE(client->domain == domain))
-			ipmmu_utlb_point(client, root->blocking, NULL);
+	list_for_each_entry(master, &root->masters, node)
+		if (WARN_ON_ONCE(master->domain == domain))
+			ipmmu_utlb_point(master, root->blocking, NULL);
 	ipmmu_contexts_reap(root);
 }
 
@@ -219,7 +225,7 @@ static void domain_evict(struct ipmmu_domain *domain)
  * given back then. Here goes the structure, and last of all the whole tree of
  * tables in one hand-over.
  */
-static void domain_free(struct iommu_domain *io)
+static void ipmmu_domain_free(struct iommu_domain *io)
 {
 	struct ipmmu_domain *domain = to_ipmmu_domain(io);
 	struct ipmmu_root *root = domain->root;
@@ -229,7 +235,7 @@ static void domain_free(struct iommu_domain *io)
 		/* The tables may outlive the domain, and ask it for nothing then. */
 		io_pgtable_deferred_allow_flush(ops, false);
 		mutex_lock(&root->mutex);
-		domain_evict(domain);
+		ipmmu_domain_evict(domain);
 		if (ipmmu_context_park(domain))
 			ops = NULL;
 		mutex_unlock(&root->mutex);
@@ -249,15 +255,16 @@ static void domain_free(struct iommu_domain *io)
  * was taken, or held only what is the domain's own, and the core takes no
  * failure when it puts a master back where it was.
  */
-static int attach_to(struct ipmmu_client *client, struct ipmmu_domain *domain)
+static int ipmmu_attach_to(struct ipmmu_master *master,
+			   struct ipmmu_domain *domain)
 {
 	int ret = ipmmu_context_take(domain);
 
 	if (ret)
 		return ret;
 
-	ipmmu_context_serve(domain->context, client->mmu);
-	ipmmu_utlb_point(client, domain->context, domain);
+	ipmmu_context_serve(domain->context, master->mmu);
+	ipmmu_utlb_point(master, domain->context, domain);
 	return 0;
 }
 
@@ -266,103 +273,104 @@ static int attach_to(struct ipmmu_client *client, struct ipmmu_domain *domain)
  * back first. The group is blocked meanwhile; the core moves the others of it
  * next.
  */
-static int attach_instead(struct ipmmu_client *client,
-			  struct ipmmu_domain *domain)
+static int ipmmu_attach_instead(struct ipmmu_master *master,
+				struct ipmmu_domain *domain)
 {
-	struct ipmmu_root *root = client->mmu->root;
-	struct ipmmu_domain *old = client->domain;
-	struct ipmmu_client *other;
+	struct ipmmu_root *root = master->mmu->root;
+	struct ipmmu_domain *old = master->domain;
+	struct ipmmu_master *other;
 	int ret;
 
-	list_for_each_entry(other, &root->clients, node)
-		if (other->group == client->group && other->domain == old)
+	list_for_each_entry(other, &root->masters, node)
+		if (other->group == master->group && other->domain == old)
 			ipmmu_utlb_point(other, root->blocking, old);
 	ipmmu_contexts_reap(root);
-	ret = attach_to(client, domain);
+	ret = ipmmu_attach_to(master, domain);
 	if (!ret)
 		return 0;
 
-	list_for_each_entry(other, &root->clients, node)
-		if (other->group == client->group && other->domain == old &&
-		    attach_to(other, old))
+	list_for_each_entry(other, &root->masters, node)
+		if (other->group == master->group && other->domain == old &&
+		    ipmmu_attach_to(other, old))
 			dev_err(other->dev, "its DMA is blocked, its former domain cannot be restored\n");
 	return ret;
 }
 
-static int attach_locked(struct ipmmu_client *client, struct ipmmu_domain *domain)
+static int ipmmu_attach_locked(struct ipmmu_master *master,
+			       struct ipmmu_domain *domain)
 {
-	struct ipmmu_root *root = client->mmu->root;
-	int ret = domain_bind(domain, root);
+	struct ipmmu_root *root = master->mmu->root;
+	int ret = ipmmu_domain_bind(domain, root);
 
 	if (ret)
 		return ret;
 
-	ret = attach_to(client, domain);
-	if (ret == -EBUSY && client->domain && client->domain != domain &&
-	    ipmmu_group_sole(client))
-		ret = attach_instead(client, domain);
+	ret = ipmmu_attach_to(master, domain);
+	if (ret == -EBUSY && master->domain && master->domain != domain &&
+	    ipmmu_group_sole(master))
+		ret = ipmmu_attach_instead(master, domain);
 	ipmmu_contexts_reap(root);
 	return ret;
 }
 
-static int paging_attach(struct iommu_domain *io, struct device *dev,
-			 struct iommu_domain *old)
+static int ipmmu_paging_attach(struct iommu_domain *io, struct device *dev,
+			       struct iommu_domain *old)
 {
-	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_master *master = dev_iommu_priv_get(dev);
 	struct ipmmu_root *root;
 	int ret;
 
-	if (!client)
+	if (!master)
 		return -ENODEV;
 
-	root = client->mmu->root;
+	root = master->mmu->root;
 	ipmmu_contexts_retry(root);
 	mutex_lock(&root->mutex);
-	ret = attach_locked(client, to_ipmmu_domain(io));
+	ret = ipmmu_attach_locked(master, to_ipmmu_domain(io));
 	mutex_unlock(&root->mutex);
 
 	if (ret == -EBUSY)
-		say_no_context(client);
+		ipmmu_say_no_context(master);
 	else if (ret && ret != -EINVAL)
 		dev_err(dev, "cannot be attached to a domain (%d)\n", ret);
 	return ret;
 }
 
 /* Off or blocked: nothing to take, nothing that fails. */
-static void attach_fixed(struct device *dev, bool block)
+static void ipmmu_attach_fixed(struct device *dev, bool block)
 {
-	struct ipmmu_client *client = dev_iommu_priv_get(dev);
+	struct ipmmu_master *master = dev_iommu_priv_get(dev);
 	struct ipmmu_root *root;
 
-	if (!client)
+	if (!master)
 		return;
 
-	root = client->mmu->root;
+	root = master->mmu->root;
 	mutex_lock(&root->mutex);
-	ipmmu_utlb_point(client, block ? root->blocking : NULL, NULL);
+	ipmmu_utlb_point(master, block ? root->blocking : NULL, NULL);
 	ipmmu_contexts_reap(root);
 	mutex_unlock(&root->mutex);
 }
 
-static int identity_attach(struct iommu_domain *io, struct device *dev,
-			   struct iommu_domain *old)
+static int ipmmu_identity_attach(struct iommu_domain *io, struct device *dev,
+				 struct iommu_domain *old)
 {
-	attach_fixed(dev, false);
+	ipmmu_attach_fixed(dev, false);
 	return 0;
 }
 
-static int blocked_attach(struct iommu_domain *io, struct device *dev,
-			  struct iommu_domain *old)
+static int ipmmu_blocked_attach(struct iommu_domain *io, struct device *dev,
+				struct iommu_domain *old)
 {
-	attach_fixed(dev, true);
+	ipmmu_attach_fixed(dev, true);
 	return 0;
 }
 
-static int paging_map(struct iommu_domain *io, unsigned long iova,
-		      phys_addr_t paddr, size_t pgsize, size_t pgcount, int prot,
-		      gfp_t gfp, size_t *mapped)
+static int ipmmu_paging_map(struct iommu_domain *io, unsigned long iova,
+			    phys_addr_t paddr, size_t pgsize, size_t pgcount,
+			    int prot, gfp_t gfp, size_t *mapped)
 {
-	struct io_pgtable_ops *ops = domain_ops(io);
+	struct io_pgtable_ops *ops = ipmmu_domain_ops(io);
 
 	return ops->map_pages(ops, iova, paddr, pgsize, pgcount, prot, gfp, mapped);
 }
@@ -371,57 +379,58 @@ static int paging_map(struct iommu_domain *io, unsigned long iova,
  * The hardware flushes a whole context, and so says the range in the gather. It
  * must have one: some kernels skip the flush of an empty range.
  */
-static size_t paging_unmap(struct iommu_domain *io, unsigned long iova,
-			   size_t pgsize, size_t pgcount,
-			   struct iommu_iotlb_gather *gather)
+static size_t ipmmu_paging_unmap(struct iommu_domain *io, unsigned long iova,
+				 size_t pgsize, size_t pgcount,
+				 struct iommu_iotlb_gather *gather)
 {
-	struct io_pgtable_ops *ops = domain_ops(io);
+	struct io_pgtable_ops *ops = ipmmu_domain_ops(io);
 
 	gather->start = 0;
 	gather->end = ULONG_MAX;
 	return ops->unmap_pages(ops, iova, pgsize, pgcount, gather);
 }
 
-static void paging_flush_all(struct iommu_domain *io)
+static void ipmmu_paging_flush_all(struct iommu_domain *io)
 {
-	domain_flush(to_ipmmu_domain(io));
+	ipmmu_domain_flush(to_ipmmu_domain(io));
 }
 
-static void paging_sync(struct iommu_domain *io,
-			struct iommu_iotlb_gather *gather)
+static void ipmmu_paging_sync(struct iommu_domain *io,
+			      struct iommu_iotlb_gather *gather)
 {
-	domain_flush(to_ipmmu_domain(io));
+	ipmmu_domain_flush(to_ipmmu_domain(io));
 }
 
-static phys_addr_t paging_iova_to_phys(struct iommu_domain *io, dma_addr_t iova)
+static phys_addr_t ipmmu_paging_iova_to_phys(struct iommu_domain *io,
+					     dma_addr_t iova)
 {
-	struct io_pgtable_ops *ops = domain_ops(io);
+	struct io_pgtable_ops *ops = ipmmu_domain_ops(io);
 
 	return ops->iova_to_phys(ops, iova);
 }
 
-static void fixed_free(struct iommu_domain *io)
+static void ipmmu_fixed_free(struct iommu_domain *io)
 {
 }
 
 const struct iommu_domain_ops ipmmu_paging_ops = {
-	.attach_dev = paging_attach,
-	.map_pages = paging_map,
-	.unmap_pages = paging_unmap,
-	.flush_iotlb_all = paging_flush_all,
-	.iotlb_sync = paging_sync,
-	.iova_to_phys = paging_iova_to_phys,
-	.free = domain_free,
+	.attach_dev = ipmmu_paging_attach,
+	.map_pages = ipmmu_paging_map,
+	.unmap_pages = ipmmu_paging_unmap,
+	.flush_iotlb_all = ipmmu_paging_flush_all,
+	.iotlb_sync = ipmmu_paging_sync,
+	.iova_to_phys = ipmmu_paging_iova_to_phys,
+	.free = ipmmu_domain_free,
 };
 
 static const struct iommu_domain_ops identity_ops = {
-	.attach_dev = identity_attach,
-	.free = fixed_free,
+	.attach_dev = ipmmu_identity_attach,
+	.free = ipmmu_fixed_free,
 };
 
 static const struct iommu_domain_ops blocked_ops = {
-	.attach_dev = blocked_attach,
-	.free = fixed_free,
+	.attach_dev = ipmmu_blocked_attach,
+	.free = ipmmu_fixed_free,
 };
 
 struct iommu_domain ipmmu_identity_domain = {

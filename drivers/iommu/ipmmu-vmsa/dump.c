@@ -33,14 +33,14 @@
 #define LEAF_UXN		BIT_ULL(54)
 
 /**
- * struct dump - a reader of the file
+ * struct ipmmu_dump - a reader of the file
  * @root: the root
  * @next: the place after @run
  * @context: whose domain has @run
  * @mair: memory types that the attributes refer to
  * @run: what was found last
  */
-struct dump {
+struct ipmmu_dump {
 	struct ipmmu_root *root;
 	loff_t next;
 	unsigned int context;
@@ -48,14 +48,14 @@ struct dump {
 	struct io_pgtable_deferred_run run;
 };
 
-static loff_t place(unsigned int context, unsigned long iova)
+static loff_t ipmmu_dump_place(unsigned int context, unsigned long iova)
 {
 	return FIELD_PREP(PLACE_CONTEXT, context) |
 	       FIELD_PREP(PLACE_PAGE, iova >> PLACE_PAGE_SHIFT);
 }
 
 /* One look from @at on. Returns where to look next. */
-static loff_t dump_look(struct dump *dump, loff_t at)
+static loff_t ipmmu_dump_look(struct ipmmu_dump *dump, loff_t at)
 {
 	unsigned long iova = FIELD_GET(PLACE_PAGE, at) << PLACE_PAGE_SHIFT;
 	unsigned int id = FIELD_GET(PLACE_CONTEXT, at);
@@ -73,15 +73,16 @@ static loff_t dump_look(struct dump *dump, loff_t at)
 	mutex_unlock(&root->mutex);
 
 	dump->context = id;
-	return more && iova != ULONG_MAX ? place(id, iova) : place(id + 1, 0);
+	return more && iova != ULONG_MAX ? ipmmu_dump_place(id, iova) :
+	       ipmmu_dump_place(id + 1, 0);
 }
 
 /* The first run from @at on, or NULL if there is none. */
-static void *dump_find(struct dump *dump, loff_t at)
+static void *ipmmu_dump_find(struct ipmmu_dump *dump, loff_t at)
 {
-	while (at < place(dump->root->count, 0)) {
+	while (at < ipmmu_dump_place(dump->root->count, 0)) {
 		dump->run.count = 0;
-		at = dump_look(dump, at);
+		at = ipmmu_dump_look(dump, at);
 		if (dump->run.count) {
 			dump->next = at;
 			return dump;
@@ -91,25 +92,25 @@ static void *dump_find(struct dump *dump, loff_t at)
 	return NULL;
 }
 
-static void *dump_start(struct seq_file *file, loff_t *pos)
+static void *ipmmu_dump_start(struct seq_file *file, loff_t *pos)
 {
-	return dump_find(file->private, *pos);
+	return ipmmu_dump_find(file->private, *pos);
 }
 
-static void *dump_next(struct seq_file *file, void *entry, loff_t *pos)
+static void *ipmmu_dump_next(struct seq_file *file, void *entry, loff_t *pos)
 {
-	struct dump *dump = file->private;
+	struct ipmmu_dump *dump = file->private;
 
 	*pos = dump->next;
-	return dump_find(dump, *pos);
+	return ipmmu_dump_find(dump, *pos);
 }
 
-static void dump_stop(struct seq_file *file, void *entry)
+static void ipmmu_dump_stop(struct seq_file *file, void *entry)
 {
 }
 
 /* What MAIR says of an index, D19.2: the types that the library makes use of */
-static const char *memory_type(const struct dump *dump)
+static const char *ipmmu_dump_memory_type(const struct ipmmu_dump *dump)
 {
 	unsigned int index = FIELD_GET(LEAF_ATTR_INDEX, dump->run.attributes);
 
@@ -127,7 +128,7 @@ static const char *memory_type(const struct dump *dump)
 	}
 }
 
-static const char *page_name(size_t size)
+static const char *ipmmu_dump_page_name(size_t size)
 {
 	switch (size) {
 	case SZ_1G:
@@ -139,32 +140,33 @@ static const char *page_name(size_t size)
 	}
 }
 
-static int dump_show(struct seq_file *file, void *entry)
+static int ipmmu_dump_show(struct seq_file *file, void *entry)
 {
-	const struct dump *dump = entry;
+	const struct ipmmu_dump *dump = entry;
 	const struct io_pgtable_deferred_run *run = &dump->run;
 	u64 attributes = run->attributes;
 
 	seq_printf(file, "context %u 0x%010lx-0x%010lx -> 0x%010llx level %d %u x %s r%c%c %s%s\n",
 		   dump->context, run->iova,
 		   run->iova + run->pgsize * run->count - 1, (u64)run->paddr,
-		   run->level, run->count, page_name(run->pgsize),
+		   run->level, run->count, ipmmu_dump_page_name(run->pgsize),
 		   attributes & LEAF_AP_RDONLY ? '-' : 'w',
-		   attributes & LEAF_UXN ? '-' : 'x', memory_type(dump),
+		   attributes & LEAF_UXN ? '-' : 'x', ipmmu_dump_memory_type(dump),
 		   attributes & LEAF_AP_UNPRIV ? "" : " privileged");
 	return 0;
 }
 
 static const struct seq_operations dump_sops = {
-	.start = dump_start,
-	.next = dump_next,
-	.stop = dump_stop,
-	.show = dump_show,
+	.start = ipmmu_dump_start,
+	.next = ipmmu_dump_next,
+	.stop = ipmmu_dump_stop,
+	.show = ipmmu_dump_show,
 };
 
-static int dump_open(struct inode *inode, struct file *file)
+static int ipmmu_dump_open(struct inode *inode, struct file *file)
 {
-	struct dump *dump = __seq_open_private(file, &dump_sops, sizeof(*dump));
+	struct ipmmu_dump *dump = __seq_open_private(file, &dump_sops,
+						     sizeof(*dump));
 
 	if (!dump)
 		return -ENOMEM;
@@ -174,7 +176,7 @@ static int dump_open(struct inode *inode, struct file *file)
 
 const struct file_operations ipmmu_dump_fops = {
 	.owner = THIS_MODULE,
-	.open = dump_open,
+	.open = ipmmu_dump_open,
 	.read = seq_read,
 	.llseek = seq_lseek,
 	.release = seq_release_private,

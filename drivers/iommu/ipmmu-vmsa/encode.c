@@ -31,8 +31,9 @@ unsigned int ipmmu_context_offset(const struct ipmmu_soc *soc, unsigned int id)
 	return id < UPPER_CONTEXTS ? offset : offset + UPPER_CONTEXTS_GAP;
 }
 
-static unsigned int utlb_offset(const struct ipmmu_soc *soc, unsigned int utlb,
-				unsigned int bank0, unsigned int bank1)
+static unsigned int ipmmu_utlb_offset(const struct ipmmu_soc *soc,
+				      unsigned int utlb, unsigned int bank0,
+				      unsigned int bank1)
 {
 	if (utlb < IMU_BANK_SIZE)
 		return soc->utlb_base + bank0 + utlb * IMU_STRIDE;
@@ -48,7 +49,7 @@ static unsigned int utlb_offset(const struct ipmmu_soc *soc, unsigned int utlb,
  */
 unsigned int ipmmu_imuctr_offset(const struct ipmmu_soc *soc, unsigned int utlb)
 {
-	return utlb_offset(soc, utlb, IMUCTR_BANK0, IMUCTR_BANK1);
+	return ipmmu_utlb_offset(soc, utlb, IMUCTR_BANK0, IMUCTR_BANK1);
 }
 
 /**
@@ -60,7 +61,7 @@ unsigned int ipmmu_imuctr_offset(const struct ipmmu_soc *soc, unsigned int utlb)
  */
 unsigned int ipmmu_imuasid_offset(const struct ipmmu_soc *soc, unsigned int utlb)
 {
-	return utlb_offset(soc, utlb, IMUASID_BANK0, IMUASID_BANK1);
+	return ipmmu_utlb_offset(soc, utlb, IMUASID_BANK0, IMUASID_BANK1);
 }
 
 /**

@@ -23,46 +23,48 @@
 #define QUIET_TIME	(10 * HZ)
 
 /**
- * struct fault - what is known of a fault once the lock is dropped
+ * struct ipmmu_fault - what is known of a fault once the lock is dropped
  * @status: IMSTR
  * @address: where
  * @context: the context
  * @domain: its domain, NULL for the blocking context
- * @client: a master that may have caused it, NULL if none is left
+ * @master: a master that may have caused it, NULL if none is left
  * @others: how many more may have
  * @mute: one too many: the context is not to interrupt for a while
  *
- * @domain and @client stay valid until the handler returns: what frees them
+ * @domain and @master stay valid until the handler returns: what frees them
  * waits for that in ipmmu_fault_quiesce().
  */
-struct fault {
+struct ipmmu_fault {
 	u32 status;
 	u64 address;
 	unsigned int context;
 	struct ipmmu_domain *domain;
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 	unsigned int others;
 	bool mute;
 };
 
 /* Under the root's lock. */
-static void fault_find_client(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			      struct fault *fault)
+static void ipmmu_fault_find_master(struct ipmmu_root *root,
+				    struct ipmmu_context *ctx,
+				    struct ipmmu_fault *fault)
 {
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 
-	list_for_each_entry(client, &root->clients, node) {
-		if (ipmmu_utlb_context(client) != ctx)
+	list_for_each_entry(master, &root->masters, node) {
+		if (ipmmu_utlb_context(master) != ctx)
 			continue;
-		if (fault->client)
+		if (fault->master)
 			fault->others++;
 		else
-			fault->client = client;
+			fault->master = master;
 	}
 }
 
 /* Under the root's lock: count a fault. Is it one too many? */
-static bool fault_count(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static bool ipmmu_fault_count(struct ipmmu_root *root,
+			      struct ipmmu_context *ctx)
 {
 	if (ctx == root->blocking)
 		WRITE_ONCE(root->blocked_faults, root->blocked_faults + 1);
@@ -74,43 +76,44 @@ static bool fault_count(struct ipmmu_root *root, struct ipmmu_context *ctx)
 }
 
 /* Under the root's lock; the next flush makes it so. */
-static void fault_mute(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static void ipmmu_fault_mute(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
 	ctx->muted = true;
 	ipmmu_context_set(root, ctx, ipmmu_encode_imctr_silent(root->va64),
 			  ctx->caches);
 }
 
-static bool fault_take(struct ipmmu_root *root, struct ipmmu_context *ctx,
-		       struct fault *fault)
+static bool ipmmu_fault_take(struct ipmmu_root *root, struct ipmmu_context *ctx,
+			     struct ipmmu_fault *fault)
 {
 	unsigned long flags;
 
-	*fault = (struct fault) { .context = ctx->id };
+	*fault = (struct ipmmu_fault) { .context = ctx->id };
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	if (root->reachable && ctx->imctr && !ctx->muted)
 		fault->status = ipmmu_hw_take_fault(root, ctx, &fault->address);
 	if (fault->status) {
 		fault->domain = ctx->domain;
-		fault_find_client(root, ctx, fault);
-		fault->mute = fault_count(root, ctx);
+		ipmmu_fault_find_master(root, ctx, fault);
+		fault->mute = ipmmu_fault_count(root, ctx);
 		if (fault->mute)
-			fault_mute(root, ctx);
+			ipmmu_fault_mute(root, ctx);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	return fault->status;
 }
 
-static void fault_print(struct device *mmu, const struct fault *fault)
+static void ipmmu_fault_print(struct device *mmu,
+			      const struct ipmmu_fault *fault)
 {
 	char others[24] = "";
 
 	if (fault->others)
 		snprintf(others, sizeof(others), " or %u others", fault->others);
 	dev_err_ratelimited(mmu, "%s%s: %s at 0x%llx, level %u, %s; context %u%s, status 0x%08x\n",
-			    fault->client ? dev_name(fault->client->dev) : "a master that left",
+			    fault->master ? dev_name(fault->master->dev) : "a master that left",
 			    others, ipmmu_decode_fault(fault->status),
 			    fault->address, ipmmu_decode_level(fault->status),
 			    ipmmu_decode_code(fault->status), fault->context,
@@ -121,32 +124,33 @@ static void fault_print(struct device *mmu, const struct fault *fault)
  * The domain's fault handler, where there is one, comes first. Whether it was a read
  * or a write the hardware does not tell.
  */
-static void fault_report(struct device *mmu, const struct fault *fault)
+static void ipmmu_fault_report(struct device *mmu,
+			       const struct ipmmu_fault *fault)
 {
-	struct device *dev = fault->client ? fault->client->dev : mmu;
+	struct device *dev = fault->master ? fault->master->dev : mmu;
 
-	trace_fault(fault->client ? dev_name(dev) : "-", fault->context,
+	trace_fault(fault->master ? dev_name(dev) : "-", fault->context,
 		    fault->address, fault->status);
 	if (fault->domain &&
 	    !report_iommu_fault(&fault->domain->io, dev, fault->address,
 				IOMMU_FAULT_READ))
 		return;
-	fault_print(mmu, fault);
+	ipmmu_fault_print(mmu, fault);
 }
 
 /*
  * Said once for as long as it goes on: the context is not muted for the first
  * time if it has been listened to again only a while ago.
  */
-static void fault_say_muted(const struct ipmmu_root *root,
-			    const struct ipmmu_context *ctx,
-			    const struct fault *fault)
+static void ipmmu_fault_say_muted(const struct ipmmu_root *root,
+				  const struct ipmmu_context *ctx,
+				  const struct ipmmu_fault *fault)
 {
 	if (ctx->unmuted && time_before(jiffies, ctx->unmuted + QUIET_TIME))
 		return;
 	dev_err(root->mmu->dev, "context %u: %u faults within a second, by %s for one: looked at once a second from now on until they end. What they were for was refused\n",
 		ctx->id, FAULTS_MAX,
-		fault->client ? dev_name(fault->client->dev) : "a master that left");
+		fault->master ? dev_name(fault->master->dev) : "a master that left");
 }
 
 /*
@@ -155,8 +159,9 @@ static void fault_say_muted(const struct ipmmu_root *root,
  * for each access that a master gets wrong slows down all others. The BSP does
  * it, so it can be had.
  */
-static void fault_answer(struct ipmmu_root *root, struct ipmmu_context *ctx,
-			 const struct fault *fault)
+static void ipmmu_fault_answer(struct ipmmu_root *root,
+			       struct ipmmu_context *ctx,
+			       const struct ipmmu_fault *fault)
 {
 	bool flush = fault->status & IMSTR_TF && ipmmu_flush_on_fault();
 
@@ -164,29 +169,30 @@ static void fault_answer(struct ipmmu_root *root, struct ipmmu_context *ctx,
 		ipmmu_hw_flush(root, &ctx);
 	if (!fault->mute)
 		return;
-	fault_say_muted(root, ctx, fault);
+	ipmmu_fault_say_muted(root, ctx, fault);
 	queue_delayed_work(system_freezable_wq, &root->unmute, MUTE_TIME);
 }
 
-static irqreturn_t fault_interrupt(int irq, void *data)
+static irqreturn_t ipmmu_fault_interrupt(int irq, void *data)
 {
 	struct ipmmu_root *root = data;
 	irqreturn_t ret = IRQ_NONE;
-	struct fault fault;
+	struct ipmmu_fault fault;
 	unsigned int id;
 
 	for (id = 0; id < root->count; id++) {
-		if (!fault_take(root, &root->contexts[id], &fault))
+		if (!ipmmu_fault_take(root, &root->contexts[id], &fault))
 			continue;
-		fault_report(root->mmu->dev, &fault);
-		fault_answer(root, &root->contexts[id], &fault);
+		ipmmu_fault_report(root->mmu->dev, &fault);
+		ipmmu_fault_answer(root, &root->contexts[id], &fault);
 		ret = IRQ_HANDLED;
 	}
 	return ret;
 }
 
 /* Under the root's lock. Return: true if the context needs a flush. */
-static bool context_unmute(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static bool ipmmu_context_unmute(struct ipmmu_root *root,
+				 struct ipmmu_context *ctx)
 {
 	u64 address;
 
@@ -218,7 +224,7 @@ void ipmmu_fault_unmute(struct ipmmu_root *root)
 	for (id = 0; root->mmu && id < root->count; id++) {
 		ctx = &root->contexts[id];
 		raw_spin_lock_irqsave(&root->lock, flags);
-		flush = context_unmute(root, ctx);
+		flush = ipmmu_context_unmute(root, ctx);
 		raw_spin_unlock_irqrestore(&root->lock, flags);
 		if (flush)
 			ipmmu_hw_flush(root, &ctx);
@@ -251,7 +257,7 @@ int ipmmu_fault_request(struct ipmmu_root *root, int irq)
 	struct device *dev = root->mmu->dev;
 	int ret;
 
-	ret = request_irq(irq, fault_interrupt, 0, dev_name(dev), root);
+	ret = request_irq(irq, ipmmu_fault_interrupt, 0, dev_name(dev), root);
 	if (ret)
 		return dev_err_probe(dev, ret, "cannot have interrupt %d\n", irq);
 	root->irq = irq;

@@ -20,16 +20,16 @@
 #include "ipmmu.h"
 
 /* The group that any of the micro-TLBs has; an error if they have two. */
-static struct iommu_group *utlb_group(struct ipmmu_client *client)
+static struct iommu_group *ipmmu_utlb_group(struct ipmmu_master *master)
 {
 	struct iommu_group *group, *found = NULL;
 	unsigned int i;
 
-	for (i = 0; i < client->count; i++) {
-		group = client->mmu->utlbs[client->utlb[i]].group;
+	for (i = 0; i < master->count; i++) {
+		group = master->mmu->utlbs[master->utlb[i]].group;
 		if (group && found && group != found) {
-			dev_err(client->dev, "micro-TLB %u of %s is shared with a master of another group: fix iommus in the device tree; its DMA is blocked\n",
-				client->utlb[i], dev_name(client->mmu->dev));
+			dev_err(master->dev, "micro-TLB %u of %s is shared with a master of another group: fix iommus in the device tree; its DMA is blocked\n",
+				master->utlb[i], dev_name(master->mmu->dev));
 			return ERR_PTR(-EINVAL);
 		}
 		found = group ?: found;
@@ -38,41 +38,41 @@ static struct iommu_group *utlb_group(struct ipmmu_client *client)
 }
 
 /* Has any master of the root this group? */
-static bool group_is_used(const struct ipmmu_root *root,
-			  const struct iommu_group *group)
+static bool ipmmu_group_is_used(const struct ipmmu_root *root,
+				const struct iommu_group *group)
 {
-	const struct ipmmu_client *client;
+	const struct ipmmu_master *master;
 
-	list_for_each_entry(client, &root->clients, node)
-		if (client->group == group)
+	list_for_each_entry(master, &root->masters, node)
+		if (master->group == group)
 			return true;
 	return false;
 }
 
 /* Is this the first master of its group in the list? */
-static bool is_first(const struct ipmmu_root *root,
-		     const struct ipmmu_client *client)
+static bool ipmmu_group_is_first(const struct ipmmu_root *root,
+				 const struct ipmmu_master *master)
 {
-	const struct ipmmu_client *other;
+	const struct ipmmu_master *other;
 
-	list_for_each_entry(other, &root->clients, node)
-		if (other->group == client->group)
-			return other == client;
+	list_for_each_entry(other, &root->masters, node)
+		if (other->group == master->group)
+			return other == master;
 	return false;
 }
 
-static unsigned int groups_used(const struct ipmmu_root *root)
+static unsigned int ipmmu_groups_used(const struct ipmmu_root *root)
 {
-	const struct ipmmu_client *client;
+	const struct ipmmu_master *master;
 	unsigned int count = 0;
 
-	list_for_each_entry(client, &root->clients, node)
-		count += client->group && is_first(root, client);
+	list_for_each_entry(master, &root->masters, node)
+		count += master->group && ipmmu_group_is_first(root, master);
 	return count;
 }
 
 /* How many contexts domains may have, now or once a flush is done */
-static unsigned int contexts_usable(const struct ipmmu_root *root)
+static unsigned int ipmmu_contexts_usable(const struct ipmmu_root *root)
 {
 	unsigned int id, count = 0;
 
@@ -92,11 +92,11 @@ static unsigned int contexts_usable(const struct ipmmu_root *root)
 }
 
 /* Identity, or a domain of the DMA API; not what user space has or is about to. */
-static bool is_kernels(const struct ipmmu_client *client)
+static bool ipmmu_master_is_kernels(const struct ipmmu_master *master)
 {
-	if (client->domain)
-		return client->domain->io.type & __IOMMU_DOMAIN_DMA_API;
-	return !ipmmu_utlb_context(client);
+	if (master->domain)
+		return master->domain->io.type & __IOMMU_DOMAIN_DMA_API;
+	return !ipmmu_utlb_context(master);
 }
 
 /*
@@ -104,64 +104,67 @@ static bool is_kernels(const struct ipmmu_client *client)
  * drives: where user space has the others of a group, a driver cannot have this
  * one.
  */
-static struct ipmmu_client *partner(const struct ipmmu_root *root)
+static struct ipmmu_master *ipmmu_group_partner(const struct ipmmu_root *root)
 {
-	struct ipmmu_client *client, *found = NULL;
+	struct ipmmu_master *master, *found = NULL;
 
-	list_for_each_entry_reverse(client, &root->clients, node) {
-		if (!client->group)
+	list_for_each_entry_reverse(master, &root->masters, node) {
+		if (!master->group)
 			continue;
-		if (is_kernels(client))
-			return client;
-		found = found ?: client;
+		if (ipmmu_master_is_kernels(master))
+			return master;
+		found = found ?: master;
 	}
 	return found;
 }
 
-static struct ipmmu_client *partner_in_cache(const struct ipmmu *mmu)
+static struct ipmmu_master *
+ipmmu_group_partner_in_cache(const struct ipmmu *mmu)
 {
-	struct ipmmu_client *client;
+	struct ipmmu_master *master;
 
-	list_for_each_entry(client, &mmu->root->clients, node)
-		if (client->mmu == mmu && client->group)
-			return client;
+	list_for_each_entry(master, &mmu->root->masters, node)
+		if (master->mmu == mmu && master->group)
+			return master;
 	return NULL;
 }
 
-static struct ipmmu_client *partner_for_want(const struct ipmmu_client *client)
+static struct ipmmu_master *
+ipmmu_group_partner_for_want(const struct ipmmu_master *master)
 {
-	const struct ipmmu_root *root = client->mmu->root;
-	unsigned int usable = contexts_usable(root);
-	struct ipmmu_client *other;
+	const struct ipmmu_root *root = master->mmu->root;
+	unsigned int usable = ipmmu_contexts_usable(root);
+	struct ipmmu_master *other;
 
-	if (groups_used(root) < usable)
+	if (ipmmu_groups_used(root) < usable)
 		return NULL;
-	other = partner(root);
+	other = ipmmu_group_partner(root);
 	if (other)
-		dev_warn(client->dev, "shares group, context and all memory of either with %s: %s has %u contexts, and as many groups use them. To have it to itself, for VFIO, boot with iommu.passthrough=1 or with fewer masters\n",
+		dev_warn(master->dev, "shares group, context and all memory of either with %s: %s has %u contexts, and as many groups use them. To have it to itself, for VFIO, boot with iommu.passthrough=1 or with fewer masters\n",
 			 dev_name(other->dev), dev_name(root->mmu->dev), usable);
 	return other;
 }
 
 /* Whose group the parameter, or the want of contexts, makes this master share */
-static struct ipmmu_client *partner_choose(const struct ipmmu_client *client)
+static struct ipmmu_master *
+ipmmu_group_partner_choose(const struct ipmmu_master *master)
 {
-	struct ipmmu_client *other = NULL;
+	struct ipmmu_master *other = NULL;
 
 	switch (ipmmu_grouping()) {
 	case IPMMU_GROUPING_UTLB:
 		return NULL;
 	case IPMMU_GROUPING_ROOT:
-		return partner(client->mmu->root);
+		return ipmmu_group_partner(master->mmu->root);
 	case IPMMU_GROUPING_CACHE:
-		other = partner_in_cache(client->mmu);
+		other = ipmmu_group_partner_in_cache(master->mmu);
 		break;
 	case IPMMU_GROUPING_AUTO:
 		if (iommu_default_passthrough())
 			return NULL;
 		break;
 	}
-	return other ?: partner_for_want(client);
+	return other ?: ipmmu_group_partner_for_want(master);
 }
 
 /**
@@ -178,62 +181,62 @@ struct iommu_group *ipmmu_group_bus(struct device *dev)
 }
 
 /* Merges what micro-TLBs and bus say; what both are silent on is a choice. */
-static struct iommu_group *group_merge(struct ipmmu_client *client,
-				       struct iommu_group *own,
-				       struct iommu_group *bus)
+static struct iommu_group *ipmmu_group_merge(struct ipmmu_master *master,
+					     struct iommu_group *own,
+					     struct iommu_group *bus)
 {
-	struct ipmmu_client *other;
+	struct ipmmu_master *other;
 
 	if (bus == own)
 		return own;
-	if (!group_is_used(client->mmu->root, bus)) {
+	if (!ipmmu_group_is_used(master->mmu->root, bus)) {
 		if (own)
 			return own;
-		other = partner_choose(client);
+		other = ipmmu_group_partner_choose(master);
 		return other ? other->group : bus;
 	}
 	if (!own)
 		return bus;
 
-	dev_err(client->dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; its DMA is blocked\n");
+	dev_err(master->dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; its DMA is blocked\n");
 	return ERR_PTR(-EINVAL);
 }
 
 /**
  * ipmmu_group_find() - find the group of a master
- * @client: the master; the root's mutex is held
+ * @master: the master; the root's mutex is held
  * @bus: what ipmmu_group_bus() said
  *
  * Each micro-TLB keeps a reference of its own.
  *
  * Return: the group, with a reference for the caller, or an error.
  */
-struct iommu_group *ipmmu_group_find(struct ipmmu_client *client,
+struct iommu_group *ipmmu_group_find(struct ipmmu_master *master,
 				     struct iommu_group *bus)
 {
-	struct iommu_group *group = utlb_group(client);
+	struct iommu_group *group = ipmmu_utlb_group(master);
 	struct ipmmu_utlb *utlb;
 	unsigned int i;
 
-	lockdep_assert_held(&client->mmu->root->mutex);
+	lockdep_assert_held(&master->mmu->root->mutex);
 
 	if (!IS_ERR(group))
-		group = group_merge(client, group, bus);
+		group = ipmmu_group_merge(master, group, bus);
 	if (IS_ERR(group))
 		return group;
 
-	client->group = group;
-	for (i = 0; i < client->count; i++) {
-		utlb = &client->mmu->utlbs[client->utlb[i]];
+	master->group = group;
+	for (i = 0; i < master->count; i++) {
+		utlb = &master->mmu->utlbs[master->utlb[i]];
 		if (!utlb->group)
 			utlb->group = iommu_group_ref_get(group);
 	}
 	return iommu_group_ref_get(group);
 }
 
-static unsigned int group_utlbs(const struct ipmmu *mmu,
-				const struct iommu_group *group,
-				const struct ipmmu_context *ctx)
+static unsigned int ipmmu_group_utlbs(const struct ipmmu *mmu,
+				      const struct iommu_group *group,
+				      const struct ipmmu_context *ctx)
 {
 	unsigned int n, count = 0;
 
@@ -245,20 +248,21 @@ static unsigned int group_utlbs(const struct ipmmu *mmu,
 
 /**
  * ipmmu_group_sole() - would a master's context be free if its group left?
- * @client: the master; the root's mutex is held
+ * @master: the master; the root's mutex is held
  *
  * Return: true if its group is the only user of that context.
  */
-bool ipmmu_group_sole(const struct ipmmu_client *client)
+bool ipmmu_group_sole(const struct ipmmu_master *master)
 {
-	const struct ipmmu_root *root = client->mmu->root;
-	struct ipmmu_context *ctx = ipmmu_utlb_context(client);
+	const struct ipmmu_root *root = master->mmu->root;
+	struct ipmmu_context *ctx = ipmmu_utlb_context(master);
 	unsigned int i, count = 0;
 
 	if (!ctx || ctx->state != IPMMU_BUSY)
 		return false;
 	for (i = 0; i < IPMMU_CACHES_MAX; i++)
 		if (root->caches[i])
-			count += group_utlbs(root->caches[i], client->group, ctx);
+			count += ipmmu_group_utlbs(root->caches[i],
+						   master->group, ctx);
 	return count == ctx->utlbs;
 }

@@ -32,20 +32,21 @@ static void ipmmu_write(const struct ipmmu *mmu, unsigned int offset, u32 value)
 }
 
 /* Root and caches are of one SoC: a context is at the same place in each. */
-static u32 context_read(const struct ipmmu *mmu, const struct ipmmu_context *ctx,
-			unsigned int reg)
+static u32 ipmmu_context_read(const struct ipmmu *mmu,
+			      const struct ipmmu_context *ctx, unsigned int reg)
 {
 	return ipmmu_read(mmu, ctx->offset + reg);
 }
 
-static void context_write(const struct ipmmu *mmu, const struct ipmmu_context *ctx,
-			  unsigned int reg, u32 value)
+static void ipmmu_context_write(const struct ipmmu *mmu,
+				const struct ipmmu_context *ctx,
+				unsigned int reg, u32 value)
 {
 	ipmmu_write(mmu, ctx->offset + reg, value);
 }
 
 /* Our tables are stage 1; the walker would take them for stage 2. */
-static void control_stage1(struct ipmmu *mmu)
+static void ipmmu_control_stage1(struct ipmmu *mmu)
 {
 	unsigned int offset = ipmmu_imsauxctlr_offset(mmu->soc);
 	u32 value = ipmmu_read(mmu, offset);
@@ -70,7 +71,7 @@ void ipmmu_hw_control(struct ipmmu *mmu)
 	ipmmu_write(mmu, offset,
 		    ipmmu_encode_imsctlr(ipmmu_read(mmu, offset), mmu->discache));
 	if (mmu->root->mmu == mmu)
-		control_stage1(mmu);
+		ipmmu_control_stage1(mmu);
 }
 
 /**
@@ -82,7 +83,7 @@ void ipmmu_hw_control(struct ipmmu *mmu)
  */
 bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
-	return context_read(mmu, ctx, IMCTR) & IMCTR_MMUEN;
+	return ipmmu_context_read(mmu, ctx, IMCTR) & IMCTR_MMUEN;
 }
 
 /**
@@ -92,7 +93,7 @@ bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
  */
 void ipmmu_hw_cache_on(struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
-	context_write(mmu, ctx, IMCTR, ctx->flush_caches);
+	ipmmu_context_write(mmu, ctx, IMCTR, ctx->flush_caches);
 }
 
 /**
@@ -102,14 +103,16 @@ void ipmmu_hw_cache_on(struct ipmmu *mmu, const struct ipmmu_context *ctx)
  */
 void ipmmu_hw_cache_off(struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
-	context_write(mmu, ctx, IMCTR, IMCTR_FLUSH);
+	ipmmu_context_write(mmu, ctx, IMCTR, IMCTR_FLUSH);
 }
 
-static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
+static int ipmmu_hw_wait_idle(const struct ipmmu *mmu,
+			      const struct ipmmu_context *ctx)
 {
 	unsigned int step;
 
-	for (step = 0; context_read(mmu, ctx, IMCTR) & IMCTR_FLUSH; step++) {
+	for (step = 0; ipmmu_context_read(mmu, ctx, IMCTR) & IMCTR_FLUSH;
+	     step++) {
 		if (step == FLUSH_STEPS)
 			return -ETIMEDOUT;
 		udelay(FLUSH_STEP_US);
@@ -117,24 +120,27 @@ static int wait_idle(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 	return 0;
 }
 
-static void context_format(struct ipmmu_root *root,
-			   const struct ipmmu_context *ctx,
-			   const struct io_pgtable_cfg *cfg)
+static void ipmmu_context_format(struct ipmmu_root *root,
+				 const struct ipmmu_context *ctx,
+				 const struct io_pgtable_cfg *cfg)
 {
 	const struct ipmmu *mmu = root->mmu;
 	u64 ttbr = cfg->arm_lpae_s1_cfg.ttbr;
 	u64 mair = cfg->arm_lpae_s1_cfg.mair;
 	u64 address;
 
-	context_write(mmu, ctx, IMTTLBR0, ipmmu_encode_imttlbr(ttbr));
-	context_write(mmu, ctx, IMTTUBR0, ipmmu_encode_imttubr(ttbr));
+	ipmmu_context_write(mmu, ctx, IMTTLBR0, ipmmu_encode_imttlbr(ttbr));
+	ipmmu_context_write(mmu, ctx, IMTTUBR0, ipmmu_encode_imttubr(ttbr));
 	if (root->va64) {
-		context_write(mmu, ctx, IMTTLBR1, ipmmu_encode_imttlbr(ttbr));
-		context_write(mmu, ctx, IMTTUBR1, ipmmu_encode_imttubr(ttbr));
+		ipmmu_context_write(mmu, ctx, IMTTLBR1,
+				    ipmmu_encode_imttlbr(ttbr));
+		ipmmu_context_write(mmu, ctx, IMTTUBR1,
+				    ipmmu_encode_imttubr(ttbr));
 	}
-	context_write(mmu, ctx, IMTTBCR, ipmmu_encode_imttbcr(root->va64, cfg->ias));
-	context_write(mmu, ctx, IMMAIR0, lower_32_bits(mair));
-	context_write(mmu, ctx, IMMAIR1, upper_32_bits(mair));
+	ipmmu_context_write(mmu, ctx, IMTTBCR,
+			    ipmmu_encode_imttbcr(root->va64, cfg->ias));
+	ipmmu_context_write(mmu, ctx, IMMAIR0, lower_32_bits(mair));
+	ipmmu_context_write(mmu, ctx, IMMAIR1, upper_32_bits(mair));
 	ipmmu_hw_take_fault(root, ctx, &address);
 }
 
@@ -151,7 +157,7 @@ static void context_format(struct ipmmu_root *root,
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
 	if (root->reachable)
-		context_format(root, ctx, ctx->cfg);
+		ipmmu_context_format(root, ctx, ctx->cfg);
 }
 
 /**
@@ -168,11 +174,12 @@ void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
  */
 int ipmmu_hw_silence(struct ipmmu_root *root, const struct ipmmu_context *ctx)
 {
-	context_format(root, ctx, &root->empty_cfg);
-	context_write(root->mmu, ctx, IMCTR,
-		      ipmmu_encode_imctr_silent(root->va64) | IMCTR_FLUSH);
-	mb(); /* as in flush_write() */
-	return wait_idle(root->mmu, ctx);
+	ipmmu_context_format(root, ctx, &root->empty_cfg);
+	ipmmu_context_write(root->mmu, ctx,
+			    IMCTR, ipmmu_encode_imctr_silent(root->va64) |
+			    IMCTR_FLUSH);
+	mb(); /* as in ipmmu_flush_write() */
+	return ipmmu_hw_wait_idle(root->mmu, ctx);
 }
 
 /**
@@ -203,10 +210,10 @@ void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx)
 
 /*
  * Relaxed: a caller that goes on because it is not has the barrier of
- * flush_done(). A root that has become unreachable meanwhile was stopped or
- * suspended: it has nothing to wait for.
+ * ipmmu_flush_done(). A root that has become unreachable meanwhile was stopped
+ * or suspended: it has nothing to wait for.
  */
-static __always_inline bool flush_pending(const struct ipmmu_context *ctx)
+static __always_inline bool ipmmu_flush_pending(const struct ipmmu_context *ctx)
 {
 	void __iomem *control = READ_ONCE(ctx->control);
 
@@ -217,7 +224,7 @@ static __always_inline bool flush_pending(const struct ipmmu_context *ctx)
  * Write the control register of a context everywhere, with FLUSH. The caches come
  * first: the root's FLUSH bit is the one that says when all are done.
  */
-static __always_inline void flush_write(struct ipmmu_context *ctx)
+static __always_inline void ipmmu_flush_write(struct ipmmu_context *ctx)
 {
 	void __iomem *const *control = ctx->control_caches;
 	u32 value = ctx->flush_caches;
@@ -230,11 +237,12 @@ static __always_inline void flush_write(struct ipmmu_context *ctx)
 }
 
 /* Return: the number of the flush */
-static __always_inline unsigned long flush_begin(struct ipmmu_context *ctx)
+static __always_inline unsigned long
+ipmmu_flush_begin(struct ipmmu_context *ctx)
 {
 	unsigned long number = ctx->started + 1;
 
-	flush_write(ctx);
+	ipmmu_flush_write(ctx);
 	WRITE_ONCE(ctx->started, number);
 	return number;
 }
@@ -250,9 +258,10 @@ static __always_inline unsigned long flush_begin(struct ipmmu_context *ctx)
  * soon as the hardware is free. Either way the flush of the ticket's number
  * starts after this call, and any number of callers share it.
  */
-static __always_inline bool flush_runs(const struct ipmmu_context *ctx)
+static __always_inline bool ipmmu_flush_runs(const struct ipmmu_context *ctx)
 {
-	return READ_ONCE(ctx->finished) != ctx->started && flush_pending(ctx);
+	return READ_ONCE(ctx->finished) != ctx->started &&
+	       ipmmu_flush_pending(ctx);
 }
 
 /*
@@ -261,29 +270,31 @@ static __always_inline bool flush_runs(const struct ipmmu_context *ctx)
  * A flush that was late is asked for again, under its old number: it is done
  * when FLUSH reads zero, whether the hardware started over or took no notice.
  */
-static noinline unsigned long flush_join(struct ipmmu_context *ctx)
+static noinline unsigned long ipmmu_flush_join(struct ipmmu_context *ctx)
 {
 	if (READ_ONCE(ctx->late) == ctx->started)
-		flush_write(ctx);
+		ipmmu_flush_write(ctx);
 	return ctx->started + 1;
 }
 
 /* The flush numbered @seen is done; start the next unless another flusher has. */
-static noinline void flush_next(struct ipmmu_root *root,
-				struct ipmmu_context *ctx, unsigned long seen)
+static noinline void ipmmu_flush_next(struct ipmmu_root *root,
+				      struct ipmmu_context *ctx,
+				      unsigned long seen)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	if (ctx->started == seen && ctx->control)
-		flush_begin(ctx);
+		ipmmu_flush_begin(ctx);
 	else if (!ctx->control)
 		ctx->started++;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
-static noinline int flush_late(struct ipmmu_root *root,
-			       struct ipmmu_context *ctx, unsigned long seen)
+static noinline int ipmmu_flush_late(struct ipmmu_root *root,
+				     struct ipmmu_context *ctx,
+				     unsigned long seen)
 {
 	const struct ipmmu *mmu = READ_ONCE(root->mmu);
 
@@ -303,16 +314,17 @@ static noinline int flush_late(struct ipmmu_root *root,
  * The number is left without the lock: two that race may leave the smaller one,
  * which makes the next caller look at the register once more and harms nothing.
  */
-static __always_inline void flush_done(struct ipmmu_context *ctx,
-				       unsigned long number)
+static __always_inline void ipmmu_flush_done(struct ipmmu_context *ctx,
+					     unsigned long number)
 {
 	rmb(); /* the register, then what the hardware has let go of */
 	WRITE_ONCE(ctx->finished, number);
 }
 
 /* Wait for the flush of a ticket, without the lock. */
-static noinline int flush_wait(struct ipmmu_root *root,
-			       struct ipmmu_context *ctx, unsigned long ticket)
+static noinline int ipmmu_flush_wait(struct ipmmu_root *root,
+				     struct ipmmu_context *ctx,
+				     unsigned long ticket)
 {
 	unsigned int step = 0;
 	unsigned long seen;
@@ -320,28 +332,28 @@ static noinline int flush_wait(struct ipmmu_root *root,
 	for (;;) {
 		seen = READ_ONCE(ctx->started);
 		rmb(); /* the number first, then the register */
-		if (!flush_pending(ctx)) {
-			flush_done(ctx, seen);
+		if (!ipmmu_flush_pending(ctx)) {
+			ipmmu_flush_done(ctx, seen);
 			if ((long)(seen - ticket) >= 0)
 				return 0;
-			flush_next(root, ctx, seen);
+			ipmmu_flush_next(root, ctx, seen);
 			step = 0;
 			continue;
 		}
 		if (step++ == FLUSH_STEPS)
-			return flush_late(root, ctx, seen);
+			return ipmmu_flush_late(root, ctx, seen);
 		udelay(FLUSH_STEP_US);
 	}
 }
 
 /* Out of line: a caller that is not traced pays for a branch that is patched away. */
-static noinline int flush_wait_traced(struct ipmmu_root *root,
-				      struct ipmmu_context *ctx,
-				      unsigned long ticket)
+static noinline int ipmmu_flush_wait_traced(struct ipmmu_root *root,
+					    struct ipmmu_context *ctx,
+					    unsigned long ticket)
 {
 	const struct ipmmu *mmu = READ_ONCE(root->mmu);
 	u64 begin = ktime_get_ns();
-	int ret = flush_wait(root, ctx, ticket);
+	int ret = ipmmu_flush_wait(root, ctx, ticket);
 
 	if (mmu)
 		trace_flush(mmu->dev, ctx->id, ktime_get_ns() - begin, !ret);
@@ -349,8 +361,8 @@ static noinline int flush_wait_traced(struct ipmmu_root *root,
 }
 
 /* Under RCU: what @root has mapped stays so until the flush is over. */
-static __always_inline int flush_run(struct ipmmu_root *root,
-				     struct ipmmu_context *const *where)
+static __always_inline int ipmmu_flush_run(struct ipmmu_root *root,
+					   struct ipmmu_context *const *where)
 {
 	unsigned long flags, ticket = 0;
 	struct ipmmu_context *ctx;
@@ -360,20 +372,21 @@ static __always_inline int flush_run(struct ipmmu_root *root,
 	ctx = *where;
 	gone = ctx && !root->mmu;
 	if (likely(ctx && ctx->control)) {
-		joined = flush_runs(ctx);
-		ticket = unlikely(joined) ? flush_join(ctx) : flush_begin(ctx);
+		joined = ipmmu_flush_runs(ctx);
+		ticket = unlikely(joined) ? ipmmu_flush_join(ctx) :
+			 ipmmu_flush_begin(ctx);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	if (unlikely(!ticket))
 		return gone ? -ENODEV : 0;
 	if (trace_flush_enabled())
-		return flush_wait_traced(root, ctx, ticket);
-	if (likely(!joined) && likely(!flush_pending(ctx))) {
-		flush_done(ctx, ticket);
+		return ipmmu_flush_wait_traced(root, ctx, ticket);
+	if (likely(!joined) && likely(!ipmmu_flush_pending(ctx))) {
+		ipmmu_flush_done(ctx, ticket);
 		return 0;
 	}
-	return flush_wait(root, ctx, ticket);
+	return ipmmu_flush_wait(root, ctx, ticket);
 }
 
 /**
@@ -400,7 +413,7 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 	int ret;
 
 	rcu_read_lock();
-	ret = flush_run(root, where);
+	ret = ipmmu_flush_run(root, where);
 	rcu_read_unlock();
 	return ret;
 }
@@ -450,13 +463,13 @@ u32 ipmmu_hw_take_fault(struct ipmmu_root *root, const struct ipmmu_context *ctx
 			u64 *address)
 {
 	const struct ipmmu *mmu = root->mmu;
-	u32 status = context_read(mmu, ctx, IMSTR);
+	u32 status = ipmmu_context_read(mmu, ctx, IMSTR);
 
 	if (!(status & IMSTR_FAULTS))
 		return 0;
 
-	*address = context_read(mmu, ctx, IMELAR);
-	*address |= (u64)context_read(mmu, ctx, IMEUAR) << 32;
-	context_write(mmu, ctx, IMSTR, 0);
+	*address = ipmmu_context_read(mmu, ctx, IMELAR);
+	*address |= (u64)ipmmu_context_read(mmu, ctx, IMEUAR) << 32;
+	ipmmu_context_write(mmu, ctx, IMSTR, 0);
 	return status;
 }

@@ -73,7 +73,7 @@ enum ipmmu_state {
  *	section by polls, see ipmmu_hw_route()
  * @flush: what is written there to flush
  * @flush_caches: what is written to the caches
- * @started: number of the last flush asked for, see flush_runs()
+ * @started: number of the last flush asked for, see ipmmu_flush_runs()
  * @finished: number of a flush known to be done, never ahead of the truth
  * @late: number of the last flush that did not complete in time
  * @control_caches: IMCTR in the caches that a flush has to reach, NULL behind the
@@ -123,14 +123,14 @@ struct ipmmu_context {
 /**
  * struct ipmmu_utlb - a micro-TLB of a cache IPMMU
  * @group: the group of the masters on it, with a reference
- * @clients: how many masters there are
+ * @masters: how many masters there are
  * @context: where it points, NULL if off
  * @foreign: no master of this driver's, and was found pointing at context 0
  * @found: no master either, and was found pointing elsewhere: blocked since
  */
 struct ipmmu_utlb {
 	struct iommu_group *group;
-	unsigned int clients;
+	unsigned int masters;
 	struct ipmmu_context *context;
 	bool foreign;
 	bool found;
@@ -174,7 +174,7 @@ struct ipmmu {
  * @given_up: they have been waited for long enough
  * @wait: ends that
  * @reachable: the registers of the main IPMMU may be touched; under the lock
- * @clients: the masters; changed under mutex and lock, read under either
+ * @masters: the masters; changed under mutex and lock, read under either
  * @count: number of contexts
  * @contexts: the contexts
  * @blocking: the one that is always empty
@@ -199,7 +199,7 @@ struct ipmmu_root {
 	bool given_up;
 	struct delayed_work wait;
 	bool reachable;
-	struct list_head clients;
+	struct list_head masters;
 	unsigned int count;
 	struct ipmmu_context contexts[IPMMU_CONTEXTS_MAX];
 	struct ipmmu_context *blocking;
@@ -211,8 +211,8 @@ struct ipmmu_root {
 };
 
 /**
- * struct ipmmu_client - a master behind an IPMMU
- * @node: in ipmmu_root.clients
+ * struct ipmmu_master - a master behind an IPMMU
+ * @node: in ipmmu_root.masters
  * @dev: the master
  * @mmu: the cache IPMMU
  * @domain: the paging domain it is attached to, or NULL; under the lock
@@ -221,7 +221,7 @@ struct ipmmu_root {
  * @count: number of micro-TLBs
  * @utlb: their numbers
  */
-struct ipmmu_client {
+struct ipmmu_master {
 	struct list_head node;
 	struct device *dev;
 	struct ipmmu *mmu;
@@ -303,19 +303,19 @@ bool ipmmu_context_park(struct ipmmu_domain *domain);
 
 /* utlb.c */
 int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb);
-int ipmmu_utlb_claim(struct ipmmu_client *client);
-void ipmmu_utlb_unclaim(struct ipmmu_client *client);
+int ipmmu_utlb_claim(struct ipmmu_master *master);
+void ipmmu_utlb_unclaim(struct ipmmu_master *master);
 void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count);
 void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb);
-void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
+void ipmmu_utlb_point(struct ipmmu_master *master, struct ipmmu_context *ctx,
 		      struct ipmmu_domain *domain);
-void ipmmu_utlb_abandon(struct ipmmu_client *client);
+void ipmmu_utlb_abandon(struct ipmmu_master *master);
 void ipmmu_utlb_take_over(struct ipmmu *mmu);
 void ipmmu_utlb_forget(struct ipmmu *mmu);
 void ipmmu_utlb_block(struct ipmmu *mmu);
 void ipmmu_utlb_restore(struct ipmmu *mmu);
 void ipmmu_utlb_open(struct ipmmu *mmu);
-struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client);
+struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_master *master);
 
 /* group.c */
 enum ipmmu_grouping {
@@ -326,9 +326,9 @@ enum ipmmu_grouping {
 };
 
 struct iommu_group *ipmmu_group_bus(struct device *dev);
-struct iommu_group *ipmmu_group_find(struct ipmmu_client *client,
+struct iommu_group *ipmmu_group_find(struct ipmmu_master *master,
 				     struct iommu_group *bus);
-bool ipmmu_group_sole(const struct ipmmu_client *client);
+bool ipmmu_group_sole(const struct ipmmu_master *master);
 
 /* domain.c */
 struct iommu_domain *ipmmu_domain_alloc(struct device *dev);

@@ -27,14 +27,15 @@
 static int va_bits = 39;
 static bool va_bits_given;
 
-static int va_bits_set(const char *value, const struct kernel_param *param)
+static int ipmmu_va_bits_set(const char *value,
+			     const struct kernel_param *param)
 {
 	va_bits_given = true;
 	return param_set_int(value, param);
 }
 
 static const struct kernel_param_ops va_bits_ops = {
-	.set = va_bits_set,
+	.set = ipmmu_va_bits_set,
 	.get = param_get_int,
 };
 
@@ -120,19 +121,19 @@ bool ipmmu_coherent(struct device *dev)
 	return assume_coherent;
 }
 
-static bool is_main(struct device_node *node)
+static bool ipmmu_is_main(struct device_node *node)
 {
 	return !of_property_present(node, "renesas,ipmmu-main");
 }
 
 /* With two main IPMMUs it is not known which one a cache asks for its walks. */
-static int check_mains(struct device *dev)
+static int ipmmu_check_mains(struct device *dev)
 {
 	struct device_node *node, *first = NULL;
 	int ret = 0;
 
 	for_each_matching_node(node, ipmmu_of_ids) {
-		if (!of_device_is_available(node) || !is_main(node))
+		if (!of_device_is_available(node) || !ipmmu_is_main(node))
 			continue;
 		if (!first) {
 			first = of_node_get(node);
@@ -182,7 +183,7 @@ static struct ipmmu *ipmmu_create(struct platform_device *pdev)
  * theirs for its own: addresses above 4 GiB would be lost, and nothing would be
  * reached that a domain does not have.
  */
-static bool use_va64(struct ipmmu *mmu)
+static bool ipmmu_use_va64(struct ipmmu *mmu)
 {
 	if (va_bits != 39 || mmu->soc->va64)
 		return va_bits == 39;
@@ -196,7 +197,7 @@ static bool use_va64(struct ipmmu *mmu)
 	return va_bits_given;
 }
 
-static void root_teardown(struct ipmmu_root *root)
+static void ipmmu_root_teardown(struct ipmmu_root *root)
 {
 	/* Users of the interrupt are gone but for the contexts, stopped after it. */
 	if (root->irq)
@@ -206,7 +207,7 @@ static void root_teardown(struct ipmmu_root *root)
 	ipmmu_root_put(root);
 }
 
-static int root_probe(struct platform_device *pdev, struct ipmmu *mmu)
+static int ipmmu_root_probe(struct platform_device *pdev, struct ipmmu *mmu)
 {
 	int irq = platform_get_irq(pdev, 0);
 	int ret;
@@ -214,7 +215,7 @@ static int root_probe(struct platform_device *pdev, struct ipmmu *mmu)
 	if (irq < 0)
 		return irq;
 
-	mmu->root = ipmmu_root_create(mmu, use_va64(mmu));
+	mmu->root = ipmmu_root_create(mmu, ipmmu_use_va64(mmu));
 	if (!mmu->root)
 		return -ENOMEM;
 
@@ -222,7 +223,7 @@ static int root_probe(struct platform_device *pdev, struct ipmmu *mmu)
 	if (!ret)
 		ret = ipmmu_fault_request(mmu->root, irq);
 	if (ret) {
-		root_teardown(mmu->root);
+		ipmmu_root_teardown(mmu->root);
 		return ret;
 	}
 	platform_set_drvdata(pdev, mmu);
@@ -233,13 +234,14 @@ static int root_probe(struct platform_device *pdev, struct ipmmu *mmu)
 }
 
 /* The root that a cache names, with a link that orders probe, resume, removal. */
-static struct ipmmu_root *cache_find_root(struct ipmmu *mmu)
+static struct ipmmu_root *ipmmu_cache_find_root(struct ipmmu *mmu)
 {
 	struct device_node *node;
 	struct ipmmu *main;
 
 	node = of_parse_phandle(mmu->dev->of_node, "renesas,ipmmu-main", 0);
-	if (!node || !of_match_node(ipmmu_of_ids, node) || !is_main(node)) {
+	if (!node || !of_match_node(ipmmu_of_ids, node) ||
+	    !ipmmu_is_main(node)) {
 		dev_err(mmu->dev, "renesas,ipmmu-main points at %pOF, which is no main IPMMU: fix the device tree\n",
 			node);
 		of_node_put(node);
@@ -261,7 +263,7 @@ static struct ipmmu_root *cache_find_root(struct ipmmu *mmu)
 }
 
 /* Masters come in with the registration: everything must be ready by then. */
-static int cache_register(struct ipmmu *mmu)
+static int ipmmu_cache_register(struct ipmmu *mmu)
 {
 	int ret;
 
@@ -281,11 +283,11 @@ static int cache_register(struct ipmmu *mmu)
 	return ret;
 }
 
-static int cache_probe(struct platform_device *pdev, struct ipmmu *mmu)
+static int ipmmu_cache_probe(struct platform_device *pdev, struct ipmmu *mmu)
 {
 	int ret;
 
-	mmu->root = cache_find_root(mmu);
+	mmu->root = ipmmu_cache_find_root(mmu);
 	if (IS_ERR(mmu->root))
 		return PTR_ERR(mmu->root);
 
@@ -294,7 +296,7 @@ static int cache_probe(struct platform_device *pdev, struct ipmmu *mmu)
 		return ret;
 
 	platform_set_drvdata(pdev, mmu);
-	ret = cache_register(mmu);
+	ret = ipmmu_cache_register(mmu);
 	if (ret) {
 		platform_set_drvdata(pdev, NULL);
 		ipmmu_cache_leave(mmu);
@@ -303,7 +305,7 @@ static int cache_probe(struct platform_device *pdev, struct ipmmu *mmu)
 }
 
 /* A cache that will not come must not be waited for: see root.c */
-static void cache_gone(struct device *dev)
+static void ipmmu_cache_gone(struct device *dev)
 {
 	struct device_node *node;
 	struct ipmmu *main;
@@ -319,8 +321,8 @@ static int ipmmu_probe_on(struct platform_device *pdev, struct ipmmu *mmu)
 {
 	int ret;
 
-	ret = is_main(mmu->dev->of_node) ? root_probe(pdev, mmu) :
-					   cache_probe(pdev, mmu);
+	ret = ipmmu_is_main(mmu->dev->of_node) ? ipmmu_root_probe(pdev, mmu) :
+						 ipmmu_cache_probe(pdev, mmu);
 	if (ret)
 		pm_runtime_put_sync(mmu->dev);
 	return ret;
@@ -331,7 +333,7 @@ static int ipmmu_probe_any(struct platform_device *pdev)
 	struct ipmmu *mmu;
 	int ret;
 
-	ret = check_mains(&pdev->dev);
+	ret = ipmmu_check_mains(&pdev->dev);
 	if (ret)
 		return ret;
 	mmu = ipmmu_create(pdev);
@@ -356,8 +358,8 @@ static int ipmmu_probe(struct platform_device *pdev)
 {
 	int ret = ipmmu_probe_any(pdev);
 
-	if (ret && ret != -EPROBE_DEFER && !is_main(pdev->dev.of_node))
-		cache_gone(&pdev->dev);
+	if (ret && ret != -EPROBE_DEFER && !ipmmu_is_main(pdev->dev.of_node))
+		ipmmu_cache_gone(&pdev->dev);
 	return ret;
 }
 
@@ -372,7 +374,7 @@ static void ipmmu_remove(struct platform_device *pdev)
 
 	if (mmu->root->mmu == mmu) {
 		ipmmu_debugfs_root(NULL);
-		root_teardown(mmu->root);
+		ipmmu_root_teardown(mmu->root);
 		io_pgtable_deferred_drain();
 	} else {
 		iommu_device_unregister(&mmu->iommu);
@@ -399,7 +401,7 @@ static struct platform_driver ipmmu_deferred_driver = {
 	.remove = ipmmu_remove,
 };
 
-static bool is_unknown(struct device_node *node)
+static bool ipmmu_is_unknown(struct device_node *node)
 {
 	const char *name;
 
@@ -415,13 +417,13 @@ static bool is_unknown(struct device_node *node)
 }
 
 /* A SoC that is not in the tables must not pass in silence. */
-static int check_socs(void)
+static int ipmmu_check_socs(void)
 {
 	struct device_node *node;
 	unsigned int unknown = 0;
 
 	for_each_node_with_property(node, "#iommu-cells")
-		unknown += is_unknown(node);
+		unknown += ipmmu_is_unknown(node);
 	if (!unknown)
 		return 0;
 
@@ -430,7 +432,7 @@ static int check_socs(void)
 	return node ? 0 : -ENODEV;
 }
 
-static int check_parameters(void)
+static int ipmmu_check_parameters(void)
 {
 	if (PAGE_SIZE != SZ_4K) {
 		pr_err("this kernel has pages of %lu KiB, IPMMU tables have 4 KiB: use a kernel with 4 KiB pages\n",
@@ -455,10 +457,10 @@ static int check_parameters(void)
 
 static int __init ipmmu_deferred_init(void)
 {
-	int ret = check_parameters();
+	int ret = ipmmu_check_parameters();
 
 	if (!ret)
-		ret = check_socs();
+		ret = ipmmu_check_socs();
 	if (ret)
 		return ret;
 

@@ -39,12 +39,12 @@
 /* How long masters are listened to between being blocked and being let go */
 #define LISTEN_US	2000
 
-static bool is_root(const struct ipmmu *mmu)
+static bool ipmmu_power_is_root(const struct ipmmu *mmu)
 {
 	return mmu->root->mmu == mmu;
 }
 
-static void cache_suspend(struct ipmmu *mmu)
+static void ipmmu_cache_suspend(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 
@@ -61,7 +61,7 @@ static void cache_suspend(struct ipmmu *mmu)
  * The interrupt comes on with the root, and not where a resume leaves that out: its
  * line may have any level then, and none could tell what for.
  */
-static void root_suspend(struct ipmmu_root *root)
+static void ipmmu_root_suspend(struct ipmmu_root *root)
 {
 	if (root->reachable)
 		disable_irq_nosync(root->irq);
@@ -72,15 +72,15 @@ static int ipmmu_suspend_noirq(struct device *dev)
 {
 	struct ipmmu *mmu = dev_get_drvdata(dev);
 
-	if (is_root(mmu))
-		root_suspend(mmu->root);
+	if (ipmmu_power_is_root(mmu))
+		ipmmu_root_suspend(mmu->root);
 	else
-		cache_suspend(mmu);
+		ipmmu_cache_suspend(mmu);
 	return 0;
 }
 
 /* Micro-TLBs may lead anywhere: until the last cache is back, to nothing. */
-static int root_resume(struct ipmmu_root *root)
+static int ipmmu_root_resume(struct ipmmu_root *root)
 {
 	unsigned int id;
 	int ret = 0;
@@ -93,7 +93,8 @@ static int root_resume(struct ipmmu_root *root)
 	return ret;
 }
 
-static int context_resume(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static int ipmmu_context_resume(struct ipmmu_root *root,
+				struct ipmmu_context *ctx)
 {
 	unsigned long flags;
 
@@ -110,13 +111,13 @@ static int context_resume(struct ipmmu_root *root, struct ipmmu_context *ctx)
 }
 
 /* All micro-TLBs are blocked: contexts first, then what leads there. */
-static int masters_resume(struct ipmmu_root *root)
+static int ipmmu_masters_resume(struct ipmmu_root *root)
 {
 	unsigned int i, id;
 	int ret = 0;
 
 	for (id = 1; id < root->count; id++)
-		ret = context_resume(root, &root->contexts[id]) ?: ret;
+		ret = ipmmu_context_resume(root, &root->contexts[id]) ?: ret;
 	for (i = 0; i < IPMMU_CACHES_MAX; i++)
 		if (root->online & BIT(i))
 			ipmmu_utlb_restore(root->caches[i]);
@@ -127,7 +128,7 @@ static int masters_resume(struct ipmmu_root *root)
  * The root has no power: what would flush and translate is not there, and its registers
  * must not be touched. This cache goes on blocking.
  */
-static int cache_without_root(struct ipmmu *mmu)
+static int ipmmu_cache_without_root(struct ipmmu *mmu)
 {
 	ipmmu_hw_control(mmu);
 	ipmmu_hw_cache_on(mmu, mmu->root->blocking);
@@ -135,14 +136,14 @@ static int cache_without_root(struct ipmmu *mmu)
 	return -EIO;
 }
 
-static int cache_resume(struct ipmmu *mmu)
+static int ipmmu_cache_resume(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	int ret;
 
 	mutex_lock(&root->mutex);
 	if (!root->reachable) {
-		ret = cache_without_root(mmu);
+		ret = ipmmu_cache_without_root(mmu);
 		mutex_unlock(&root->mutex);
 		return ret;
 	}
@@ -153,7 +154,7 @@ static int cache_resume(struct ipmmu *mmu)
 	ipmmu_utlb_block(mmu);
 	ipmmu_cache_contexts_off(mmu);
 	if (!--root->suspended)
-		ret = masters_resume(root) ?: ret;
+		ret = ipmmu_masters_resume(root) ?: ret;
 	mutex_unlock(&root->mutex);
 	return ret;
 }
@@ -161,7 +162,8 @@ static int cache_resume(struct ipmmu *mmu)
 static int ipmmu_resume_noirq(struct device *dev)
 {
 	struct ipmmu *mmu = dev_get_drvdata(dev);
-	int ret = is_root(mmu) ? root_resume(mmu->root) : cache_resume(mmu);
+	int ret = ipmmu_power_is_root(mmu) ? ipmmu_root_resume(mmu->root) :
+		  ipmmu_cache_resume(mmu);
 
 	if (ret)
 		dev_err(dev, "did not come back from suspend, DMA behind it is blocked (%d)\n",
@@ -170,12 +172,12 @@ static int ipmmu_resume_noirq(struct device *dev)
 }
 
 /* The others have waited for it, since it might have been the last to come back. */
-static void cache_left_out(struct ipmmu *mmu)
+static void ipmmu_cache_left_out(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 
 	mutex_lock(&root->mutex);
-	if (!--root->suspended && root->reachable && masters_resume(root))
+	if (!--root->suspended && root->reachable && ipmmu_masters_resume(root))
 		dev_err(root->mmu->dev, "not all contexts came back from suspend, DMA through those is blocked\n");
 	mutex_unlock(&root->mutex);
 }
@@ -189,7 +191,7 @@ static int ipmmu_resume_early(struct device *dev)
 	struct ipmmu *mmu = dev_get_drvdata(dev);
 	struct ipmmu_root *root = mmu->root;
 
-	if (is_root(mmu)) {
+	if (ipmmu_power_is_root(mmu)) {
 		if (!root->reachable)
 			dev_err(dev, "has no power after suspend, all DMA behind it is blocked: try another suspend, or reboot\n");
 		return 0;
@@ -198,7 +200,7 @@ static int ipmmu_resume_early(struct device *dev)
 		return 0;
 	if (root->reachable)
 		dev_err(dev, "has no power after suspend, DMA behind it is blocked: try another suspend, or reboot\n");
-	cache_left_out(mmu);
+	ipmmu_cache_left_out(mmu);
 	return 0;
 }
 
@@ -208,15 +210,16 @@ const struct dev_pm_ops ipmmu_pm_ops = {
 };
 
 /* The last resume may have left it out. */
-static bool has_power(const struct ipmmu *mmu)
+static bool ipmmu_has_power(const struct ipmmu *mmu)
 {
 	const struct ipmmu_root *root = mmu->root;
 
-	return root->reachable && (is_root(mmu) || root->online & BIT(mmu->index));
+	return root->reachable &&
+	       (ipmmu_power_is_root(mmu) || root->online & BIT(mmu->index));
 }
 
 /* A fault while all are blocked is a master that does DMA with no driver. */
-static void listen(struct ipmmu *mmu)
+static void ipmmu_power_listen(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	unsigned long before;
@@ -228,7 +231,7 @@ static void listen(struct ipmmu *mmu)
 		dev_warn(mmu->dev, "a master still does DMA at shutdown, to addresses that are not translated any more: its driver does not stop it\n");
 }
 
-static void cache_off(struct ipmmu *mmu)
+static void ipmmu_cache_off(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	struct ipmmu_context *ctx;
@@ -237,7 +240,7 @@ static void cache_off(struct ipmmu *mmu)
 	mutex_lock(&root->mutex);
 	ipmmu_utlb_block(mmu);
 	ipmmu_hw_flush(root, &root->blocking);
-	listen(mmu);
+	ipmmu_power_listen(mmu);
 	ipmmu_utlb_open(mmu);
 	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
 	for (id = 1; id < root->count; id++) {
@@ -250,7 +253,7 @@ static void cache_off(struct ipmmu *mmu)
 	mutex_unlock(&root->mutex);
 }
 
-static void root_off(struct ipmmu_root *root)
+static void ipmmu_root_off(struct ipmmu_root *root)
 {
 	struct ipmmu_context *ctx;
 	unsigned long flags;
@@ -277,10 +280,10 @@ static void root_off(struct ipmmu_root *root)
  */
 void ipmmu_power_off(struct ipmmu *mmu)
 {
-	if (!has_power(mmu))
+	if (!ipmmu_has_power(mmu))
 		return;
-	if (is_root(mmu))
-		root_off(mmu->root);
+	if (ipmmu_power_is_root(mmu))
+		ipmmu_root_off(mmu->root);
 	else
-		cache_off(mmu);
+		ipmmu_cache_off(mmu);
 }

@@ -32,7 +32,7 @@
 /* The driver core's own patience with what a device depends on, where there are modules */
 #define CACHES_WAIT_MS	10000U
 
-static void root_release(struct kref *kref)
+static void ipmmu_root_release(struct kref *kref)
 {
 	struct ipmmu_root *root = container_of(kref, struct ipmmu_root, kref);
 
@@ -59,11 +59,11 @@ void ipmmu_root_get(struct ipmmu_root *root)
  */
 void ipmmu_root_put(struct ipmmu_root *root)
 {
-	kref_put(&root->kref, root_release);
+	kref_put(&root->kref, ipmmu_root_release);
 }
 
 /* What was put off is asked for again, as when a driver is loaded. */
-static void masters_try_again(void)
+static void ipmmu_masters_try_again(void)
 {
 	int ret = bus_rescan_devices(&platform_bus_type);
 
@@ -79,7 +79,7 @@ static void masters_try_again(void)
  * on. Those contexts go on blocking and are given to no domain; masters share what else
  * there is. If the cache comes after all, it is taken over, and the contexts are free.
  */
-static void caches_wait_work(struct work_struct *work)
+static void ipmmu_caches_wait_work(struct work_struct *work)
 {
 	struct ipmmu_root *root = container_of(to_delayed_work(work),
 					       struct ipmmu_root, wait);
@@ -94,7 +94,7 @@ static void caches_wait_work(struct work_struct *work)
 	}
 	mutex_unlock(&root->mutex);
 	if (!over)
-		masters_try_again();
+		ipmmu_masters_try_again();
 }
 
 /**
@@ -115,10 +115,10 @@ struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
 	kref_init(&root->kref);
 	raw_spin_lock_init(&root->lock);
 	mutex_init(&root->mutex);
-	INIT_LIST_HEAD(&root->clients);
+	INIT_LIST_HEAD(&root->masters);
 	INIT_DELAYED_WORK(&root->retry, ipmmu_contexts_retry_work);
 	INIT_DELAYED_WORK(&root->unmute, ipmmu_fault_unmute_work);
-	INIT_DELAYED_WORK(&root->wait, caches_wait_work);
+	INIT_DELAYED_WORK(&root->wait, ipmmu_caches_wait_work);
 	root->mmu = mmu;
 	root->va64 = va64;
 	root->reachable = true;
@@ -134,7 +134,7 @@ struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
 }
 
 /* Cleans the page of zeros for a walker that does not snoop. */
-static int empty_map(struct ipmmu_root *root)
+static int ipmmu_empty_map(struct ipmmu_root *root)
 {
 	struct device *dev = root->mmu->dev;
 	struct page *page = ZERO_PAGE(0);
@@ -153,7 +153,7 @@ static int empty_map(struct ipmmu_root *root)
 }
 
 /* How many caches the device tree has for a root */
-static unsigned int caches_named(const struct device_node *root)
+static unsigned int ipmmu_caches_named(const struct device_node *root)
 {
 	struct device_node *node, *main;
 	unsigned int count = 0;
@@ -168,7 +168,7 @@ static unsigned int caches_named(const struct device_node *root)
 }
 
 /* Block, before anything else, whatever points at a context that is on. */
-static int contexts_silence(struct ipmmu_root *root)
+static int ipmmu_contexts_silence(struct ipmmu_root *root)
 {
 	struct ipmmu_context *ctx;
 	unsigned int id, found = 0;
@@ -189,7 +189,7 @@ static int contexts_silence(struct ipmmu_root *root)
 }
 
 /* The blocking context: one that was off, if there is one. */
-static int blocking_start(struct ipmmu_root *root)
+static int ipmmu_blocking_start(struct ipmmu_root *root)
 {
 	struct ipmmu_context *ctx = ipmmu_context_find(root, IPMMU_FREE);
 	unsigned long flags;
@@ -219,19 +219,19 @@ int ipmmu_root_start(struct ipmmu_root *root)
 	struct device *dev = root->mmu->dev;
 	int ret;
 
-	root->awaited = caches_named(dev->of_node);
-	ret = empty_map(root);
+	root->awaited = ipmmu_caches_named(dev->of_node);
+	ret = ipmmu_empty_map(root);
 	if (ret)
 		return dev_err_probe(dev, ret,
 				     "tables must be reached at their physical address: see dma-ranges and swiotlb\n");
 
-	ret = contexts_silence(root);
+	ret = ipmmu_contexts_silence(root);
 	if (ret)
 		return dev_err_probe(dev, ret,
 				     "a context that was left on cannot be flushed, reset the SoC\n");
 
 	ipmmu_hw_control(root->mmu);
-	ret = blocking_start(root);
+	ret = ipmmu_blocking_start(root);
 	if (ret)
 		return dev_err_probe(dev, ret,
 				     "context %u does not come on, reset the SoC\n",
@@ -243,7 +243,7 @@ int ipmmu_root_start(struct ipmmu_root *root)
 }
 
 /* Under the root's lock: the root or the caches have changed. */
-static void contexts_route(struct ipmmu_root *root)
+static void ipmmu_contexts_route(struct ipmmu_root *root)
 {
 	unsigned int id;
 
@@ -272,7 +272,7 @@ void ipmmu_root_stop(struct ipmmu_root *root)
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->mmu = NULL;
 	root->reachable = false;
-	contexts_route(root);
+	ipmmu_contexts_route(root);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	mutex_unlock(&root->mutex);
 
@@ -297,7 +297,7 @@ void ipmmu_root_set_reachable(struct ipmmu_root *root, bool reachable)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->reachable = reachable;
-	contexts_route(root);
+	ipmmu_contexts_route(root);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	if (!reachable)
 		synchronize_rcu();
@@ -314,7 +314,7 @@ void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	root->online = online;
-	contexts_route(root);
+	ipmmu_contexts_route(root);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
@@ -334,7 +334,7 @@ bool ipmmu_root_taken_over(struct ipmmu_root *root)
 }
 
 /* No micro-TLB is left that could point at a context found on: free those. */
-static void found_release(struct ipmmu_root *root)
+static void ipmmu_found_release(struct ipmmu_root *root)
 {
 	struct ipmmu_context *ctx;
 	unsigned int id;
@@ -350,7 +350,7 @@ static void found_release(struct ipmmu_root *root)
 }
 
 /* Under the mutex: one cache less to come, for good or for bad. */
-static void cache_seen(struct ipmmu_root *root, bool joined)
+static void ipmmu_cache_seen(struct ipmmu_root *root, bool joined)
 {
 	root->lost |= !joined;
 	if (root->awaited)
@@ -358,7 +358,7 @@ static void cache_seen(struct ipmmu_root *root, bool joined)
 	if (root->awaited || !ipmmu_context_find(root, IPMMU_FOUND))
 		return;
 	if (!root->lost)
-		found_release(root);
+		ipmmu_found_release(root);
 	else
 		dev_warn(root->mmu->dev, "contexts that were found on stay unused: a cache IPMMU that may use them did not probe\n");
 }
@@ -370,12 +370,13 @@ static void cache_seen(struct ipmmu_root *root, bool joined)
 void ipmmu_cache_lost(struct ipmmu_root *root)
 {
 	mutex_lock(&root->mutex);
-	cache_seen(root, false);
+	ipmmu_cache_seen(root, false);
 	mutex_unlock(&root->mutex);
 }
 
 /* What a cache holds of a context goes when the root's flush is done. */
-static void context_flush_root(struct ipmmu_root *root, struct ipmmu_context *ctx)
+static void ipmmu_context_flush_root(struct ipmmu_root *root,
+				     struct ipmmu_context *ctx)
 {
 	/* Other caches may not have been blocked yet: it must not go off. */
 	if (ctx->state == IPMMU_FOUND || root->suspended)
@@ -400,11 +401,11 @@ void ipmmu_cache_contexts_off(struct ipmmu *mmu)
 		if (ctx == root->blocking || !ipmmu_hw_is_on(mmu, ctx))
 			continue;
 		ipmmu_hw_cache_off(mmu, ctx);
-		context_flush_root(root, ctx);
+		ipmmu_context_flush_root(root, ctx);
 	}
 }
 
-static int cache_take_over(struct ipmmu *mmu)
+static int ipmmu_cache_take_over(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	int ret;
@@ -421,7 +422,7 @@ static int cache_take_over(struct ipmmu *mmu)
 }
 
 /* Caches that are suspended, or without power, keep their place. */
-static unsigned int cache_place(const struct ipmmu_root *root)
+static unsigned int ipmmu_cache_place(const struct ipmmu_root *root)
 {
 	unsigned int i;
 
@@ -445,11 +446,11 @@ int ipmmu_cache_join(struct ipmmu *mmu)
 	int ret = -ENOSPC;
 
 	mutex_lock(&root->mutex);
-	mmu->index = cache_place(root);
+	mmu->index = ipmmu_cache_place(root);
 	if (mmu->index < IPMMU_CACHES_MAX)
-		ret = cache_take_over(mmu);
+		ret = ipmmu_cache_take_over(mmu);
 	if (!ret)
-		cache_seen(root, true);
+		ipmmu_cache_seen(root, true);
 	mutex_unlock(&root->mutex);
 
 	if (ret == -ENOSPC)
@@ -464,7 +465,8 @@ int ipmmu_cache_join(struct ipmmu *mmu)
 }
 
 /* The context is off in the cache; a flush by the root says when that is through. */
-static void context_leave_cache(struct ipmmu_context *ctx, struct ipmmu *mmu)
+static void ipmmu_context_leave_cache(struct ipmmu_context *ctx,
+				      struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
 	unsigned long flags;
@@ -498,7 +500,7 @@ void ipmmu_cache_leave(struct ipmmu *mmu)
 	ipmmu_utlb_forget(mmu);
 	ipmmu_contexts_reap(root);
 	for (id = 0; id < root->count; id++)
-		context_leave_cache(&root->contexts[id], mmu);
+		ipmmu_context_leave_cache(&root->contexts[id], mmu);
 
 	ipmmu_root_set_online(root, root->online & ~BIT(mmu->index));
 	root->caches[mmu->index] = NULL;

@@ -146,7 +146,8 @@ const struct of_device_id ipmmu_of_ids[] = {
 };
 MODULE_DEVICE_TABLE(of, ipmmu_of_ids);
 
-static bool is_among(const char *name, const char * const *names, size_t count)
+static bool ipmmu_soc_is_among(const char *name, const char * const *names,
+			       size_t count)
 {
 	return match_string(names, count, name) >= 0;
 }
@@ -175,8 +176,8 @@ static const struct soc_device_attribute any_revision[] = {
  */
 bool ipmmu_soc_needs_discache(const struct ipmmu_soc *soc, const char *name)
 {
-	if (!soc->discache ||
-	    !is_among(name, discache_names, ARRAY_SIZE(discache_names)))
+	if (!soc->discache || !ipmmu_soc_is_among(name, discache_names,
+						  ARRAY_SIZE(discache_names)))
 		return false;
 
 	return !soc->only || soc_device_match(soc->only) ||
@@ -215,5 +216,6 @@ static const char * const known_masters[] = {
  */
 bool ipmmu_soc_knows(const char *name)
 {
-	return is_among(name, known_masters, ARRAY_SIZE(known_masters));
+	return ipmmu_soc_is_among(name, known_masters,
+				  ARRAY_SIZE(known_masters));
 }

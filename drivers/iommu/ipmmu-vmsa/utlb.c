@@ -30,7 +30,8 @@ int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb)
 }
 
 /* Under the root's lock. A cache that is offline learns of it when it resumes. */
-static void utlb_set(struct ipmmu *mmu, unsigned int n, struct ipmmu_context *ctx)
+static void ipmmu_utlb_set(struct ipmmu *mmu, unsigned int n,
+			   struct ipmmu_context *ctx)
 {
 	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
 
@@ -51,38 +52,38 @@ static void utlb_set(struct ipmmu *mmu, unsigned int n, struct ipmmu_context *ct
  * blocked, so that none is let through before the core has given it a domain, or
  * when the core fails to.
  */
-static void utlb_enter(struct ipmmu *mmu, unsigned int n)
+static void ipmmu_utlb_enter(struct ipmmu *mmu, unsigned int n)
 {
 	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
 
 	utlb->foreign = false;
 	utlb->found = false;
-	if (!utlb->clients++ && !utlb->context)
-		utlb_set(mmu, n, mmu->root->blocking);
+	if (!utlb->masters++ && !utlb->context)
+		ipmmu_utlb_set(mmu, n, mmu->root->blocking);
 }
 
 /* Is there a master, or was there one? */
-static bool utlb_is_ours(const struct ipmmu_utlb *utlb)
+static bool ipmmu_utlb_is_ours(const struct ipmmu_utlb *utlb)
 {
-	return utlb->clients || utlb->context;
+	return utlb->masters || utlb->context;
 }
 
 /* Under the root's lock. */
-static void utlb_drop(struct ipmmu_client *client, unsigned int count)
+static void ipmmu_utlb_drop(struct ipmmu_master *master, unsigned int count)
 {
 	while (count--)
-		client->mmu->utlbs[client->utlb[count]].clients--;
+		master->mmu->utlbs[master->utlb[count]].masters--;
 }
 
 /**
  * ipmmu_utlb_claim() - count a master in on its micro-TLBs
- * @client: the master; the root's mutex is held
+ * @master: the master; the root's mutex is held
  *
  * Return: 0, or -EINVAL with nothing changed but that they are blocked.
  */
-int ipmmu_utlb_claim(struct ipmmu_client *client)
+int ipmmu_utlb_claim(struct ipmmu_master *master)
 {
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	unsigned long flags;
 	unsigned int i;
 	int ret = 0;
@@ -90,16 +91,16 @@ int ipmmu_utlb_claim(struct ipmmu_client *client)
 	lockdep_assert_held(&root->mutex);
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	for (i = 0; i < client->count; i++) {
-		if (client->utlb[i] >= client->mmu->soc->utlbs) {
-			utlb_drop(client, i);
+	for (i = 0; i < master->count; i++) {
+		if (master->utlb[i] >= master->mmu->soc->utlbs) {
+			ipmmu_utlb_drop(master, i);
 			ret = -EINVAL;
 			break;
 		}
-		utlb_enter(client->mmu, client->utlb[i]);
+		ipmmu_utlb_enter(master->mmu, master->utlb[i]);
 	}
 	if (!ret)
-		list_add_tail(&client->node, &root->clients);
+		list_add_tail(&master->node, &root->masters);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
 	return ret;
@@ -107,15 +108,15 @@ int ipmmu_utlb_claim(struct ipmmu_client *client)
 
 /**
  * ipmmu_utlb_unclaim() - count a master out
- * @client: the master; the root's mutex is held
+ * @master: the master; the root's mutex is held
  *
  * The core holds a reference to the group of a master until after it was
  * released, so that none of those dropped here is the last of a group that has
  * domains.
  */
-void ipmmu_utlb_unclaim(struct ipmmu_client *client)
+void ipmmu_utlb_unclaim(struct ipmmu_master *master)
 {
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	struct ipmmu_utlb *utlb;
 	unsigned long flags;
 	unsigned int i;
@@ -123,13 +124,13 @@ void ipmmu_utlb_unclaim(struct ipmmu_client *client)
 	lockdep_assert_held(&root->mutex);
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	list_del(&client->node);
-	utlb_drop(client, client->count);
+	list_del(&master->node);
+	ipmmu_utlb_drop(master, master->count);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 
-	for (i = 0; i < client->count; i++) {
-		utlb = &client->mmu->utlbs[client->utlb[i]];
-		if (utlb->clients || !utlb->group)
+	for (i = 0; i < master->count; i++) {
+		utlb = &master->mmu->utlbs[master->utlb[i]];
+		if (utlb->masters || !utlb->group)
 			continue;
 		iommu_group_put(utlb->group);
 		utlb->group = NULL;
@@ -153,10 +154,10 @@ void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count)
 	mutex_lock(&root->mutex);
 	raw_spin_lock_irqsave(&root->lock, flags);
 	for (i = 0; i < count; i++) {
-		if (utlb[i] >= mmu->soc->utlbs || mmu->utlbs[utlb[i]].clients)
+		if (utlb[i] >= mmu->soc->utlbs || mmu->utlbs[utlb[i]].masters)
 			continue;
 		mmu->utlbs[utlb[i]].found = false;
-		utlb_set(mmu, utlb[i], root->blocking);
+		ipmmu_utlb_set(mmu, utlb[i], root->blocking);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	mutex_unlock(&root->mutex);
@@ -179,7 +180,7 @@ void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb)
 	raw_spin_lock_irqsave(&root->lock, flags);
 	if (utlb < mmu->soc->utlbs && mmu->utlbs[utlb].found) {
 		mmu->utlbs[utlb].found = false;
-		utlb_set(mmu, utlb, NULL);
+		ipmmu_utlb_set(mmu, utlb, NULL);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	mutex_unlock(&root->mutex);
@@ -187,60 +188,61 @@ void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb)
 
 /**
  * ipmmu_utlb_point() - point the micro-TLBs of a master at a context
- * @client: the master
+ * @master: the master
  * @ctx: a context that is on in the root and in the master's cache, NULL for
  *	 off
  * @domain: the paging domain that this is for, or NULL
  *
  * Cannot fail.
  */
-void ipmmu_utlb_point(struct ipmmu_client *client, struct ipmmu_context *ctx,
+void ipmmu_utlb_point(struct ipmmu_master *master, struct ipmmu_context *ctx,
 		      struct ipmmu_domain *domain)
 {
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	unsigned long flags;
 	unsigned int i;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	for (i = 0; i < client->count; i++)
-		utlb_set(client->mmu, client->utlb[i], ctx);
-	client->domain = domain;
+	for (i = 0; i < master->count; i++)
+		ipmmu_utlb_set(master->mmu, master->utlb[i], ctx);
+	master->domain = domain;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
 /**
  * ipmmu_utlb_abandon() - block the micro-TLBs that only this master uses
- * @client: a master that is going away
+ * @master: a master that is going away
  *
  * Whether it still does DMA the driver cannot know.
  */
-void ipmmu_utlb_abandon(struct ipmmu_client *client)
+void ipmmu_utlb_abandon(struct ipmmu_master *master)
 {
-	struct ipmmu_root *root = client->mmu->root;
+	struct ipmmu_root *root = master->mmu->root;
 	unsigned long flags;
 	unsigned int i;
 
 	raw_spin_lock_irqsave(&root->lock, flags);
-	client->domain = NULL;
-	for (i = 0; i < client->count; i++)
-		if (client->mmu->utlbs[client->utlb[i]].clients == 1)
-			utlb_set(client->mmu, client->utlb[i], root->blocking);
+	master->domain = NULL;
+	for (i = 0; i < master->count; i++)
+		if (master->mmu->utlbs[master->utlb[i]].masters == 1)
+			ipmmu_utlb_set(master->mmu, master->utlb[i],
+				       root->blocking);
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
 /* Under the root's lock: what the driver has not set up itself */
-static void utlb_inspect(struct ipmmu *mmu, unsigned int n)
+static void ipmmu_utlb_inspect(struct ipmmu *mmu, unsigned int n)
 {
 	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
 	int leads;
 
-	if (utlb_is_ours(utlb) || utlb->foreign)
+	if (ipmmu_utlb_is_ours(utlb) || utlb->foreign)
 		return;
 	leads = ipmmu_hw_utlb_leads(mmu, n);
 	if (leads == IPMMU_UTLB_OFF)
 		return;
 	utlb->found = true;
-	utlb_set(mmu, n, mmu->root->blocking);
+	ipmmu_utlb_set(mmu, n, mmu->root->blocking);
 }
 
 /**
@@ -257,7 +259,7 @@ void ipmmu_utlb_take_over(struct ipmmu *mmu)
 	raw_spin_lock_irqsave(&mmu->root->lock, flags);
 	for (n = 0; n < mmu->soc->utlbs; n++) {
 		mmu->utlbs[n].foreign = !ipmmu_hw_utlb_leads(mmu, n);
-		utlb_inspect(mmu, n);
+		ipmmu_utlb_inspect(mmu, n);
 	}
 	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
 }
@@ -279,7 +281,7 @@ void ipmmu_utlb_forget(struct ipmmu *mmu)
 		utlb = &mmu->utlbs[n];
 		if (!utlb->context)
 			continue;
-		utlb_set(mmu, n, mmu->root->blocking);
+		ipmmu_utlb_set(mmu, n, mmu->root->blocking);
 		utlb->context->utlbs--;
 		utlb->context = NULL;
 	}
@@ -301,11 +303,11 @@ void ipmmu_utlb_block(struct ipmmu *mmu)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	for (n = 0; n < mmu->soc->utlbs; n++) {
-		if (utlb_is_ours(&mmu->utlbs[n]))
+		if (ipmmu_utlb_is_ours(&mmu->utlbs[n]))
 			ipmmu_hw_utlb(mmu, n, mmu->utlbs[n].context ?
 				      root->blocking : NULL);
 		else
-			utlb_inspect(mmu, n);
+			ipmmu_utlb_inspect(mmu, n);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
@@ -342,18 +344,18 @@ void ipmmu_utlb_open(struct ipmmu *mmu)
 
 	raw_spin_lock_irqsave(&mmu->root->lock, flags);
 	for (n = 0; n < mmu->soc->utlbs; n++)
-		if (utlb_is_ours(&mmu->utlbs[n]))
+		if (ipmmu_utlb_is_ours(&mmu->utlbs[n]))
 			ipmmu_hw_utlb(mmu, n, NULL);
 	raw_spin_unlock_irqrestore(&mmu->root->lock, flags);
 }
 
 /**
  * ipmmu_utlb_context() - where a master's micro-TLBs point
- * @client: the master
+ * @master: the master
  *
  * Return: the context, or NULL if they are off.
  */
-struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_client *client)
+struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_master *master)
 {
-	return client->mmu->utlbs[client->utlb[0]].context;
+	return master->mmu->utlbs[master->utlb[0]].context;
 }

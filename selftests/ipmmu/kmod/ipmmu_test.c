@@ -315,7 +315,7 @@ static int test_in_flush(struct kprobe *probe, struct pt_regs *regs)
 }
 
 static struct kprobe test_probe_flush = {
-	.symbol_name = "ipmmu_vmsa_deferred:flush_wait",
+	.symbol_name = "ipmmu_vmsa_deferred:ipmmu_flush_wait",
 	.pre_handler = test_in_flush,
 };
 
