@@ -17,19 +17,19 @@ series_of()
 		/^[^#]/ && (command == "" || index(" " $3 " ", " " command " ")) {
 			printf "%s%s", separator, $1
 			separator = " "
-		}' "$MACHINE/kernels"
+		}' "$MACHINE/series"
 }
 
 # kind_of SERIES: which of the boots are for it
 kind_of()
 {
-	awk -F ' *[|] *' -v series="$1" '$1 == series { print $2 }' "$MACHINE/kernels"
+	awk -F ' *[|] *' -v series="$1" '$1 == series { print $2 }' "$MACHINE/series"
 }
 
 # suite_of SERIES: the suite it comes from; nothing if that is one of the host's
 suite_of()
 {
-	awk -F ' *[|] *' -v series="$1" '$1 == series { print $4 }' "$MACHINE/kernels"
+	awk -F ' *[|] *' -v series="$1" '$1 == series { print $4 }' "$MACHINE/series"
 }
 
 SERIES_KNOWN=$(series_of "")
