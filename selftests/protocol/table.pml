@@ -10,11 +10,11 @@
  *	touch_root()	iopd_reclaim_touched()
  *	sweeper		iopd_reclaim_sweep_begin(), iopd_sweep_enter(), the grace
  *			period between, iopd_sweep_is_empty(),
- *			iopd_sweep_stamp(), iopd_sweep_leave()
+ *			iopd_stamp(), iopd_sweep_leave()
  *	cut_off()	iopd_detach(), iopd_sweep_cut_locked(),
  *			iopd_sync_entries(), iopd_limbo_add()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
- *			iopd_limbo_settle(), io_pgtable_deferred_flush_end()
+ *			iopd_limbo_judge(), io_pgtable_deferred_flush_end()
  *	settle()	iopd_map_await_flush()
  *	reclaimer	iopd_reclaim_queue(), iopd_reclaim_graced(), and the worker
  *	closer		iopd_end(), io_pgtable_deferred_free_flushed()

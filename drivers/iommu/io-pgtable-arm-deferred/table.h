@@ -108,13 +108,6 @@ static inline size_t iopd_table_bytes(const struct iopd_tree *tree, int level)
 					  lpae_table_size(&tree->geo);
 }
 
-/* log2 of the pages it takes: several where the granule is larger than a page */
-static inline unsigned int iopd_table_order(const struct iopd_tree *tree,
-					    int level)
-{
-	return level == tree->geo.start ? tree->root_order : tree->table_order;
-}
-
 u64 *iopd_table_alloc(struct iopd_tree *tree, int level, unsigned int below,
 		      gfp_t gfp);
 u64 *iopd_table_alloc_root(struct iopd_tree *tree, gfp_t gfp);
