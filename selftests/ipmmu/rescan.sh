@@ -23,7 +23,7 @@ nvme_function()
 
 disk_there()
 {
-	wait_for $WAIT test -b "$disk"
+	wait_for "$WAIT" test -b "$disk"
 }
 
 # Requests that the disk has completed
@@ -52,7 +52,7 @@ remove_under_io()
 {
 	io_loop &
 	io=$!
-	wait_for $WAIT moved_on "$(requests)" || return 1
+	wait_for "$WAIT" moved_on "$(requests)" || return 1
 	echo 1 > "$function/remove"
 	kill "$io" 2>/dev/null
 	wait "$io"
