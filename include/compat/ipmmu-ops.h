@@ -77,7 +77,16 @@ static void compat_get_resv_regions(struct device *dev, struct list_head *list)
 
 static int compat_of_xlate(struct device *dev, struct of_phandle_args *args)
 {
-	return ipmmu_ops.of_xlate(dev, args);
+	int ret = ipmmu_ops.of_xlate(dev, args);
+
+	/*
+	 * The core has noted before the call that this driver serves the device. With
+	 * that note it asks no more when the device's driver is tried again, and the
+	 * device would have no group and no translation for ever.
+	 */
+	if (ret == -EPROBE_DEFER)
+		iommu_fwspec_free(dev);
+	return ret;
 }
 
 #ifdef HAVE_IOMMU_DOMAIN_OPS
