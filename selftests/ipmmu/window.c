@@ -173,6 +173,51 @@ static void memory_pages(const u8 *memory, u64 *page)
 		page[i] = patrol_physical(memory + i * HOST_PAGE);
 }
 
+/* vfio-pci turns decoding of the BAR off and on where it takes the device and leaves it. */
+static bool held_vfio_bind(const struct mover *m)
+{
+	bool bad;
+
+	patrol_hold();
+	bad = vfio_bind(&m->dma);
+	patrol_go_on();
+	return bad;
+}
+
+static int held_vfio_open(const struct mover *m, struct vfio *v)
+{
+	int ret;
+
+	patrol_hold();
+	ret = vfio_open(v, &m->dma) ? -errno : 0;
+	patrol_go_on();
+	return ret;
+}
+
+static void held_vfio_close(struct vfio *v)
+{
+	patrol_hold();
+	vfio_close(v);
+	patrol_go_on();
+}
+
+static void held_vfio_unbind(const struct mover *m)
+{
+	patrol_hold();
+	vfio_unbind(&m->dma);
+	patrol_go_on();
+}
+
+static int held_write(const char *path)
+{
+	int ret;
+
+	patrol_hold();
+	ret = file_write(path, "1");
+	patrol_go_on();
+	return ret;
+}
+
 static void vfio_round(struct mover *m, struct vfio *v, const u8 *memory)
 {
 	u64 page[PAGES];
@@ -184,7 +229,7 @@ static void vfio_round(struct mover *m, struct vfio *v, const u8 *memory)
 	if (random_below(&m->r, 2))
 		fails(m, "VFIO unmap", vfio_unmap(v, IOVA, VFIO_SIZE));
 	else
-		vfio_close(v);
+		held_vfio_close(v);
 	take(m, page);
 	patrol_round(&m->dma);
 }
@@ -197,13 +242,13 @@ static void step_vfio(struct mover *m)
 
 	memset(memory, 1, VFIO_SIZE);
 	mlock(memory, VFIO_SIZE);
-	if (!fails(m, "vfio-pci", vfio_bind(&m->dma) ? 0 : -ENODEV)) {
-		if (!fails(m, "VFIO", vfio_open(&v, &m->dma) ? -errno : 0))
+	if (!fails(m, "vfio-pci", held_vfio_bind(m) ? 0 : -ENODEV)) {
+		if (!fails(m, "VFIO", held_vfio_open(m, &v)))
 			vfio_round(m, &v, memory);
-		vfio_close(&v);
+		held_vfio_close(&v);
 		patrol_round(&m->dma);
 	}
-	vfio_unbind(&m->dma);
+	held_vfio_unbind(m);
 	munmap(memory, VFIO_SIZE);
 }
 
@@ -261,9 +306,9 @@ static void step_removed(struct mover *m)
 	char path[96];
 
 	pci_path(&m->dma, "remove", path, sizeof(path));
-	fails(m, "removal", file_write(path, "1"));
+	fails(m, "removal", held_write(path));
 	patrol_round(&m->dma);
-	fails(m, "rescan", file_write("/sys/bus/pci/rescan", "1"));
+	fails(m, "rescan", held_write("/sys/bus/pci/rescan"));
 	for (ms = 0; ms < 60000 && !has_group(&m->dma); ms += 10)
 		host_sleep_ms(10);
 	fails(m, "a group", has_group(&m->dma) ? 0 : -ENODEV);

@@ -61,6 +61,21 @@ static inline void patrol_end(const struct pci_function *dma)
 	patrol_set(dma, DMA_PATROL_NS, 0);
 }
 
+/*
+ * No register is accessed between the two. When a BAR comes or goes QEMU up to 8.1 has
+ * other CPUs look up their accesses in the new map with positions in the old one, for
+ * a moment: they hit another device, or nothing, which is a bus error.
+ */
+static inline void patrol_hold(void)
+{
+	pthread_mutex_lock(&patrol_lock);
+}
+
+static inline void patrol_go_on(void)
+{
+	pthread_mutex_unlock(&patrol_lock);
+}
+
 /* Waits until it has gone round once more; -1 if it does not in 10 s */
 static inline int patrol_round(const struct pci_function *dma)
 {
