@@ -24,6 +24,7 @@
 
 /* A sweep takes some grace periods: many times that */
 #define SWEEP_MS	30000
+#define SWEEP_ROUNDS	1000
 
 /* The same without such a wait: chunks are held for a second */
 #define IDLE_MS		30000
@@ -460,10 +461,14 @@ bool iopd_idles(void)
 	return false;
 }
 
+/* A sweep that finds limbo full leaves tables for the next, which a flush asks for. */
 void iopd_sweep(int fd)
 {
-	iopd_sweep_alone();
-	iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
+	int rounds = SWEEP_ROUNDS;
+
+	do
+		iopd_sweep_alone();
+	while (iopd_flush(fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END) && --rounds);
 	iopd_drain();
 }
 

@@ -120,7 +120,7 @@ well_formed_under_load()
 		look_once || break
 		rounds=$((rounds + 1))
 	done
-	wait $load || fail "concurrent fails meanwhile: $(grep '^not ok' "$work/concurrent")" ||
+	wait $load || fail "concurrent fails meanwhile: $(grep -B4 '^not ok' "$work/concurrent" | tr '\n' ' ')" ||
 		return 1
 	echo "# $rounds looks, $([ $seen_busy = 1 ] || echo no) tree seen while busy"
 	look_once && [ $rounds -gt 0 ]
