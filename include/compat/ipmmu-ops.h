@@ -8,6 +8,7 @@
 #ifndef COMPAT_IPMMU_OPS_H
 #define COMPAT_IPMMU_OPS_H
 
+#include <linux/dma-map-ops.h>
 #include <linux/module.h>
 #include <linux/version.h>
 #include <compat/iommu.h>

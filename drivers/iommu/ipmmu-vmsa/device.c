@@ -5,9 +5,12 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <linux/dma-map-ops.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/of.h>
+#include <linux/of_platform.h>
+#include <linux/platform_device.h>
 #include <linux/slab.h>
 
 #include "ipmmu.h"
@@ -18,6 +21,31 @@
  */
 #define MSI_IOVA_BASE		0x8000000
 #define MSI_IOVA_LENGTH		0x100000
+
+static bool assume_coherent;
+module_param(assume_coherent, bool, 0444);
+MODULE_PARM_DESC(assume_coherent, "Let VFIO have devices whose DMA is not coherent; user space must then not rely on caches (Y or N, default N)");
+
+/**
+ * ipmmu_from_node() - the IPMMU behind a device tree node
+ * @node: the node
+ *
+ * A driver with this table of compatible strings is ours.
+ *
+ * Return: the IPMMU, or NULL if this driver has none bound there.
+ */
+struct ipmmu *ipmmu_from_node(struct device_node *node)
+{
+	struct platform_device *pdev = of_find_device_by_node(node);
+	struct ipmmu *mmu = NULL;
+
+	if (!pdev)
+		return NULL;
+	if (pdev->dev.driver && pdev->dev.driver->of_match_table == ipmmu_of_ids)
+		mmu = platform_get_drvdata(pdev);
+	put_device(&pdev->dev);
+	return mmu;
+}
 
 /*
  * The core stops at the first specifier that is not taken. The micro-TLBs of those
@@ -230,11 +258,23 @@ static void ipmmu_master_resv_regions(struct device *dev,
 	iommu_dma_get_resv_regions(dev, list);
 }
 
+/* May the CPU's caches be forgotten about for this master? */
+static bool ipmmu_master_is_coherent(struct device *dev)
+{
+	if (dev_is_dma_coherent(dev))
+		return true;
+	if (!assume_coherent)
+		dev_notice_ratelimited(dev, "its DMA is not coherent, which VFIO asks for: assume_coherent=1 lets it pass all the same\n");
+	else
+		dev_warn_once(dev, "its DMA is not coherent, yet assume_coherent=1 says so: user space sees stale data unless it looks after caches\n");
+	return assume_coherent;
+}
+
 static bool ipmmu_master_capable(struct device *dev, enum iommu_cap cap)
 {
 	switch (cap) {
 	case IOMMU_CAP_CACHE_COHERENCY:
-		return ipmmu_coherent(dev);
+		return ipmmu_master_is_coherent(dev);
 	case IOMMU_CAP_NOEXEC:
 		return true;
 	default:

@@ -7,6 +7,7 @@
  */
 #include <linux/interrupt.h>
 #include <linux/jiffies.h>
+#include <linux/module.h>
 
 #include "encode.h"
 #include "ipmmu.h"
@@ -21,6 +22,10 @@
 #define FAULTS_WINDOW	HZ
 #define MUTE_TIME	HZ
 #define QUIET_TIME	(10 * HZ)
+
+static bool flush_on_fault;
+module_param(flush_on_fault, bool, 0644);
+MODULE_PARM_DESC(flush_on_fault, "Flush a context after each translation fault in it, as Renesas' BSP does (Y or N, default N)");
 
 /**
  * struct ipmmu_fault - what is known of a fault once the lock is dropped
@@ -163,7 +168,7 @@ static void ipmmu_fault_answer(struct ipmmu_root *root,
 			       struct ipmmu_context *ctx,
 			       const struct ipmmu_fault *fault)
 {
-	bool flush = fault->status & IMSTR_TF && ipmmu_flush_on_fault();
+	bool flush = fault->status & IMSTR_TF && READ_ONCE(flush_on_fault);
 
 	if (fault->mute || flush)
 		ipmmu_hw_flush(root, &ctx);

@@ -15,9 +15,46 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/string.h>
 
 #include "ipmmu.h"
+
+enum ipmmu_grouping {
+	IPMMU_GROUPING_AUTO,
+	IPMMU_GROUPING_UTLB,
+	IPMMU_GROUPING_CACHE,
+	IPMMU_GROUPING_ROOT,
+};
+
+static const char * const groupings[] = {
+	[IPMMU_GROUPING_AUTO] = "auto",
+	[IPMMU_GROUPING_UTLB] = "utlb",
+	[IPMMU_GROUPING_CACHE] = "cache",
+	[IPMMU_GROUPING_ROOT] = "root",
+};
+
+static char *grouping = "auto";
+module_param(grouping, charp, 0444);
+MODULE_PARM_DESC(grouping, "Which masters share a domain: those on one micro-TLB (utlb), cache IPMMU (cache) or main IPMMU (root), or on one micro-TLB as long as there are contexts (auto, the default)");
+
+/**
+ * ipmmu_group_check() - is the parameter "grouping" a word that is known?
+ *
+ * Return: 0, or -EINVAL with the reason in the log.
+ */
+int ipmmu_group_check(void)
+{
+	if (match_string(groupings, ARRAY_SIZE(groupings), grouping) >= 0)
+		return 0;
+
+	pr_err("grouping=%s is unknown: use auto, utlb, cache or root\n",
+	       grouping);
+	return -EINVAL;
+}
 
 /* The group that any of the micro-TLBs has; an error if they have two. */
 static struct iommu_group *ipmmu_utlb_group(struct ipmmu_master *master)
@@ -151,7 +188,7 @@ ipmmu_group_partner_choose(const struct ipmmu_master *master)
 {
 	struct ipmmu_master *other = NULL;
 
-	switch (ipmmu_grouping()) {
+	switch (match_string(groupings, ARRAY_SIZE(groupings), grouping)) {
 	case IPMMU_GROUPING_UTLB:
 		return NULL;
 	case IPMMU_GROUPING_ROOT:

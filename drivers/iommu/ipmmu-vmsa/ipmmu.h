@@ -318,13 +318,7 @@ void ipmmu_utlb_open(struct ipmmu *mmu);
 struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_master *master);
 
 /* group.c */
-enum ipmmu_grouping {
-	IPMMU_GROUPING_AUTO,
-	IPMMU_GROUPING_UTLB,
-	IPMMU_GROUPING_CACHE,
-	IPMMU_GROUPING_ROOT,
-};
-
+int ipmmu_group_check(void);
 struct iommu_group *ipmmu_group_bus(struct device *dev);
 struct iommu_group *ipmmu_group_find(struct ipmmu_master *master,
 				     struct iommu_group *bus);
@@ -337,6 +331,7 @@ extern struct iommu_domain ipmmu_identity_domain;
 extern struct iommu_domain ipmmu_blocked_domain;
 
 /* device.c */
+struct ipmmu *ipmmu_from_node(struct device_node *node);
 extern const struct iommu_ops ipmmu_ops;
 
 /* fault.c */
@@ -351,12 +346,6 @@ void ipmmu_power_off(struct ipmmu *mmu);
 
 /* admit.c */
 bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev);
-
-/* main.c */
-struct ipmmu *ipmmu_from_node(struct device_node *node);
-bool ipmmu_coherent(struct device *dev);
-bool ipmmu_flush_on_fault(void);
-enum ipmmu_grouping ipmmu_grouping(void);
 
 /* debugfs.c */
 void ipmmu_debugfs_init(void);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Driver for the Renesas IPMMU-VMSA of R-Car Gen3 and Gen4 and RZ/G2, with page
- * tables that are freed in the background: probe, removal, parameters.
+ * tables that are freed in the background: probe and removal.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/interrupt.h>
 #include <linux/module.h>
@@ -42,84 +41,6 @@ static const struct kernel_param_ops va_bits_ops = {
 module_param_cb(va_bits, &va_bits_ops, &va_bits, 0444);
 __MODULE_PARM_TYPE(va_bits, "int");
 MODULE_PARM_DESC(va_bits, "IO virtual address space in bits: 39, or 32 as the in-tree driver has it (default 39, and 32 on SoCs not known to walk such tables)");
-
-static bool assume_coherent;
-module_param(assume_coherent, bool, 0444);
-MODULE_PARM_DESC(assume_coherent, "Let VFIO have devices whose DMA is not coherent; user space must then not rely on caches (Y or N, default N)");
-
-static bool flush_on_fault;
-module_param(flush_on_fault, bool, 0644);
-MODULE_PARM_DESC(flush_on_fault, "Flush a context after each translation fault in it, as Renesas' BSP does (Y or N, default N)");
-
-static const char * const groupings[] = {
-	[IPMMU_GROUPING_AUTO] = "auto",
-	[IPMMU_GROUPING_UTLB] = "utlb",
-	[IPMMU_GROUPING_CACHE] = "cache",
-	[IPMMU_GROUPING_ROOT] = "root",
-};
-
-static char *grouping = "auto";
-module_param(grouping, charp, 0444);
-MODULE_PARM_DESC(grouping, "Which masters share a domain: those on one micro-TLB (utlb), cache IPMMU (cache) or main IPMMU (root), or on one micro-TLB as long as there are contexts (auto, the default)");
-
-static struct platform_driver ipmmu_deferred_driver;
-
-/**
- * ipmmu_grouping() - which masters share a domain, as the parameter says
- *
- * Return: what was said when the module was loaded.
- */
-enum ipmmu_grouping ipmmu_grouping(void)
-{
-	return match_string(groupings, ARRAY_SIZE(groupings), grouping);
-}
-
-/**
- * ipmmu_flush_on_fault() - does a translation fault have its context flushed?
- *
- * Context: any; the parameter may change at any time.
- * Return: true if the parameter says so.
- */
-bool ipmmu_flush_on_fault(void)
-{
-	return READ_ONCE(flush_on_fault);
-}
-
-/**
- * ipmmu_from_node() - the IPMMU behind a device tree node
- * @node: the node
- *
- * Return: the IPMMU, or NULL if this driver has none bound there.
- */
-struct ipmmu *ipmmu_from_node(struct device_node *node)
-{
-	struct platform_device *pdev = of_find_device_by_node(node);
-	struct ipmmu *mmu = NULL;
-
-	if (!pdev)
-		return NULL;
-	if (pdev->dev.driver == &ipmmu_deferred_driver.driver)
-		mmu = platform_get_drvdata(pdev);
-	put_device(&pdev->dev);
-	return mmu;
-}
-
-/**
- * ipmmu_coherent() - may the CPU's caches be forgotten about for this master?
- * @dev: the master
- *
- * Return: true if so, or if assume_coherent=1 says so.
- */
-bool ipmmu_coherent(struct device *dev)
-{
-	if (dev_is_dma_coherent(dev))
-		return true;
-	if (!assume_coherent)
-		dev_notice_ratelimited(dev, "its DMA is not coherent, which VFIO asks for: assume_coherent=1 lets it pass all the same\n");
-	else
-		dev_warn_once(dev, "its DMA is not coherent, yet assume_coherent=1 says so: user space sees stale data unless it looks after caches\n");
-	return assume_coherent;
-}
 
 static bool ipmmu_is_main(struct device_node *node)
 {
@@ -443,11 +364,8 @@ static int ipmmu_check_parameters(void)
 		pr_err("va_bits=%d is out of range: use 39 or 32\n", va_bits);
 		return -EINVAL;
 	}
-	if (match_string(groupings, ARRAY_SIZE(groupings), grouping) < 0) {
-		pr_err("grouping=%s is unknown: use auto, utlb, cache or root\n",
-		       grouping);
+	if (ipmmu_group_check())
 		return -EINVAL;
-	}
 	if (driver_find("ipmmu-vmsa", &platform_bus_type)) {
 		pr_err("the in-tree IPMMU driver has the hardware: boot with initcall_blacklist=ipmmu_init,ipmmu_driver_init\n");
 		return -EBUSY;
