@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the reclaimer asks of others, and what not: with the worker held back, all
- * that is freed is freed by those who make and free page tables.
+ * tables are freed by helpers, the tasks that make and free page tables.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -83,7 +83,7 @@ static void set_limit(long limit)
 	iopd_set_param("limit", text);
 }
 
-/* --- who helps ----------------------------------------------------------------- */
+/* --- helpers ------------------------------------------------------------------- */
 
 /* With room for all, only the worker is there to free: this is what is held */
 TEST_F(held, below_the_limit_nobody_helps)

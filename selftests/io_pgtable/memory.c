@@ -136,7 +136,7 @@ FIXTURE_TEARDOWN(memory)
 		TH_LOG("%s", _bad);					\
 } while (0)
 
-/* --- who pays, and for how long -------------------------------------------------- */
+/* --- which group pays, and for how long ------------------------------------------ */
 
 /* The kernel tells of the last few pages of a group with some delay */
 static const char *check_charged(long tables)
@@ -431,8 +431,9 @@ TEST_F(memory, dropped_caches_have_nothing_pending)
 }
 
 /*
- * Into a group that may have so much. At the limit no page of a program can come in
- * any more, and who cannot be killed for it waits for good: so all are there.
+ * Into a group that may have so much. At the limit the kernel reads in no page of a
+ * program any more, and a task that it may not kill waits for ever: so all pages of
+ * this program are locked before.
  */
 static void enter_narrow_group(long bytes)
 {

@@ -45,7 +45,7 @@ file == 3 { next }
 		nr_counted = $1 + 0
 }
 
-# Who measures is not part of the figure.
+# The modules that measure are not part of the figure.
 $4 ~ /^(ipmmu_bench|profile_pages|user)$/ { next }
 
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a flush covers, and who may do without the lock. Several run at once, end in
+ * What a flush covers, and which caller may do without the lock. Several run at once, end in
  * any order, and fail. One caller has a slot in which tables come and go, one cuts
  * such a table off where it was left empty, or only flushes, and one has a
  * leaf. Whatever map has returned for is what the walker must come to, and no

@@ -12,7 +12,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#define PAGES		2	/* one for each who splits */
+#define PAGES		2	/* one for each caller that splits */
 #define CLIENTS		2
 #define BLOCKS
 

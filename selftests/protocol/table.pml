@@ -64,7 +64,7 @@ byte limbo;			/* pages in limbo, a bit each */
 byte limbo_gen = 1;
 byte flushed_gen;
 
-byte rcu_in;			/* who is in a read-side section, by pid */
+byte rcu_in;			/* processes in a read-side section, by pid */
 byte gp_wait;			/* for whom the grace period waits */
 byte sweep_wait;		/* and the one between the passes of a sweep */
 byte ungraced, grace;		/* pages, a bit each */
@@ -74,7 +74,7 @@ byte leaf_cache[2];
 
 byte mapped[2];			/* where to, once map has returned */
 byte legal[2];			/* where it may lead to, a bit each */
-byte busy = CLIENTS;		/* who is not done */
+byte busy = CLIENTS;		/* processes that are not done */
 bool off;			/* the walker is turned off */
 
 /* What must never be. An error of the search names one of these. */

@@ -259,7 +259,7 @@ u64 domain_leaf_size(const struct domain *d, unsigned int nr)
 	return sizes & -sizes;
 }
 
-/* --- who may do what where ------------------------------------------------------- */
+/* --- which thread may do what where ---------------------------------------------- */
 
 void domain_unflushed(struct domain *d, u64 start, u64 end)
 {

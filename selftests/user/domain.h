@@ -178,7 +178,7 @@ bool flight_begin(struct domain *d, struct flight *flight);
 void flight_end(struct domain *d, struct flight *flight);
 /* Is a call under way in there, or in a block that reaches into it? */
 bool flight_meets(const struct domain *d, struct range where);
-/* Whose range it is, or else who is at work in the same block */
+/* The call whose range it is, or else one at work in the same block */
 const struct flight *flight_at(const struct domain *d, u64 iova);
 
 static inline bool range_has(struct range r, u64 iova)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The memory of tables, case by case: when its stores leave the CPU, what becomes
- * of pages that the IOMMU does not reach, who pays, and who clears chunks.
+ * of pages that the IOMMU does not reach, which group pays, and which caller clears
+ * chunks.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -181,7 +182,7 @@ static void tries_come_to_an_end(const struct shape *shape)
 	do_map(d, &call);
 }
 
-/* --- who pays, and who clears -------------------------------------------------------- */
+/* --- which group pays, and which caller clears --------------------------------------- */
 
 #define MANY		600
 

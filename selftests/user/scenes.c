@@ -101,7 +101,7 @@ static void lose_a_table(u64 nth)
 
 /*
  * What was unmapped between the two begins is known to the hardware still: the second
- * flush alone covers it, and that one fails. Who ends first does not matter.
+ * flush alone covers it, and that one fails. Which of the two ends first does not matter.
  */
 static void one_that_began_before_makes_nothing_good(bool first_ends_first)
 {

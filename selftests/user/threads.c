@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Real threads: neighbours in one page table, a device, who flushes, who waits, and
- * the reclaimer. For a detector of races, or of accesses to what has been freed.
+ * Real threads: neighbours in one page table, a device, a flusher, drainers, and the
+ * reclaimer. For a detector of races, or of accesses to what has been freed.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -17,7 +17,7 @@
 #include "options.h"
 #include "shim.h"
 
-/* Those who map and unmap; each has every third page, and every third table */
+/* Mappers, which also unmap; each has every third page, and every third table */
 #define MAPPERS		3
 
 /* Tables of shared pages: so many that a sweep finds some of them empty */
@@ -117,7 +117,7 @@ static bool walk(u64 iova, u64 *pa)
 	return found;
 }
 
-/* --- those who map and unmap ------------------------------------------------------------ */
+/* --- mappers ---------------------------------------------------------------------------- */
 
 struct mapper {
 	pthread_t thread;
@@ -367,7 +367,7 @@ static void *workers(void *unused)
 
 /*
  * All that was handed over before is free after a drain, whatever comes and goes
- * meanwhile, unless the one who waits is killed. What is free is read first: so
+ * meanwhile, unless the task that waits is killed. What is free is read first: so
  * no table counts as both.
  */
 static void *drain_often(void *number)

@@ -292,7 +292,7 @@ static void settle_failed_unmap(struct domain *d, u64 iova)
 
 /*
  * Has what was there before this call been mapped over something unflushed, or is
- * another caller who takes the block apart that was there yet to have it flushed,
+ * another caller that takes the block apart yet to have it flushed,
  * or to make a flush of it good that has failed?
  */
 static bool is_unflushed(const struct domain *d, u64 start, u64 end)
@@ -405,7 +405,7 @@ void do_dirty(struct domain *d, const struct call *call, bool clears)
 	long steps;
 	int ret;
 
-	/* One at a time is enough to keep apart who has written when. */
+	/* One at a time is enough to keep apart which call has written when. */
 	if (d->watched.end)
 		return;
 	dirty_begin(d, asked, clears);
@@ -741,7 +741,7 @@ static void op_param(void)
 	}
 }
 
-/* Drivers whose flushes fail, allocations that fail, who pays, who is in a hurry */
+/* Drivers whose flushes fail, allocations that fail, which group pays, which caller hurries */
 static void op_weather(struct domain *d)
 {
 	shim_group = 1 + pick(SHIM_GROUPS - 1);

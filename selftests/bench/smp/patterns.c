@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who maps and unmaps what.
+ * Which thread maps and unmaps what.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -17,7 +17,7 @@
 /* Tables of a page table that is torn down */
 #define TORN		64
 
-/* Pages that the one who unmaps may be behind, and that are handed over at a time */
+/* Pages that the unmapper may be behind, and that are handed over at a time */
 #define BEHIND		256
 #define HANDED		32
 

@@ -87,7 +87,7 @@ static void time_round(struct smp_thread *thread)
 	unsigned long lost;
 	double start;
 
-	/* Those who wait for each other would not end while one is away. */
+	/* Threads that wait for each other would not end while one is away. */
 	if (pattern->least == 1)
 		pattern->run(thread, pattern, WARM_UP);
 	thread->done = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Single calls by those who may not block: the middle, and the slowest.
+ * Single calls by callers that may not block: the median, and the slowest.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

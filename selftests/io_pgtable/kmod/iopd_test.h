@@ -35,7 +35,7 @@
 #define IOPD_COHERENT		0x1	/* the walker snoops */
 #define IOPD_KERNEL		0x2	/* the kernel's io-pgtable-arm instead */
 #define IOPD_NO_TLB		0x4	/* no flush callbacks at all */
-#define IOPD_ACCOUNT		0x8	/* tables are charged to who maps */
+#define IOPD_ACCOUNT		0x8	/* tables are charged to the mapper's group */
 #define IOPD_BY_ADDRESS		0x10	/* the driver flushes leaf by leaf */
 #define IOPD_WORKER_FLUSHES	0x20	/* the worker may ask the driver for a flush */
 

@@ -26,8 +26,8 @@ OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
 # kernel is by itself. A report ends with a line of equals signs; the names of
-# functions in a module have that of the module behind them; who was interrupted
-# by the racing access has no part in it.
+# functions in a module have that of the module behind them; the function that
+# the racing access interrupted has no part in it.
 kernel_log()
 {
 	awk -v ours="\\[($OUR_MODULES)\\]" -v depth=$RACE_DEPTH '

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The device tree of the machine: IPMMU nodes, and who is behind them.
+ * The device tree of the machine: IPMMU nodes, and the masters behind them.
  *
  * A node is added before those that its parent has: what is to come first is added
  * last.

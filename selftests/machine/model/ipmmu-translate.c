@@ -120,8 +120,8 @@ bool ipmmu_entry_reloads(void *opaque, const struct ipmmu_entry *entry)
 
 /*
  * Between an entry's change and its flush an access may be served from the old
- * one, and it is the device's owner who should know better. So a stale hit is
- * only suspected until a flush comes; without one it becomes an error.
+ * one, which the device's owner has to expect. So a stale hit is only suspected
+ * until a flush comes; without one it becomes an error.
  */
 static void check_stale(struct access *access, const struct ipmmu_entry *entry)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mutexes that lend the priority of those who wait: here there is but one.
+ * Mutexes that lend the waiters' priority: here there is but one.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
