@@ -13,9 +13,9 @@
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
 #include "bench.h"
+#include "ioctl_arg.h"
 #include "witness.h"
 
 /* The first engine found; guarded by bench_device_lock */
@@ -72,26 +72,16 @@ static int bench_command(struct bench_file *bf, unsigned int cmd,
 static long bench_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct bench_file *bf = file->private_data;
-	void __user *user = (void __user *)uarg;
 	union bench_arg arg;
 	int ret;
 
-	if (_IOC_TYPE(cmd) != _IOC_TYPE(IPMMU_BENCH_ATTACH) ||
-	    _IOC_SIZE(cmd) > sizeof(arg))
-		return -ENOTTY;
-	memset(&arg, 0, sizeof(arg));
-	if ((_IOC_DIR(cmd) & _IOC_WRITE) &&
-	    copy_from_user(&arg, user, _IOC_SIZE(cmd)))
-		return -EFAULT;
-
+	ret = ioctl_arg_get(cmd, uarg, &arg, sizeof(arg));
+	if (ret)
+		return ret;
 	mutex_lock(&bf->lock);
 	ret = bench_command(bf, cmd, &arg);
 	mutex_unlock(&bf->lock);
-
-	if (!ret && (_IOC_DIR(cmd) & _IOC_READ) &&
-	    copy_to_user(user, &arg, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	return ret;
+	return ret ? ret : ioctl_arg_put(cmd, uarg, &arg);
 }
 
 static int bench_open(struct inode *inode, struct file *file)

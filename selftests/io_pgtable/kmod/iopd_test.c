@@ -31,6 +31,7 @@
 #include <linux/uaccess.h>
 
 #include <compat/io-pgtable-api.h>
+#include "ioctl_arg.h"
 #include "iopd_test.h"
 
 /* VMSAv8 long descriptors */
@@ -227,7 +228,7 @@ static long iopd_create(struct iopd_file *file, struct iopd_create *arg)
 	file->ops = iopd_alloc(file, arg->fmt);
 	if (!file->ops)
 		return -EOPNOTSUPP;
-	/* Tests count flushes: there is none that they have not asked for. */
+	/* Tests count flushes, so the module makes none by itself. */
 	if (!file->kernel && !(arg->flags & IOPD_WORKER_FLUSHES))
 		io_pgtable_deferred_allow_flush(file->ops, false);
 	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
@@ -860,21 +861,13 @@ static long iopd_locked(struct iopd_file *file, unsigned int cmd,
 
 static long iopd_ioctl(struct file *filp, unsigned int cmd, unsigned long uarg)
 {
-	void __user *user = (void __user *)uarg;
-	unsigned int size = _IOC_SIZE(cmd);
 	union iopd_arg arg;
 	long ret;
 
-	if (size > sizeof(arg))
-		return -ENOTTY;
-	memset(&arg, 0, sizeof(arg));
-	if (_IOC_DIR(cmd) & _IOC_WRITE && copy_from_user(&arg, user, size))
-		return -EFAULT;
-	ret = iopd_locked(filp->private_data, cmd, &arg);
-	if (!ret && _IOC_DIR(cmd) & _IOC_READ &&
-	    copy_to_user(user, &arg, size))
-		return -EFAULT;
-	return ret;
+	ret = ioctl_arg_get(cmd, uarg, &arg, sizeof(arg));
+	if (!ret)
+		ret = iopd_locked(filp->private_data, cmd, &arg);
+	return ret ? ret : ioctl_arg_put(cmd, uarg, &arg);
 }
 
 static int iopd_open(struct inode *inode, struct file *filp)

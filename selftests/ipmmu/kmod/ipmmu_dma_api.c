@@ -15,8 +15,8 @@
 #include <linux/pci.h>
 #include <linux/scatterlist.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
 
+#include "ioctl_arg.h"
 #include "ipmmu_dma_api.h"
 #include "witness.h"
 
@@ -152,16 +152,13 @@ static int api_do(struct api_buffer *buffer, unsigned int cmd, union api_arg *ar
 static long api_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct api_file *af = file->private_data;
-	void __user *user = (void __user *)uarg;
 	struct api_buffer *buffer;
 	union api_arg arg;
 	int ret;
 
-	memset(&arg, 0, sizeof(arg));
-	if (_IOC_SIZE(cmd) > sizeof(arg))
-		return -ENOTTY;
-	if (copy_from_user(&arg, user, _IOC_SIZE(cmd)))
-		return -EFAULT;
+	ret = ioctl_arg_get(cmd, uarg, &arg, sizeof(arg));
+	if (ret)
+		return ret;
 	if (arg.id >= IPMMU_DMA_API_BUFFERS)
 		return -EINVAL;
 
@@ -169,10 +166,7 @@ static long api_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	mutex_lock(&buffer->lock);
 	ret = api_do(buffer, cmd, &arg);
 	mutex_unlock(&buffer->lock);
-	if (!ret && (_IOC_DIR(cmd) & _IOC_READ) &&
-	    copy_to_user(user, &arg, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	return ret;
+	return ret ? ret : ioctl_arg_put(cmd, uarg, &arg);
 }
 
 static int api_mmap(struct file *file, struct vm_area_struct *vma)

@@ -19,9 +19,9 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
-#include <linux/uaccess.h>
 
 #include <compat/iommu-api.h>
+#include "ioctl_arg.h"
 #include "ipmmu_test.h"
 
 /* 64 MiB: more than any test uses, less than would hurt the smallest guest */
@@ -531,18 +531,12 @@ static int test_change(struct test_file *tf, unsigned int cmd, union test_arg *a
 static long test_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 {
 	struct test_file *tf = file->private_data;
-	void __user *user = (void __user *)uarg;
 	union test_arg arg;
-	int ret;
+	int ret, fault;
 
-	if (_IOC_TYPE(cmd) != _IOC_TYPE(IPMMU_TEST_ALLOC) ||
-	    _IOC_SIZE(cmd) > sizeof(arg))
-		return -ENOTTY;
-	memset(&arg, 0, sizeof(arg));
-	if ((_IOC_DIR(cmd) & _IOC_WRITE) &&
-	    copy_from_user(&arg, user, _IOC_SIZE(cmd)))
-		return -EFAULT;
-
+	ret = ioctl_arg_get(cmd, uarg, &arg, sizeof(arg));
+	if (ret)
+		return ret;
 	down_read(&tf->lock);
 	ret = test_use(tf, cmd, &arg);
 	up_read(&tf->lock);
@@ -553,10 +547,8 @@ static long test_ioctl(struct file *file, unsigned int cmd, unsigned long uarg)
 	}
 
 	/* Also after a failure: how far a fill got is an answer */
-	if ((_IOC_DIR(cmd) & _IOC_READ) &&
-	    copy_to_user(user, &arg, _IOC_SIZE(cmd)))
-		return -EFAULT;
-	return ret;
+	fault = ioctl_arg_put(cmd, uarg, &arg);
+	return fault ? fault : ret;
 }
 
 static int test_mmap(struct file *file, struct vm_area_struct *vma)
