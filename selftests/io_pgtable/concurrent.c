@@ -40,6 +40,8 @@ enum flushes {
 	LATE_FLUSHES,		/* some of them do not complete */
 };
 
+struct game;
+
 struct lane {
 	pthread_t thread;
 	struct model model;
@@ -48,6 +50,7 @@ struct lane {
 	char text[256];
 	unsigned int number;
 	unsigned int step;
+	const struct game *game;
 	enum flushes flushes;
 	int fd;
 };
@@ -326,57 +329,6 @@ static void corner_op(struct lane *lane)
 	lane_unmap(lane, iova, SZ_2M, 1);
 }
 
-static void *play_corner(void *arg)
-{
-	struct lane *lane = arg;
-	__u64 i;
-
-	/* Four calls each, two of which make a table */
-	for (i = 0; i < ops / 2 && !lane->bad; i++)
-		corner_op(lane);
-	return NULL;
-}
-
-static void *play_round(void *arg)
-{
-	struct lane *lane = arg;
-	__u64 i;
-
-	for (i = 0; i < ops && !lane->bad; i++)
-		round_op(lane);
-	return NULL;
-}
-
-static void *play_dying(void *arg)
-{
-	struct lane *lane = arg;
-	__u64 i;
-
-	for (i = 0; i < ops && !lane->bad; i++)
-		dying_op(lane);
-	return NULL;
-}
-
-static void *play_pages(void *arg)
-{
-	struct lane *lane = arg;
-	__u64 i;
-
-	for (i = 0; i < ops && !lane->bad; i++)
-		page_op(lane);
-	return NULL;
-}
-
-static void *play_regions(void *arg)
-{
-	struct lane *lane = arg;
-	__u64 i;
-
-	for (i = 0; i < ops && !lane->bad; i++)
-		region_op(lane);
-	return NULL;
-}
-
 /* --- all want the same new table at once ----------------------------------------- */
 
 static pthread_barrier_t barrier;
@@ -387,9 +339,9 @@ static __u64 race_place(unsigned int round)
 	return (round / 3) * SZ_1G % (1ull << IAS) + (round % 3) * SZ_2M;
 }
 
-static void *race(void *arg)
+/* A lane that has failed goes on to the barrier: the others wait for it there */
+static void race(struct lane *lane)
 {
-	struct lane *lane = arg;
 	unsigned int round;
 
 	for (round = 0; round < RACE_ROUNDS; round++) {
@@ -401,6 +353,42 @@ static void *race(void *arg)
 		lane_map(lane, iova, SZ_4K, 3);
 		lane_lookup(lane, iova + 2 * SZ_4K);
 	}
+}
+
+/* --- what the lanes play --------------------------------------------------------- */
+
+enum {
+	PAGES,
+	REGIONS,
+	DYING,
+	ROUNDS,
+	CORNERS,
+	RACE,
+};
+
+struct game {
+	void (*op)(struct lane *lane);
+	unsigned int share;	/* turns are ops / share; 0: one turn */
+};
+
+static const struct game games[] = {
+	[PAGES] = { page_op, 1 },
+	[REGIONS] = { region_op, 1 },
+	[DYING] = { dying_op, 1 },
+	[ROUNDS] = { round_op, 1 },
+	/* Four calls each, two of which make a table */
+	[CORNERS] = { corner_op, 2 },
+	[RACE] = { race, 0 },
+};
+
+static void *play(void *arg)
+{
+	struct lane *lane = arg;
+	const struct game *game = lane->game;
+	__u64 i, turns = game->share ? ops / game->share : 1;
+
+	for (i = 0; i < turns && !lane->bad; i++)
+		game->op(lane);
 	return NULL;
 }
 
@@ -528,8 +516,8 @@ FIXTURE_TEARDOWN(lanes)
 		EXPECT_EQ(self->live, iopd_stat("live"));
 }
 
-static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
-			     long live, enum flushes flushes,
+static const char *run_lanes(struct lane *lanes, const struct game *game,
+			     int fd, long live, enum flushes flushes,
 			     void *(*look)(void *))
 {
 	struct stranger stranger = { .fd = fd };
@@ -542,6 +530,7 @@ static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
 			       &flusher);
 	pthread_create(&stranger.thread, NULL, look, &stranger);
 	for (i = 0; i < THREADS; i++) {
+		lanes[i].game = game;
 		lanes[i].flushes = flushes;
 		pthread_create(&lanes[i].thread, NULL, play, &lanes[i]);
 	}
@@ -556,64 +545,65 @@ static const char *run_lanes(struct lane *lanes, void *(*play)(void *), int fd,
 	return check_all(lanes, fd, live);
 }
 
-#define ASSERT_LANES_BESIDE(play, flushes, look) do {			\
-	const char *_bad = run_lanes(self->lanes, play, self->fd,	\
-				     self->live, flushes, look);	\
+#define ASSERT_LANES_BESIDE(game, flushes, look) do {			\
+	const char *_bad = run_lanes(self->lanes, &games[game],		\
+				     self->fd, self->live, flushes,	\
+				     look);				\
 	ASSERT_EQ(NULL, _bad)						\
 		TH_LOG("seed %llu: %s", seed, _bad);			\
 } while (0)
 
-#define ASSERT_LANES(play, flushes)					\
-	ASSERT_LANES_BESIDE(play, flushes, look_all_the_time)
+#define ASSERT_LANES(game, flushes)					\
+	ASSERT_LANES_BESIDE(game, flushes, look_all_the_time)
 
 TEST_F_TIMEOUT(lanes, pages_of_one_table, 300)
 {
-	ASSERT_LANES(play_pages, NO_FLUSHES);
+	ASSERT_LANES(PAGES, NO_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, pages_and_late_flushes, 300)
 {
-	ASSERT_LANES(play_pages, LATE_FLUSHES);
+	ASSERT_LANES(PAGES, LATE_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, regions_of_one_table, 300)
 {
-	ASSERT_LANES(play_regions, NO_FLUSHES);
+	ASSERT_LANES(REGIONS, NO_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, regions_and_flushes, 300)
 {
-	ASSERT_LANES(play_regions, FLUSHES);
+	ASSERT_LANES(REGIONS, FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, regions_and_late_flushes, 300)
 {
-	ASSERT_LANES(play_regions, LATE_FLUSHES);
+	ASSERT_LANES(REGIONS, LATE_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, tables_that_die, 300)
 {
-	ASSERT_LANES(play_dying, NO_FLUSHES);
+	ASSERT_LANES(DYING, NO_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, tables_that_die_and_flushes, 300)
 {
-	ASSERT_LANES(play_dying, FLUSHES);
+	ASSERT_LANES(DYING, FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, tables_that_die_and_late_flushes, 300)
 {
-	ASSERT_LANES(play_dying, LATE_FLUSHES);
+	ASSERT_LANES(DYING, LATE_FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, tables_driven_out, 300)
 {
-	ASSERT_LANES(play_round, FLUSHES);
+	ASSERT_LANES(ROUNDS, FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, new_tables_for_all, 300)
 {
-	ASSERT_LANES(race, FLUSHES);
+	ASSERT_LANES(RACE, FLUSHES);
 }
 
 TEST_F_TIMEOUT(lanes, corners_that_are_walked_to, 300)
@@ -622,7 +612,7 @@ TEST_F_TIMEOUT(lanes, corners_that_are_walked_to, 300)
 
 	if (iopd_path(self->fd, &path) == -EOPNOTSUPP)
 		SKIP(return, "this kernel does not walk to a leaf");
-	ASSERT_LANES_BESIDE(play_corner, FLUSHES, walk_all_the_time);
+	ASSERT_LANES_BESIDE(CORNERS, FLUSHES, walk_all_the_time);
 }
 
 int main(int argc, char **argv)

@@ -35,24 +35,12 @@ static const char *group_path(const char *file)
 	return path;
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
-	close(fd);
-	return written;
-}
-
 static bool write_number(const char *path, long value)
 {
 	char text[32];
 
 	snprintf(text, sizeof(text), "%ld", value);
-	return write_text(path, text);
+	return iopd_write_text(path, text);
 }
 
 /* Open beforehand: a group that has no memory left cannot open anything */
@@ -64,7 +52,7 @@ const char *group_make(void)
 	    mount("cgroup2", ROOT, "cgroup2", 0, NULL))
 		return "no control groups of version 2";
 	/* Where there is no memory controller, the files that are asked for lack */
-	write_text(ROOT "/cgroup.subtree_control", "+memory");
+	iopd_write_text(ROOT "/cgroup.subtree_control", "+memory");
 	if (mkdir(group_path(""), 0755) && errno != EEXIST)
 		return "no control group can be made";
 	if (root_procs < 0)

@@ -74,19 +74,18 @@ static long read_number(const char *dir, const char *name)
 	return strtol(text, NULL, 0);
 }
 
-static int write_text(const char *dir, const char *name, const char *text)
+bool iopd_write_text(const char *path, const char *text)
 {
-	char path[PATH_MAX];
-	int fd, ret = 0;
+	int error, fd = open(path, O_WRONLY);
+	ssize_t written;
 
-	snprintf(path, sizeof(path), "%s%s", dir, name);
-	fd = open(path, O_WRONLY);
 	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		ret = -errno;
+		return false;
+	written = write(fd, text, strlen(text));
+	error = errno;
 	close(fd);
-	return ret;
+	errno = error;
+	return written == (ssize_t)strlen(text);
 }
 
 long iopd_stat(const char *name)
@@ -96,7 +95,7 @@ long iopd_stat(const char *name)
 
 void iopd_reset_longest(void)
 {
-	write_text(DEBUGFS, "reset", "1");
+	iopd_write_text(DEBUGFS "reset", "1");
 }
 
 long iopd_param(const char *name)
@@ -106,7 +105,10 @@ long iopd_param(const char *name)
 
 int iopd_set_param(const char *name, const char *value)
 {
-	return write_text(MODULE_PARAMS, name, value);
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), MODULE_PARAMS "%s", name);
+	return iopd_write_text(path, value) ? 0 : -errno;
 }
 
 /*

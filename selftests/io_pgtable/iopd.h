@@ -96,6 +96,9 @@ bool iopd_fill(int fd, __u64 iova, __u64 stride, __u64 count,
 bool iopd_strip(int fd, __u64 iova, __u64 stride, __u64 count,
 		__u64 pgsize, __u64 pgcount);
 
+/* Into a file that is there; false, and errno, when the kernel does not take it */
+bool iopd_write_text(const char *path, const char *text);
+
 /* The library's debugfs counters and parameters; -1 when there is none */
 long iopd_stat(const char *name);
 void iopd_reset_longest(void);

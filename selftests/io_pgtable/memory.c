@@ -471,7 +471,7 @@ TEST_F(memory, own_pending_tables_are_memory_at_hand)
 	close(again);
 }
 
-/* --- and there is none ----------------------------------------------------------- */
+/* --- no memory ------------------------------------------------------------------- */
 
 /* Not at the start of a table, so that the first is not made whole */
 #define X		(3 * SZ_1G + 5 * SZ_4K)

@@ -48,25 +48,13 @@ static void free_sparse(__u64 regions)
 	close(fd);
 }
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
-	close(fd);
-	return written;
-}
-
 static bool set_online(int cpu, bool online)
 {
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu%d/online",
 		 cpu);
-	return write_text(path, online ? "1" : "0");
+	return iopd_write_text(path, online ? "1" : "0");
 }
 
 static const char * const parameters[] = { "deferred", "batch" };
@@ -105,7 +93,7 @@ FIXTURE_TEARDOWN(storm)
 
 	for (i = 1; i < self->cpus; i++)
 		set_online(i, true);
-	write_text(WQ_CPUMASK, self->cpumask);
+	iopd_write_text(WQ_CPUMASK, self->cpumask);
 	for (i = 0; i < 2; i++)
 		iopd_set_param(parameters[i], self->saved[i]);
 	EXPECT_TRUE(iopd_idles());
@@ -249,7 +237,7 @@ TEST_F_TIMEOUT(storm, cpus_come_and_go, 120)
 /* The workqueue may use one CPU, and that goes */
 TEST_F_TIMEOUT(storm, only_cpu_goes, 120)
 {
-	ASSERT_TRUE(write_text(WQ_CPUMASK, "2"));
+	ASSERT_TRUE(iopd_write_text(WQ_CPUMASK, "2"));
 	iopd_set_param("batch", "1");
 	free_sparse(100000);
 	if (!set_online(1, false))
@@ -301,7 +289,7 @@ static const char *check_frozen_round(void)
 	return NULL;
 }
 
-/* With the worker, and with those who are frozen freeing by themselves */
+/* With the worker, and with the frozen tasks freeing their own tables */
 static const char *check_frozen_rounds(void)
 {
 	const char *bad = NULL;

@@ -38,18 +38,6 @@
 
 #define PROCESSES	3
 
-static bool write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY);
-	bool written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text)) > 0;
-	close(fd);
-	return written;
-}
-
 FIXTURE(suspended)
 {
 	char limit[32];
@@ -81,9 +69,10 @@ FIXTURE_VARIANT_ADD(suspended, asleep)
 static bool prepare(const char *level)
 {
 	if (level)
-		return write_text(PM_TEST, level) &&
-		       write_text(PM_TEST_DELAY, "1");
-	return write_text(WAKE_ALARM, "0") && write_text(WAKE_ALARM, "+2");
+		return iopd_write_text(PM_TEST, level) &&
+		       iopd_write_text(PM_TEST_DELAY, "1");
+	return iopd_write_text(WAKE_ALARM, "0") &&
+	       iopd_write_text(WAKE_ALARM, "+2");
 }
 
 FIXTURE_SETUP(suspended)
@@ -102,7 +91,7 @@ FIXTURE_SETUP(suspended)
 FIXTURE_TEARDOWN(suspended)
 {
 	worker_let_go();
-	write_text(PM_TEST, "none");
+	iopd_write_text(PM_TEST, "none");
 	iopd_set_param("limit", self->limit);
 	iopd_set_param("batch", "64");
 	EXPECT_TRUE(iopd_idles());
@@ -133,7 +122,7 @@ TEST_F_TIMEOUT(suspended, worker_goes_on, 120)
 	pending = iopd_stat("pending");
 	ASSERT_LT(REGIONS, pending);
 	ASSERT_TRUE(prepare(variant->level));
-	ASSERT_TRUE(write_text(STATE, "freeze"));
+	ASSERT_TRUE(iopd_write_text(STATE, "freeze"));
 	TH_LOG("%ld pending before, %ld after", pending, iopd_stat("pending"));
 	EXPECT_LT(GOES_ON, pending - iopd_stat("pending"));
 	EXPECT_EQ(helps, iopd_stat("helps"));
@@ -163,7 +152,7 @@ static pid_t start_draining(void)
 
 #define PATIENCE_MS	20000
 
-/* Those who drain have freed something since; each step of theirs may take a while */
+/* The tasks that drain have freed something since; each step may take a while */
 static bool they_help(long since)
 {
 	int ms;
@@ -183,7 +172,7 @@ TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 		pids[i] = start_draining();
 	EXPECT_TRUE(they_help(iopd_stat("helps")));
 	ASSERT_TRUE(prepare(variant->level));
-	EXPECT_TRUE(write_text(STATE, "freeze"));
+	EXPECT_TRUE(iopd_write_text(STATE, "freeze"));
 	EXPECT_TRUE(they_help(iopd_stat("helps")));
 	for (i = 0; i < PROCESSES; i++) {
 		EXPECT_EQ(0, waitpid(pids[i], &status, WNOHANG));

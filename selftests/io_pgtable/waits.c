@@ -412,15 +412,22 @@ static void close_both(int one, int other)
 #define PENDING		10000
 #define BATCH		64
 
+/* Of three tables, and of as many as are to be pending when it is freed */
+static bool make_small_and_large(int *small, int *large)
+{
+	*small = iopd_new(39, 0);
+	*large = iopd_new(39, 0);
+	return iopd_fill(*small, 0, SZ_2M, 1, SZ_4K, 1) &&
+	       iopd_fill(*large, 0, SZ_2M, PENDING, SZ_4K, 1);
+}
+
 TEST_F_TIMEOUT(waits, small_free_pays_its_share, 120)
 {
-	int fd, small = iopd_new(39, 0);
 	long freed, helps;
 	const char *bad;
+	int fd, small;
 
-	ASSERT_TRUE(iopd_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
-	fd = iopd_new(39, 0);
-	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	ASSERT_TRUE(make_small_and_large(&small, &fd));
 	bad = worker_hold();
 	if (bad)
 		SKIP(return close_both(small, fd), "%s", bad);
@@ -442,13 +449,11 @@ TEST_F_TIMEOUT(waits, small_free_pays_its_share, 120)
 /* And waits for none of them where the caller is to free its own */
 TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
 {
-	int fd, small = iopd_new(39, 0);
 	const char *bad;
+	int fd, small;
 	long freed;
 
-	ASSERT_TRUE(iopd_fill(small, 0, SZ_2M, 1, SZ_4K, 1));
-	fd = iopd_new(39, 0);
-	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, PENDING, SZ_4K, 1));
+	ASSERT_TRUE(make_small_and_large(&small, &fd));
 	bad = worker_hold();
 	if (bad)
 		SKIP(return close_both(small, fd), "%s", bad);
