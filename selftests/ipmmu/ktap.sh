@@ -114,6 +114,32 @@ load_driver()
 	wait_for 15 has_iommus
 }
 
+# counted_zero COUNTER, counted_some COUNTER: of what the emulated IPMMU has counted
+counted_zero()
+{
+	counted=$(./witness "$1")
+	echo "$1: $counted"
+	[ "$counted" = 0 ]
+}
+
+counted_some()
+{
+	! counted_zero "$1"
+}
+
+# Skips unless an NVMe controller, $function, is to be translated by the emulated
+# IPMMU, whose counters begin anew
+need_translated_nvme()
+{
+	./witness clear 2>/dev/null || ktap_skip_all "no emulated IPMMU here"
+	function=$(grep -l 0x010802 /sys/bus/pci/devices/*/class 2>/dev/null | head -n 1 |
+		xargs -r dirname)
+	[ -n "$function" ] || ktap_skip_all "no NVMe controller here"
+	! grep -q 'iommu.passthrough=1' /proc/cmdline ||
+		ktap_skip_all "iommu.passthrough=1: the kernel wants no translation"
+	load_driver || ktap_skip_all "$MODULE does not load or serves nothing"
+}
+
 # A device gets its group when a driver is tried on it: the test module's is
 load_test_module()
 {
