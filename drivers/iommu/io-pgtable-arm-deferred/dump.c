@@ -8,7 +8,7 @@
 #include <linux/export.h>
 #include <linux/io-pgtable-arm-deferred.h>
 
-#include "pgtable.h"
+#include "walk.h"
 
 /* Entries that a call looks at, at most: a table's with the granule of 4 KiB */
 #define IOPD_LOOKS		512

@@ -4,7 +4,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include "pgtable.h"
+#include "walk.h"
 
 /**
  * iopd_iova_to_phys() - what an IOVA translates to

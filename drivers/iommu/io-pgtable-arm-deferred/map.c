@@ -9,8 +9,8 @@
 #include <linux/sched.h>
 
 #include "pages.h"
-#include "pgtable.h"
 #include "reclaim.h"
+#include "walk.h"
 
 /*
  * Runs, of at most a table each, between two looks whether too much is pending:

@@ -46,9 +46,9 @@
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/sched.h>
 
-#include "pgtable.h"
 #include "reclaim.h"
 #include "sweep.h"
+#include "walk.h"
 
 /*
  * Mark the table that @slot leads to. Return: 1 if that was done, 0 if it was

@@ -9,7 +9,7 @@
 #include <linux/iommu.h>
 
 #include <compat/io-pgtable.h>
-#include "pgtable.h"
+#include "walk.h"
 
 /*
  * struct iopd_unmap - an unmapping under way

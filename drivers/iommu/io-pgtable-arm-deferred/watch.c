@@ -10,7 +10,7 @@
 
 #include <compat/dirty.h>
 #include <compat/io-pgtable.h>
-#include "pgtable.h"
+#include "walk.h"
 
 #ifdef COMPAT_HAS_DIRTY
 /* Leaves or holes looked at between two offers to reschedule: 200 instructions each */
