@@ -437,14 +437,20 @@ __u64 iopd_free(int fd)
 	return arg.ns;
 }
 
-/* A drain begins sweeps; each has a grace period in it, so there is no telling when. */
+/*
+ * A drain begins the sweeps that are due, and does not wait for them: each has a grace
+ * period in it. A sweep that was under way when the first drain began has passed by
+ * what was unmapped meanwhile. The second drain begins the sweep that looks there.
+ */
 void iopd_sweep_alone(void)
 {
-	int ms = SWEEP_MS;
+	int round, ms = SWEEP_MS;
 
-	iopd_drain();
-	while (iopd_stat("sweeps") > 0 && ms--)
-		usleep(1000);
+	for (round = 0; round < 2; round++) {
+		iopd_drain();
+		while (iopd_stat("sweeps") > 0 && ms--)
+			usleep(1000);
+	}
 	iopd_drain();
 }
 
