@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An earlier owner has left contexts on, and a cache IPMMU that may use them does not
- * probe. Masters are blocked and wait, but not for ever: they get what contexts there
- * are beside those. When the cache comes after all, all contexts are to be had.
+ * A hypervisor, the earlier owner, has left contexts on, and a cache IPMMU that may use
+ * them does not probe. Masters are blocked and wait, but not for ever: they get what
+ * contexts there are beside those. When the cache comes after all, all contexts are to
+ * be had.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -77,6 +78,24 @@ static void waits_for_a_group(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, log_wait(self->log, GIVEN_UP, NULL, WAIT_MS));
 }
 
+/*
+ * That owner was a hypervisor, whose tables are of stage 2. The walker would take ours
+ * for such. What else is set there is not the driver's to clear.
+ */
+static void hypervisor_leaves(const struct owner *o)
+{
+	poke(&o->witness, ROOT, IMSAUXCTLR, IMSAUXCTLR_NMERGE40 | IMSAUXCTLR_S2PTE);
+}
+
+/* @log is its own: what is read of it is gone */
+static void walks_stage_1(struct __test_metadata *_metadata, const struct owner *o,
+			  int log)
+{
+	EXPECT_EQ(0, log_wait(log, "was set to stage 2 tables", NULL, WAIT_MS));
+	EXPECT_EQ(IMSAUXCTLR_NMERGE40, peek(&o->witness, ROOT, IMSAUXCTLR));
+	close(log);
+}
+
 /* The context that its micro-TLB points at, in which it reaches nothing */
 static void is_blocked(struct __test_metadata *_metadata, const struct owner *o)
 {
@@ -106,6 +125,7 @@ static void works_in_a_domain(struct __test_metadata *_metadata, const struct ow
 TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
 {
 	const struct owner *o = &self->o;
+	int log = log_open();
 
 	ASSERT_EQ(0, file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "none"));
 	owner_sets_up(o, CONTEXTS - FREE_CONTEXTS);
@@ -113,8 +133,10 @@ TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
 	patrol_begin(&o->dma, o->iova, 1);
 	ASSERT_EQ(0, patrol_round(&o->dma));
 	ASSERT_LT(0, patrol_get(&o->dma, DMA_PASSED));
+	hypervisor_leaves(o);
 
 	ASSERT_EQ(0, setup_run("modprobe ipmmu-vmsa-deferred"));
+	walks_stage_1(_metadata, o, log);
 	ASSERT_EQ(0, setup_test_module("ipmmu_test"));
 	patrol_set(&o->dma, DMA_TAKE, o->target);
 	is_blocked(_metadata, o);

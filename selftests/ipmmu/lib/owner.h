@@ -28,6 +28,7 @@
 #define IMSCTLR			0x500
 #define IMSAUXCTLR		0x504
 #define  IMSAUXCTLR_S2PTE	0x8
+#define  IMSAUXCTLR_NMERGE40	0x1000000
 
 #define ROOT			0
 #define CONTEXTS		8
