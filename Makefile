@@ -170,7 +170,7 @@ help:
 	@echo "  test-board       what selftests-tar makes, as a board would run it"
 	@echo "  window           a device that does DMA for a minute there while it is moved about"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
-	@echo "  test-versions    all tests, on 5.10 and 7.3"
+	@echo "  test-versions    what test leaves out on 5.10, 6.1 and 7.3"
 	@echo "  test-clients     other people's programs and tests on the library and the driver"
 	@echo "  test-iommufd     a device in the hands of iommufd there, which Debian's kernels lack"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"

@@ -23,7 +23,7 @@
 #define IAS		39
 #define PA		SZ_4G
 #define RW		(IOPD_READ | IOPD_WRITE)
-#define OPS_DEFAULT	10000		/* of a thread */
+#define OPS_DEFAULT	5000		/* of a thread */
 #define RACE_ROUNDS	600
 #define SCAN_ROOM	16384
 #define PLACES		24		/* tables that die and come back */

@@ -113,7 +113,7 @@ well_formed_under_load()
 {
 	seen_busy=0
 	rounds=0
-	IOPD_OPS=600 IOPD_SHARED=1 "$here/concurrent" >"$work/concurrent" 2>&1 &
+	IOPD_OPS=400 IOPD_SHARED=1 "$here/concurrent" >"$work/concurrent" 2>&1 &
 	load=$!
 	while kill -0 $load 2>/dev/null; do
 		"$here/hold" free 2000
@@ -270,7 +270,7 @@ free_several()
 	exec 8<>"$work/big" 9<>"$work/small"
 	echo 1 >$PARAMS/batch
 	echo "$1" >$PARAMS/workers
-	for tables in 8000 8000 8000; do
+	for tables in 4000 4000 4000; do
 		hold_ready $tables "$work/big" 8>&- 9>&-
 	done
 	hold_ready 10 "$work/small" 8>&- 9>&-

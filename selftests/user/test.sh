@@ -119,13 +119,13 @@ on_each "$MOST $LARGER $LATE" "tables have the memory they should, case by case"
 on_each "$MOST" "calls whose ranges overlap are told, and no others" \
 	overlap
 on_each "$MOST" "two callers meet after some accesses" \
-	meet --every=$((ops < 1000000 ? 3 : 1))
+	meet --every=$((ops < 1000000 ? 8 : 1))
 on_each "$LARGER" "two callers meet after some accesses" \
-	meet --every=11
+	meet --every=31
 run "threads have no race" \
-	with_seeds 2 "$out/threads-thread/threads" --rounds=$((ops / 400))
+	with_seeds 2 "$out/threads-thread/threads" --rounds=$((ops / 600))
 run "threads find nothing that has been freed" \
-	with_seeds 2 "$out/threads-address/threads" --rounds=$((ops / 400))
+	with_seeds 2 "$out/threads-address/threads" --rounds=$((ops / 600))
 run "a mapper waits for a table that is being cut off" \
 	"$out/threads-address/detach"
 on_each "$MOST" "the fuzzer finds nothing in $fuzz seconds" \
