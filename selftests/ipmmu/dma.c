@@ -527,7 +527,7 @@ TEST_F(dma, two_caches)
 	EXPECT_EQ(~0ull, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));
 	EXPECT_EQ(~0ull, engine_translate(&other, iova, DMA_TRANSLATE_READ));
 
-	/* The one that stays must not suffer from the one that leaves */
+	/* The master that stays goes on while the other one leaves */
 	ASSERT_EQ(0, domain_map(self->rig.fd, iova, page, HOST_PAGE, DOMAIN_RW));
 	ASSERT_EQ(0, domain_detach(self->rig.fd, &other));
 	EXPECT_EQ(page, engine_translate(&self->rig.dma, iova, DMA_TRANSLATE_READ));

@@ -211,7 +211,7 @@ static void close_all(struct attachment *a, unsigned int count)
 		attachment_close(&a[i]);
 }
 
-/* With all of them in quarantine there is none to be had, and then there are all */
+/* While all contexts are in quarantine no domain gets one; then all are free again */
 TEST_F_TIMEOUT(late, all_are_in_quarantine, 60)
 {
 	struct attachment a[CONTEXTS_MAX];

@@ -130,7 +130,7 @@ static enum dma_status run(struct engine *engine, uint64_t command)
 	}
 }
 
-/* A copy may be aimed at these registers: a command within a command is none */
+/* A copy may be aimed at these registers: a command within a command is ignored */
 static void command(struct engine *engine, uint64_t value)
 {
 	if (engine->busy)

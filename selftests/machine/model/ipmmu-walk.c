@@ -125,7 +125,7 @@ static enum witness_walk take_table(struct ipmmu_walk *walk, uint64_t desc)
 	return WITNESS_WALK_OK;
 }
 
-/* Devices access unprivileged: a page for the privileged alone is none to them */
+/* Accesses of devices are unprivileged: a page for others alone is refused */
 static enum witness_walk take_leaf(struct ipmmu_walk *walk, uint64_t desc)
 {
 	uint64_t offset = MASK64(ipmmu_level_shift(walk->level));

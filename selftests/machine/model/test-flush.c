@@ -263,7 +263,7 @@ static void found_through_stale_table(void)
 	CHECK_EQ(access_read(0x201000), REFUSED);
 }
 
-/* A cache's flush of long ago is none for this one */
+/* An earlier flush of the cache does not count for this one */
 static void old_cache_flush(void)
 {
 	start();

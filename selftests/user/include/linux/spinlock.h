@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Locks that spin; to take one that is taken is a failure.
+ * Locks that spin; a caller that takes a lock which is held fails.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
