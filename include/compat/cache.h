@@ -15,9 +15,9 @@
 #include <asm/sysreg.h>
 
 /*
- * Begin to clean the line that @addr is in. Some Cortex-A53, which R-Car Gen3 has,
- * need clean and invalidate for it (errata 819472 and others); the kernel puts
- * the right one in when it loads the module.
+ * Begin to clean the line that @addr is in. Some Cortex-A53, which R-Car Gen3
+ * has, need clean and invalidate for it (errata 819472 and others); the kernel
+ * puts the right one in when it loads the module.
  */
 static inline void compat_begin_clean(const void *addr)
 {
@@ -42,7 +42,10 @@ static inline size_t compat_line_size(void)
 	return 4 << ((read_sanitised_ftr_reg(SYS_CTR_EL0) >> 16) & 0xf);
 }
 
-/* The same for all lines, of @line bytes, that the @size bytes from @addr on are in */
+/*
+ * The same for all lines, of @line bytes, that the @size bytes from @addr on
+ * are in
+ */
 static inline void compat_clean_lines(const void *addr, size_t size, size_t line)
 {
 	const void *end = addr + size;

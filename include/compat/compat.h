@@ -18,9 +18,10 @@
 #endif
 
 /*
- * Debian's kernels zero every variable on the stack (CONFIG_INIT_STACK_ALL_ZERO).
- * For one that is filled in anyway, on a path where a hundred instructions are
- * a tenth of the whole. The kernel has the name since 6.12.
+ * Debian's kernels zero every variable on the stack
+ * (CONFIG_INIT_STACK_ALL_ZERO). For one that is filled in anyway, on a path
+ * where a hundred instructions are a tenth of the whole. The kernel has the
+ * name since 6.12.
  */
 #ifndef __uninitialized
 #if __has_attribute(__uninitialized__)

@@ -41,7 +41,10 @@ static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
 #ifndef IO_PGTABLE_QUIRK_ARM_HD
 #define IO_PGTABLE_QUIRK_ARM_HD		0
 #endif
-/* A mapper that is refused is told so by what it is returned, never by a warning. */
+/*
+ * A mapper that is refused is told so by what it is returned, never by a
+ * warning.
+ */
 #ifndef IO_PGTABLE_QUIRK_NO_WARN
 #define IO_PGTABLE_QUIRK_NO_WARN	0
 #endif
@@ -51,9 +54,9 @@ static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
 #endif
 
 /*
- * What has been unmapped is going to be put into that queue, and another CPU makes
- * the flush of it. The queue of 5.10 relies on the library to have the entries
- * cleared before; later ones see to that themselves.
+ * What has been unmapped is going to be put into that queue, and another CPU
+ * makes the flush of it. The queue of 5.10 relies on the library to have the
+ * entries cleared before; later ones see to that themselves.
  */
 static inline void compat_order_queue(const struct io_pgtable_cfg *cfg)
 {

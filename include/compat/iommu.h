@@ -17,7 +17,10 @@
 #include <linux/platform_device.h>
 #include <linux/pm_runtime.h>
 
-/* Exported to modules always, but since 6.0 declared in a header of the core's own. */
+/*
+ * Exported to modules always, but since 6.0 declared in a header of the core's
+ * own.
+ */
 void iommu_dma_get_resv_regions(struct device *dev, struct list_head *list);
 
 #ifndef HAVE_CAP_DEFERRED_FLUSH
@@ -44,8 +47,9 @@ static inline int devm_pm_runtime_enable(struct device *dev)
 #endif
 
 /*
- * Until 5.15 tables were mapped and unmapped page by page, and the core never asked
- * for more. The names go for initialisers, the arguments for calls and functions.
+ * Until 5.15 tables were mapped and unmapped page by page, and the core never
+ * asked for more. The names go for initialisers, the arguments for calls and
+ * functions.
  */
 #ifndef HAVE_MAP_PAGES
 #define map_pages	map
@@ -62,9 +66,10 @@ static inline int devm_pm_runtime_enable(struct device *dev)
 
 #ifndef HAVE_IOMMU_DOMAIN_OPS
 /*
- * Until 5.18 a domain had the operations of its driver, all in one struct, which the
- * core put there. Here it has its own, as later, and the core's view of it comes
- * first. @flush_queue says what later kernels have a type of domain for.
+ * Until 5.18 a domain had the operations of its driver, all in one struct,
+ * which the core put there. Here it has its own, as later, and the core's view
+ * of it comes first. @flush_queue says what later kernels have a type of domain
+ * for.
  */
 struct compat_iommu_domain {
 	union {
@@ -119,8 +124,8 @@ struct iommu_domain_ops {
 
 /*
  * The operations that the driver has. Until 6.7 the core asked for domains of
- * every type by number and knew no device, until 6.9 of_xlate() was free to change
- * its arguments: ipmmu-ops.h has what the core calls.
+ * every type by number and knew no device, until 6.9 of_xlate() was free to
+ * change its arguments: ipmmu-ops.h has what the core calls.
  */
 struct compat_iommu_ops {
 	bool (*capable)(struct device *dev, enum iommu_cap cap);

@@ -23,8 +23,8 @@ static struct compat_iommu_domain *compat_domain(struct iommu_domain *core)
 }
 
 /*
- * Until 5.15 it was the driver that gave a domain of the DMA API what the core keeps
- * there. The type of a domain with a flush queue came with the change.
+ * Until 5.15 it was the driver that gave a domain of the DMA API what the core
+ * keeps there. The type of a domain with a flush queue came with the change.
  */
 #ifdef IOMMU_DOMAIN_DMA_FQ
 static int compat_get_cookie(struct iommu_domain *core, unsigned int type)
@@ -151,8 +151,8 @@ static int compat_map(struct iommu_domain *core, unsigned long iova,
 }
 
 /*
- * The flush queue relies on the entries being cleared before the caller queues what
- * was there; it has no barrier of its own.
+ * The flush queue relies on the entries being cleared before the caller queues
+ * what was there; it has no barrier of its own.
  */
 static size_t compat_unmap(struct iommu_domain *core, unsigned long iova,
 			   size_t size, struct iommu_iotlb_gather *gather)

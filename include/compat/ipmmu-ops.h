@@ -14,7 +14,9 @@
 #include <compat/iommu.h>
 
 #ifdef COMPAT_IOMMU_OPS
-/* From here to the end of this block these are the names of the kernel's own. */
+/*
+ * From here to the end of this block these are the names of the kernel's own.
+ */
 #undef iommu_ops
 #undef iommu_domain
 #undef attach_dev
@@ -29,8 +31,9 @@ static int compat_incoherent(struct device *dev, void *data)
 }
 
 /*
- * Until 6.0 the question was about all masters at once, and so is the answer. VFIO
- * does not insist on coherency there: if there is none, it maps memory uncached.
+ * Until 6.0 the question was about all masters at once, and so is the answer.
+ * VFIO does not insist on coherency there: if there is none, it maps memory
+ * uncached.
  */
 static bool compat_capable(enum iommu_cap cap)
 {
@@ -58,8 +61,8 @@ static void compat_release_device(struct device *dev)
 	ipmmu_ops.release_device(dev);
 #ifdef HAVE_BUS_SET_IOMMU
 	/*
-	 * A master that of_xlate() refused was never probed. The core gives back a
-	 * reference to the module for it all the same.
+	 * A master that of_xlate() refused was never probed. The core gives
+	 * back a reference to the module for it all the same.
 	 */
 	if (!dev->iommu->iommu_dev)
 		__module_get(THIS_MODULE);
@@ -81,9 +84,10 @@ static int compat_of_xlate(struct device *dev, struct of_phandle_args *args)
 	int ret = ipmmu_ops.of_xlate(dev, args);
 
 	/*
-	 * The core has noted before the call that this driver serves the device. With
-	 * that note it asks no more when the device's driver is tried again, and the
-	 * device would have no group and no translation for ever.
+	 * The core has noted before the call that this driver serves the
+	 * device. With that note it asks no more when the device's driver is
+	 * tried again, and the device would have no group and no translation
+	 * for ever.
 	 */
 	if (ret == -EPROBE_DEFER)
 		iommu_fwspec_free(dev);
@@ -142,9 +146,9 @@ static struct bus_type *const compat_buses[] = {
 };
 
 /*
- * Until 6.0 a driver told each bus that it is there, and the first one had the bus.
- * None is taken unless all can be. No master is found meanwhile, for of_xlate() is
- * not called before the registration that comes after this.
+ * Until 6.0 a driver told each bus that it is there, and the first one had the
+ * bus. None is taken unless all can be. No master is found meanwhile, for
+ * of_xlate() is not called before the registration that comes after this.
  */
 static int compat_take_buses(void)
 {
@@ -205,10 +209,10 @@ static bool compat_core_keeps(void)
 #endif /* COMPAT_IOMMU_OPS */
 
 /*
- * Until 6.7 a bus kept a pointer to the operations of the first IOMMU driver for
- * ever, and until 6.8 the default domain of a group could outlive the driver's
- * module: unloading is not safe there. Supported from 6.12 on,
- * the first kernel of those that was looked at. No name tells.
+ * Until 6.7 a bus kept a pointer to the operations of the first IOMMU driver
+ * for ever, and until 6.8 the default domain of a group could outlive the
+ * driver's module: unloading is not safe there. Supported from 6.12 on, the
+ * first kernel of those that was looked at. No name tells.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
 #ifndef COMPAT_IOMMU_OPS
@@ -223,7 +227,10 @@ static bool compat_core_keeps(void)
 }
 #endif
 
-/* The module must stay, even if the registration that put the pointer there failed. */
+/*
+ * The module must stay, even if the registration that put the pointer there
+ * failed.
+ */
 static int compat_register_for_ever(struct iommu_device *iommu,
 				    struct device *dev)
 {
@@ -242,7 +249,10 @@ static int compat_register_for_ever(struct iommu_device *iommu,
 	compat_register_for_ever(iommu, dev)
 #endif
 
-/* Until 6.11 remove() had to return something. What is defined here is called by it. */
+/*
+ * Until 6.11 remove() had to return something. What is defined here is called
+ * by it.
+ */
 #ifndef HAVE_REMOVE_OF_NOTHING
 #define ipmmu_remove(argument)						\
 	compat_ipmmu_remove(struct platform_device *pdev);		\

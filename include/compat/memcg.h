@@ -18,8 +18,8 @@
 #define COMPAT_UNKNOWN_PAYER	(~0ULL)
 
 /*
- * The number of the control group that a page with @gfp is charged to when the caller
- * allocates it now. Numbers of groups are not used again.
+ * The number of the control group that a page with @gfp is charged to when the
+ * caller allocates it now. Numbers of groups are not used again.
  */
 static inline u64 compat_payer(gfp_t gfp)
 {

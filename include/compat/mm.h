@@ -13,7 +13,10 @@
 #include <linux/version.h>
 #include <linux/vmstat.h>
 
-/* Count @nr tables more, or less if negative, all of the node and group of @page. */
+/*
+ * Count @nr tables more, or less if negative, all of the node and group of
+ * @page.
+ */
 static inline void compat_account_tables(struct page *page, int nr)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The library's functions as the operations that the kernel knows. Included after
- * what declares them.
+ * The library's functions as the operations that the kernel knows. Included
+ * after what declares them.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

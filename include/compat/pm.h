@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * <linux/pm.h> as the newest kernel has it: until 5.17 and 5.18 the operations for
- * sleep had to be left out by the preprocessor.
+ * <linux/pm.h> as the newest kernel has it: until 5.17 and 5.18 the operations
+ * for sleep had to be left out by the preprocessor.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

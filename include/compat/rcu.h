@@ -2,10 +2,10 @@
 /*
  * Callbacks after a grace period.
  *
- * With CONFIG_RCU_LAZY, which came with 6.2, call_rcu() puts callbacks off by up
- * to ten seconds on CPUs that rcu_nocbs= or nohz_full= name, and call_rcu_hurry(),
- * exported for modules, does not. Without it no callback is put off, and kernels
- * before 6.2 have but the one name.
+ * With CONFIG_RCU_LAZY, which came with 6.2, call_rcu() puts callbacks off by
+ * up to ten seconds on CPUs that rcu_nocbs= or nohz_full= name, and
+ * call_rcu_hurry(), exported for modules, does not. Without it no callback is
+ * put off, and kernels before 6.2 have but the one name.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Shrinkers: registered as part of something else until 6.6, allocated since.
- * Here they are always allocated. What they free beside slabs has a call of its own
- * to be told by from 6.4 on.
+ * Here they are always allocated. What they free beside slabs has a call of its
+ * own to be told by from 6.4 on.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -25,7 +25,10 @@ static inline struct shrinker *shrinker_alloc(unsigned int flags,
 	return shrinker;
 }
 
-/* The name came with 6.0, and only shows in debugfs. Gives up its memory if it fails. */
+/*
+ * The name came with 6.0, and only shows in debugfs. Gives up its memory if it
+ * fails.
+ */
 static inline int compat_shrinker_register(struct shrinker *shrinker,
 					   const char *name)
 {

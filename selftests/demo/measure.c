@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Fills a whole IO address space with 4 KiB pages and frees it, once with the
- * tables left to the reclaimer and once in the caller. Meanwhile a real-time task
- * on the same CPU notes how late it is woken. Under QEMU's -icount shift=0 a
- * nanosecond is an instruction.
+ * tables left to the reclaimer and once in the caller. Meanwhile a real-time
+ * task on the same CPU notes how late it is woken. Under QEMU's -icount shift=0
+ * a nanosecond is an instruction.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

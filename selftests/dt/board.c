@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * board FILE: what the driver would make of the board whose compiled device tree
- * this is, as a row of a table in Markdown; nothing if it has no IPMMU. Fails, with
- * the reason, if an IPMMU would not be taken or a master not be found.
+ * board FILE: what the driver would make of the board whose compiled device
+ * tree this is, as a row of a table in Markdown; nothing if it has no IPMMU.
+ * Fails, with the reason, if an IPMMU would not be taken or a master not be
+ * found.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of the kernel as the driver's tables and pure functions ask for, so that
- * soc.c and encode.c compile for this machine as they are. Included before
+ * As much of the kernel as the driver's tables and pure functions ask for, so
+ * that soc.c and encode.c compile for this machine as they are. Included before
  * everything; the headers that they name are empty here.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

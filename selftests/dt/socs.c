@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The driver's tables of SoCs against what is known of each, written down here
- * anew: geometry, 39 bits by default or not, DISCACHE and denial for each name and
- * revision that the kernel's driver for SoC numbers can report. Speaks KTAP.
+ * anew: geometry, 39 bits by default or not, DISCACHE and denial for each name
+ * and revision that the kernel's driver for SoC numbers can report. Speaks
+ * KTAP.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -138,7 +139,10 @@ static bool check_soc(unsigned int number, const struct known *known)
 	return !wrong;
 }
 
-/* Every entry of the driver's table is checked, and no master is known by accident */
+/*
+ * Every entry of the driver's table is checked, and no master is known by
+ * accident
+ */
 static bool check_complete(unsigned int number)
 {
 	static const char * const sd[] = {

@@ -48,7 +48,9 @@ static u64 read_cells(const fdt32_t *cells, int count)
 	return value;
 }
 
-/* The first entry of reg; buses above map addresses one to one on these SoCs. */
+/*
+ * The first entry of reg; buses above map addresses one to one on these SoCs.
+ */
 static bool read_reg(const void *fdt, int node, u64 *base, u64 *size)
 {
 	int parent = fdt_parent_offset(fdt, node);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a compiled device tree says of its IPMMUs and of the masters behind them.
+ * What a compiled device tree says of its IPMMUs and of the masters behind
+ * them.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -14,7 +15,9 @@
 #define TREE_UTLBS_MAX		64
 #define TREE_NAME_MAX		64
 
-/* An IPMMU: a node that the driver's table has, or that looks as if it should */
+/*
+ * An IPMMU: a node that the driver's table has, or that looks as if it should
+ */
 struct tree_ipmmu {
 	int node;
 	char name[TREE_NAME_MAX];	/* as the kernel names the device */
@@ -48,7 +51,10 @@ struct tree {
 	struct tree_master master[TREE_MASTERS_MAX];
 };
 
-/* False, with a message, if the file is no device tree or too large for the above */
+/*
+ * False, with a message, if the file is no device tree or too large for the
+ * above
+ */
 bool tree_read(struct tree *tree, const char *file);
 
 #endif /* DT_TREE_H */

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs QEMU with an assigned device, passes on what its guest says, and kills it once
- * the guest is busy with the device:
+ * Runs QEMU with an assigned device, passes on what its guest says, and kills
+ * it once the guest is busy with the device:
  *
  *	assigned FILE COMMAND...
  *
- * The guest speaks to standard output: "guest: interrupts by CHIP", "guest: read SUM",
- * "guest: wrote SUM", "guest: highest ADDRESS", and "guest: busy NUMBER" as long as it
- * does I/O. FILE gets a line with all that was measured.
+ * The guest speaks to standard output: "guest: interrupts by CHIP", "guest:
+ * read SUM", "guest: wrote SUM", "guest: highest ADDRESS", and "guest: busy
+ * NUMBER" as long as it does I/O. FILE gets a line with all that was measured.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

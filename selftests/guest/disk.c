@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The guest's use of its disk, past the page cache, so that the device does DMA for
- * each byte:
+ * The guest's use of its disk, past the page cache, so that the device does DMA
+ * for each byte:
  *
  *	disk read DEVICE MIB-OFFSET MIB		to standard output
  *	disk write DEVICE MIB-OFFSET MIB	from standard input

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How a test module takes the argument of an ioctl in and gives the answer back: the
- * number of a call says how long its argument is, and which way it goes.
+ * How a test module takes the argument of an ioctl in and gives the answer
+ * back: the number of a call says how long its argument is, and which way it
+ * goes.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -13,8 +14,9 @@
 #include <linux/uaccess.h>
 
 /*
- * Into @arg, the module's union of all arguments, which has @room; what the caller does
- * not give is zero. 0, -ENOTTY for an argument that no call has, -EFAULT.
+ * Into @arg, the module's union of all arguments, which has @room; what the
+ * caller does not give is zero. 0, -ENOTTY for an argument that no call has,
+ * -EFAULT.
  */
 static inline int ioctl_arg_get(unsigned int cmd, unsigned long user, void *arg,
 				size_t room)

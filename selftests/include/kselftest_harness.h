@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's own test harness, with time limits that go with the machine: TIME_SCALE
- * in the environment says how many times slower it is than the limits were made
- * for, as the emulated host measures when it boots. A test that runs into its
- * limit says so, and what the limit was.
+ * The kernel's own test harness, with time limits that go with the machine:
+ * TIME_SCALE in the environment says how many times slower it is than the
+ * limits were made for, as the emulated host measures when it boots. A test
+ * that runs into its limit says so, and what the limit was.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where the memory of tables comes from and goes to: how many pages a page table
- * has beside its tables, and that all of them come back.
+ * Where the memory of tables comes from and goes to: how many pages a page
+ * table has beside its tables, and that all of them come back.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -24,7 +24,9 @@
 /* Pages that are ready where callers may not block */
 #define READY		CHUNK
 
-/* Chunks of a live tree that wait for the rest of them, and the time they have */
+/*
+ * Chunks of a live tree that wait for the rest of them, and the time they have
+ */
 #define HELD_MOST	(8 * (CHUNK - 1))
 #define HELD_MS		3000
 
@@ -40,8 +42,8 @@
 
 /*
  * Of which half is free, two pages in a row: many times what a test needs. One
- * page alone is not enough for the kernel, whose objects of a page take two where
- * they have redzones.
+ * page alone is not enough for the kernel, whose objects of a page take two
+ * where they have redzones.
  */
 #define FRAGMENTED	(512ull << 20)
 
@@ -99,9 +101,9 @@ FIXTURE_TEARDOWN(chunks)
 		 (iopd_stat("live") - self->live))
 
 /*
- * A drain begins a sweep. A task that has a batch of one in hand gives the tree's pages
- * back after that batch, which the drain does not wait for: it is over before the
- * second drain.
+ * A drain begins a sweep. A task that has a batch of one in hand gives the
+ * tree's pages back after that batch, which the drain does not wait for: it is
+ * over before the second drain.
  */
 static void flush_and_drain(int fd)
 {
@@ -159,7 +161,10 @@ TEST_F(chunks, parts_of_chunks_go_while_the_tree_lives)
 	EXPECT_GT(CHUNK, BESIDE);
 }
 
-/* A batch that is full with the last table leaves no more behind than any other. */
+/*
+ * A batch that is full with the last table leaves no more behind than any
+ * other.
+ */
 TEST_F(chunks, nothing_waits_after_a_full_batch)
 {
 	long batch = iopd_param("batch"), before;
@@ -308,7 +313,10 @@ TEST_F(chunks, tables_go_one_by_one)
 	}
 }
 
-/* --- at random ----------------------------------------------------------------- */
+/*
+ * --- at random
+ * -----------------------------------------------------------------
+ */
 
 static bool map_one(int fd, __u64 iova, bool atomic)
 {
@@ -415,14 +423,20 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 	EXPECT_GT(CHUNK + READY + 3 * THREADS, BESIDE);
 }
 
-/* --- fragmented memory --------------------------------------------------------- */
+/*
+ * --- fragmented memory
+ * ---------------------------------------------------------
+ */
 
 static size_t free_memory(void)
 {
 	return sysconf(_SC_AVPHYS_PAGES) * PAGE;
 }
 
-/* Touch it page by page, until only so much is free. Return: how much was touched. */
+/*
+ * Touch it page by page, until only so much is free. Return: how much was
+ * touched.
+ */
 static size_t populate(char *memory, size_t size, size_t leave)
 {
 	size_t at;
@@ -436,9 +450,9 @@ static size_t populate(char *memory, size_t size, size_t leave)
 }
 
 /*
- * Whether the compiler has put a check (KASAN, KCSAN) before each access. There the
- * kernel's own objects of a page take two, and after five minutes of filling the
- * memory a look has still found chunks, each time.
+ * Whether the compiler has put a check (KASAN, KCSAN) before each access. There
+ * the kernel's own objects of a page take two, and after five minutes of
+ * filling the memory a look has still found chunks, each time.
  */
 static bool kernel_is_checked(void)
 {
@@ -456,8 +470,8 @@ static bool kernel_is_checked(void)
 }
 
 /*
- * Take nearly all memory, and give two of four pages of a part of it back: to do
- * that with all of it takes very long where each access is checked.
+ * Take nearly all memory, and give two of four pages of a part of it back: to
+ * do that with all of it takes very long where each access is checked.
  */
 static char *fragment(size_t *size)
 {
@@ -485,12 +499,14 @@ static char *fragment(size_t *size)
 #define SINGLES		(4 * CHUNK)
 
 /*
- * A look takes as long as many maps. With no divisor in common with a chunk, at most
- * one look in CHUNK falls on a chunk that has just been used up.
+ * A look takes as long as many maps. With no divisor in common with a chunk, at
+ * most one look in CHUNK falls on a chunk that has just been used up.
  */
 #define LOOK_EVERY	7
 
-/* All that was left, and some of the rest; more would call for the OOM killer */
+/*
+ * All that was left, and some of the rest; more would call for the OOM killer
+ */
 #define MOST_TABLES	((SPARE_MEMORY + FRAGMENTED / 8) / PAGE)
 
 /* Return: how many tables that took, or MOST_TABLES */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The library beside the kernel's own io-pgtable-arm: what the hardware is told,
- * what calls return, and every descriptor, for all that a caller may rightly
- * do. (What it may not makes the kernel warn; edges.c asks for that.)
+ * The library beside the kernel's own io-pgtable-arm: what the hardware is
+ * told, what calls return, and every descriptor, for all that a caller may
+ * rightly do. (What it may not makes the kernel warn; edges.c asks for that.)
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -44,9 +44,15 @@ struct pair {
 
 static bool may_split;
 
-/* --- a place that is free, or a part of what is there --------------------------- */
+/*
+ * --- a place that is free, or a part of what is there
+ * ---------------------------
+ */
 
-/* Addresses of the model count from the first IOVA, and stay below so many bytes */
+/*
+ * Addresses of the model count from the first IOVA, and stay below so many
+ * bytes
+ */
 static __u64 space(const struct pair *p)
 {
 	return p->shape.ias > 34 ? 1ull << 34 : 1ull << p->shape.ias;
@@ -156,7 +162,10 @@ static const char *do_unmap(struct pair *p)
 	return bad;
 }
 
-/* --- comparing ------------------------------------------------------------------ */
+/*
+ * --- comparing
+ * ------------------------------------------------------------------
+ */
 
 static const char *compare_leaves(struct pair *p)
 {
@@ -213,7 +222,10 @@ static const char *compare_lookups(struct pair *p)
 	return NULL;
 }
 
-/* --- the way to a leaf --------------------------------------------------------- */
+/*
+ * --- the way to a leaf
+ * ---------------------------------------------------------
+ */
 
 /* Tables lie where they lie; all else is the same */
 static bool entries_agree(__u64 ours, __u64 theirs, int level)
@@ -256,8 +268,9 @@ static const char *compare_empty_paths(struct pair *p)
 }
 
 /*
- * At both ends of what is mapped, in the middle, and beside it in the same table. Not
- * farther away: an empty table may be there with one and not with the other.
+ * At both ends of what is mapped, in the middle, and beside it in the same
+ * table. Not farther away: an empty table may be there with one and not with
+ * the other.
  */
 static const char *compare_paths(struct pair *p)
 {
@@ -305,7 +318,10 @@ static const char *play(struct pair *p)
 	return bad;
 }
 
-/* --- the harness ---------------------------------------------------------------- */
+/*
+ * --- the harness
+ * ----------------------------------------------------------------
+ */
 
 FIXTURE(pair)
 {
@@ -466,7 +482,10 @@ FIXTURE_VARIANT_ADD(pair, lpae64_s2_64k_52)
 	},
 };
 
-/* Where the kernel does not know the quirk, both refuse, and the rest is skipped */
+/*
+ * Where the kernel does not know the quirk, both refuse, and the rest is
+ * skipped
+ */
 FIXTURE_VARIANT_ADD(pair, lpae64_48_dirty_coherent)
 {
 	.shape = {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that map, unmap and look up neighbouring ranges of one page table, with
- * others that flush and look up all the time. Each knows what its own range must
- * hold; at the end all of it is compared, table for table.
+ * Threads that map, unmap and look up neighbouring ranges of one page table,
+ * with others that flush and look up all the time. Each knows what its own
+ * range must hold; at the end all of it is compared, table for table.
  *
  *	concurrent [--seed=N] [--ops=N]	or IOPD_SEED and IOPD_OPS
  *
@@ -58,7 +58,10 @@ struct lane {
 static struct iopd_leaf scanned[SCAN_ROOM];
 static bool stop;
 
-/* --- flushing meanwhile --------------------------------------------------------- */
+/*
+ * --- flushing meanwhile
+ * ---------------------------------------------------------
+ */
 
 struct flusher {
 	pthread_t thread;
@@ -82,7 +85,10 @@ static void *flush_all_the_time(void *arg)
 	return NULL;
 }
 
-/* --- looking meanwhile ---------------------------------------------------------- */
+/*
+ * --- looking meanwhile
+ * ----------------------------------------------------------
+ */
 
 struct stranger {
 	pthread_t thread;
@@ -101,7 +107,9 @@ static void stranger_checks(struct stranger *stranger, const char *how,
 	stranger->bad = stranger->text;
 }
 
-/* Tables that are there, down to the leaf: a way that a walker could have taken */
+/*
+ * Tables that are there, down to the leaf: a way that a walker could have taken
+ */
 static void stranger_walks(struct stranger *stranger, __u64 iova)
 {
 	struct iopd_path path = { .iova = iova };
@@ -171,11 +179,14 @@ static void *look_all_the_time(void *arg)
 	return NULL;
 }
 
-/* --- what a lane does to a slot of its own --------------------------------------- */
+/*
+ * --- what a lane does to a slot of its own
+ * ---------------------------------------
+ */
 
 /*
- * The text lives with the lane, for its thread ends before it is read. What comes
- * after the first is of no interest.
+ * The text lives with the lane, for its thread ends before it is read. What
+ * comes after the first is of no interest.
  */
 static void lane_says(struct lane *lane, const char *what, __u64 iova,
 		      __u64 got, __u64 wanted)
@@ -188,7 +199,9 @@ static void lane_says(struct lane *lane, const char *what, __u64 iova,
 	lane->bad = lane->text;
 }
 
-/* A flush of another thread that timed out may stand in the way: not for long */
+/*
+ * A flush of another thread that timed out may stand in the way: not for long
+ */
 static int map_in_the_end(struct lane *lane, __u64 iova, __u64 size,
 			  __u64 count, __u64 *mapped)
 {
@@ -240,7 +253,9 @@ static void lane_lookup(struct lane *lane, __u64 iova)
 		lane_says(lane, "lookup", iova, paddr, wanted);
 }
 
-/* One page of every four in the same tables: all entries of the others between */
+/*
+ * One page of every four in the same tables: all entries of the others between
+ */
 static void page_op(struct lane *lane)
 {
 	__u64 slot = rng_below(&lane->rng, 2 * 512 / THREADS);
@@ -301,8 +316,8 @@ static void dying_op(struct lane *lane)
 }
 
 /*
- * Round and round a few places: each table is empty when a sweep comes by, and one
- * of the lanes is about to map something in it.
+ * Round and round a few places: each table is empty when a sweep comes by, and
+ * one of the lanes is about to map something in it.
  */
 static void round_op(struct lane *lane)
 {
@@ -318,7 +333,9 @@ static void round_op(struct lane *lane)
 		lane->step++;
 }
 
-/* A page, and a block, at one and the same place, and the table cut off between */
+/*
+ * A page, and a block, at one and the same place, and the table cut off between
+ */
 static void corner_op(struct lane *lane)
 {
 	__u64 iova = SZ_1G + lane->number * SZ_2M;
@@ -329,7 +346,10 @@ static void corner_op(struct lane *lane)
 	lane_unmap(lane, iova, SZ_2M, 1);
 }
 
-/* --- all want the same new table at once ----------------------------------------- */
+/*
+ * --- all want the same new table at once
+ * -----------------------------------------
+ */
 
 static pthread_barrier_t barrier;
 
@@ -339,7 +359,9 @@ static __u64 race_place(unsigned int round)
 	return (round / 3) * SZ_1G % (1ull << IAS) + (round % 3) * SZ_2M;
 }
 
-/* A lane that has failed goes on to the barrier: the others wait for it there */
+/*
+ * A lane that has failed goes on to the barrier: the others wait for it there
+ */
 static void race(struct lane *lane)
 {
 	unsigned int round;
@@ -355,7 +377,10 @@ static void race(struct lane *lane)
 	}
 }
 
-/* --- what the lanes play --------------------------------------------------------- */
+/*
+ * --- what the lanes play
+ * ---------------------------------------------------------
+ */
 
 enum {
 	PAGES,
@@ -392,7 +417,10 @@ static void *play(void *arg)
 	return NULL;
 }
 
-/* --- the end --------------------------------------------------------------------- */
+/*
+ * --- the end
+ * ---------------------------------------------------------------------
+ */
 
 static const char *check_leaves(const struct model *all, int fd, __u64 *tables)
 {

@@ -85,7 +85,10 @@ FIXTURE_TEARDOWN(edge)
 	EXPECT_EQ(nr_live, iopd_stat("live") - self->live);		\
 } while (0)
 
-/* A page beside the one of a test: what is above both is not empty after a sweep. */
+/*
+ * A page beside the one of a test: what is above both is not empty after a
+ * sweep.
+ */
 #define EXPECT_HELD()	EXPECT_MAP(0, SZ_4K, X + 9 * SZ_2M, PA, SZ_4K, 1, RW)
 
 #define NOT_OURS	"others use the library: its counters are not ours"
@@ -97,7 +100,9 @@ FIXTURE_TEARDOWN(edge)
 	EXPECT_EQ(bytes, _mapped);					\
 } while (0)
 
-/* --- refusals ---------------------------------------------------------------- */
+/*
+ * --- refusals ----------------------------------------------------------------
+ */
 
 TEST_F(edge, overlap_of_pages)
 {
@@ -272,7 +277,10 @@ TEST_F(edge, last_page_of_the_space)
 	}
 }
 
-/* --- blocks and tables --------------------------------------------------------- */
+/*
+ * --- blocks and tables
+ * ---------------------------------------------------------
+ */
 
 TEST_F(edge, block_over_empty_table)
 {
@@ -374,8 +382,8 @@ TEST_F(edge, block_over_leaves)
 }
 
 /*
- * A library that looks for such calls counts one that comes in the middle of another
- * with the same range, and none else.
+ * A library that looks for such calls counts one that comes in the middle of
+ * another with the same range, and none else.
  */
 TEST_F(edge, overlapping_calls_are_told)
 {
@@ -513,7 +521,9 @@ TEST_F(edge, leaves_are_told_to_the_driver)
 	EXPECT_EQ(12, counters.add_page);
 }
 
-/* --- limbo ------------------------------------------------------------------- */
+/*
+ * --- limbo -------------------------------------------------------------------
+ */
 
 TEST_F(edge, detached_table_waits_for_its_flush)
 {
@@ -575,7 +585,10 @@ TEST_F(edge, subtree_in_limbo_counts_whole)
 	EXPECT_TABLES(513, 0);
 }
 
-/* To a driver that flushes by address each table that is cut off is told at once. */
+/*
+ * To a driver that flushes by address each table that is cut off is told at
+ * once.
+ */
 TEST_F(edge, tables_are_told_to_a_driver_by_address)
 {
 	struct iopd_counters counters;
@@ -625,7 +638,10 @@ TEST_F(edge, free_takes_limbo_along)
 	EXPECT_TABLES(12, -1);
 }
 
-/* --- tables that have become empty --------------------------------------------- */
+/*
+ * --- tables that have become empty
+ * ---------------------------------------------
+ */
 
 #define EXPECT_CALLBACKS(nr) do {					\
 	struct iopd_counters _counters;					\
@@ -743,7 +759,10 @@ TEST_F(edge, slot_whose_flush_timed_out)
 	EXPECT_EQ(PA, iopd_lookup(self->fd, X));
 }
 
-/* --- what is made at all ------------------------------------------------------- */
+/*
+ * --- what is made at all
+ * -------------------------------------------------------
+ */
 
 static int try_create(struct iopd_create shape)
 {

@@ -17,7 +17,9 @@
 
 #define RW		(IOPD_READ | IOPD_WRITE)
 
-/* Each granule by itself, all together, and with sizes that are none of its own */
+/*
+ * Each granule by itself, all together, and with sizes that are none of its own
+ */
 static const __u64 bitmaps[] = {
 	SZ_4K | SZ_2M | SZ_1G,
 	SZ_16K | SZ_32M,
@@ -48,7 +50,10 @@ static const __u64 quirks[] = {
 	IOPD_QUIRK_ARM_NS | IOPD_QUIRK_ARM_TTBR1 | IOPD_QUIRK_ARM_OUTER_WBWA,
 };
 
-/* Narrowest input size looked at: one that has a table below the root, with any granule */
+/*
+ * Narrowest input size looked at: one that has a table below the root, with any
+ * granule
+ */
 #define IAS_FIRST	30
 #define IAS_LAST	53
 
@@ -62,7 +67,10 @@ static const char *describe(const struct iopd_create *s)
 	return text;
 }
 
-/* --- the same as the kernel's ---------------------------------------------------- */
+/*
+ * --- the same as the kernel's
+ * ----------------------------------------------------
+ */
 
 /* The kernel does not see to it that the largest leaf fits the root */
 static bool sizes_are_right(const struct iopd_create *ours,
@@ -75,7 +83,10 @@ static bool sizes_are_right(const struct iopd_create *ours,
 	       ours->pgsize_bitmap == wanted;
 }
 
-/* What both make of the page sizes: the CPU's own if wanted, else the next smaller */
+/*
+ * What both make of the page sizes: the CPU's own if wanted, else the next
+ * smaller
+ */
 static __u64 granule(__u64 sizes)
 {
 	__u64 page = getpagesize(), below = sizes & (page - 1);
@@ -88,8 +99,9 @@ static __u64 granule(__u64 sizes)
 }
 
 /*
- * Since 6.14 a stage 2 whose root has to consist of several tables, and would be of
- * more than sixteen, is refused by the kernel with a warning: do not ask for it.
+ * Since 6.14 a stage 2 whose root has to consist of several tables, and would
+ * be of more than sixteen, is refused by the kernel with a warning: do not ask
+ * for it.
  */
 static bool kernel_would_warn(const struct iopd_create *shape)
 {
@@ -222,7 +234,10 @@ TEST_F(same, quirks)
 	}
 }
 
-/* --- what can be mapped ---------------------------------------------------------- */
+/*
+ * --- what can be mapped
+ * ----------------------------------------------------------
+ */
 
 struct table {
 	struct iopd_create shape;
@@ -246,7 +261,9 @@ static const char *check_empty(struct table *t)
 	return NULL;
 }
 
-/* One leaf of each size, one behind the other, each at its own multiple of it */
+/*
+ * One leaf of each size, one behind the other, each at its own multiple of it
+ */
 static __u64 place(__u64 size)
 {
 	return size * 2;
@@ -316,8 +333,8 @@ static const char *check_outside(struct table *t, __u64 size)
 }
 
 /*
- * A table gives way to a block when all is unmapped; part of a block is unmapped as
- * the kernel does.
+ * A table gives way to a block when all is unmapped; part of a block is
+ * unmapped as the kernel does.
  */
 static const char *check_tables_and_blocks(struct table *t, __u64 page,
 					   __u64 block)
@@ -475,7 +492,10 @@ TEST_F_TIMEOUT(shape, maps_all_sizes, 300)
 	}
 }
 
-/* --- dirty tracking -------------------------------------------------------------- */
+/*
+ * --- dirty tracking
+ * --------------------------------------------------------------
+ */
 
 FIXTURE(dirty)
 {

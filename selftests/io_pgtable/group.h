@@ -18,7 +18,9 @@ const char *group_make(void);
 /* False while a task is in it */
 bool group_remove(void);
 
-/* Moves the task @pid, or the caller for 0, into the group, or back to the root */
+/*
+ * Moves the task @pid, or the caller for 0, into the group, or back to the root
+ */
 bool group_enter(pid_t pid);
 bool group_leave(pid_t pid);
 

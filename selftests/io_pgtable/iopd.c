@@ -44,7 +44,9 @@ const char *complain(const char *fmt, ...)
 	return text;
 }
 
-/* --- files ------------------------------------------------------------------ */
+/*
+ * --- files ------------------------------------------------------------------
+ */
 
 static bool read_text(const char *path, char *text, size_t size)
 {
@@ -112,8 +114,9 @@ int iopd_set_param(const char *name, const char *value)
 }
 
 /*
- * Tables become none by themselves while a test counts them: a sweep is made when the
- * test asks for it. Once for all tests of a program, which run in children.
+ * Tables become none by themselves while a test counts them: a sweep is made
+ * when the test asks for it. Once for all tests of a program, which run in
+ * children.
  */
 static char sweep_ms[24];
 
@@ -194,7 +197,9 @@ long iopd_node_vmstat(int node, const char *name)
 	return iopd_read_key(path, name);
 }
 
-/* --- modules ---------------------------------------------------------------- */
+/*
+ * --- modules ----------------------------------------------------------------
+ */
 
 static int run(const char *program, const char *arg)
 {
@@ -268,7 +273,9 @@ void iopd_require_cpus(int nr)
 		iopd_skip_all("needs more CPUs");
 }
 
-/* --- the device ------------------------------------------------------------- */
+/*
+ * --- the device -------------------------------------------------------------
+ */
 
 static void must(int fd, unsigned long cmd, void *arg, const char *what)
 {
@@ -438,9 +445,10 @@ __u64 iopd_free(int fd)
 }
 
 /*
- * A drain begins the sweeps that are due, and does not wait for them: each has a grace
- * period in it. A sweep that was under way when the first drain began has passed by
- * what was unmapped meanwhile. The second drain begins the sweep that looks there.
+ * A drain begins the sweeps that are due, and does not wait for them: each has
+ * a grace period in it. A sweep that was under way when the first drain began
+ * has passed by what was unmapped meanwhile. The second drain begins the sweep
+ * that looks there.
  */
 void iopd_sweep_alone(void)
 {
@@ -469,7 +477,10 @@ bool iopd_idles(void)
 	return false;
 }
 
-/* A sweep that finds limbo full leaves tables for the next, which a flush asks for. */
+/*
+ * A sweep that finds limbo full leaves tables for the next, which a flush asks
+ * for.
+ */
 void iopd_sweep(int fd)
 {
 	int rounds = SWEEP_ROUNDS;
@@ -593,7 +604,9 @@ bool kernel_knows(__u64 quirks)
 	return !(quirks & IOPD_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
 }
 
-/* --- chance and options ----------------------------------------------------- */
+/*
+ * --- chance and options -----------------------------------------------------
+ */
 
 void rng_seed(struct rng *rng, __u64 seed)
 {
@@ -647,8 +660,8 @@ __u64 iopd_option(int *argc, char **argv, const char *name, const char *env,
 }
 
 /*
- * Before everything of normal priority on this CPU, so that the worker that a free
- * wakes does not get its turn before the next call.
+ * Before everything of normal priority on this CPU, so that the worker that a
+ * free wakes does not get its turn before the next call.
  */
 void iopd_go_first(bool on)
 {

@@ -33,7 +33,9 @@ const char *complain(const char *fmt, ...) __printf(1, 2);
 /* For a whole program: says why, and exits with status 4 */
 void iopd_skip_all(const char *reason);
 
-/* Loads the modules if need be; exits with status 4 if there is no device after */
+/*
+ * Loads the modules if need be; exits with status 4 if there is no device after
+ */
 void iopd_require(void);
 void iopd_require_cpus(int nr);
 
@@ -57,14 +59,20 @@ int iopd_map(int fd, __u64 iova, __u64 paddr, __u64 pgsize,
 	     __u64 pgcount, __u32 prot, __u64 *mapped);
 __u64 iopd_unmap(int fd, __u64 iova, __u64 pgsize, __u64 pgcount);
 __u64 iopd_lookup(int fd, __u64 iova);
-/* -EOPNOTSUPP where the kernel has no such operation; path->result is the library's */
+/*
+ * -EOPNOTSUPP where the kernel has no such operation; path->result is the
+ * library's
+ */
 int iopd_path(int fd, struct iopd_path *path);
 /* False at the end; run->iova is where to go on from */
 bool iopd_next_run(int fd, struct iopd_next_run *run);
 
 __u64 iopd_flush(int fd, unsigned int flags);
 void iopd_time_out(int fd, bool on);
-/* The flush of a range that the library asks for unmaps the first page of it, too */
+/*
+ * The flush of a range that the library asks for unmaps the first page of it,
+ * too
+ */
 void iopd_meet(int fd, bool on);
 void iopd_counters(int fd, struct iopd_counters *counters);
 __u64 iopd_free(int fd);
@@ -78,12 +86,14 @@ void iopd_sweep(int fd);
 void iopd_sweep_alone(void);
 
 /*
- * Is there nothing left to free, after a while and without a drain? A drain takes along
- * what the worker was not told of, and would hide that. True where others use the
- * library.
+ * Is there nothing left to free, after a while and without a drain? A drain
+ * takes along what the worker was not told of, and would hide that. True where
+ * others use the library.
  */
 bool iopd_idles(void);
-/* Foreign load on this page table; a reader for so long; a plain callback's way */
+/*
+ * Foreign load on this page table; a reader for so long; a plain callback's way
+ */
 void iopd_load(int fd, bool on);
 void iopd_read_for(__u64 ns);
 __u64 iopd_grace(void);
@@ -96,7 +106,9 @@ bool iopd_fill(int fd, __u64 iova, __u64 stride, __u64 count,
 bool iopd_strip(int fd, __u64 iova, __u64 stride, __u64 count,
 		__u64 pgsize, __u64 pgcount);
 
-/* Into a file that is there; false, and errno, when the kernel does not take it */
+/*
+ * Into a file that is there; false, and errno, when the kernel does not take it
+ */
 bool iopd_write_text(const char *path, const char *text);
 
 /* The library's debugfs counters and parameters; -1 when there is none */
@@ -112,7 +124,9 @@ int iopd_set_param(const char *name, const char *value);
  */
 bool iopd_alone(void);
 
-/* The number in a file, or behind @key in one of its lines; -1 when not there */
+/*
+ * The number in a file, or behind @key in one of its lines; -1 when not there
+ */
 long iopd_read_key(const char *path, const char *key);
 
 /* The same of /proc/vmstat or a node's, per-CPU differences folded in */
@@ -137,7 +151,10 @@ void rng_seed(struct rng *rng, __u64 seed);
 __u64 rng_next(struct rng *rng);
 __u64 rng_below(struct rng *rng, __u64 limit);
 
-/* --name=value on the command line (and takes it off), else NAME in the environment */
+/*
+ * --name=value on the command line (and takes it off), else NAME in the
+ * environment
+ */
 __u64 iopd_option(int *argc, char **argv, const char *name, const char *env,
 		  __u64 otherwise);
 

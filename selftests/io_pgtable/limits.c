@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the reclaimer asks of others, and what not: with the worker held back, all
- * tables are freed by helpers, the tasks that make and free page tables.
+ * What the reclaimer asks of others, and what not: with the worker held back,
+ * all tables are freed by helpers, the tasks that make and free page tables.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -33,7 +33,9 @@ static long sparse_tables(__u64 regions)
 	return 1 + (regions + 511) / 512 + regions;
 }
 
-/* So many tables of 2 MiB, with a page in each, and freed: all of it is pending */
+/*
+ * So many tables of 2 MiB, with a page in each, and freed: all of it is pending
+ */
 static long free_sparse(__u64 regions)
 {
 	int fd = iopd_new(39, 0);
@@ -83,7 +85,10 @@ static void set_limit(long limit)
 	iopd_set_param("limit", text);
 }
 
-/* --- helpers ------------------------------------------------------------------- */
+/*
+ * --- helpers
+ * -------------------------------------------------------------------
+ */
 
 /* With room for all, only the worker is there to free: this is what is held */
 TEST_F(held, below_the_limit_nobody_helps)
@@ -120,8 +125,8 @@ TEST_F(held, free_keeps_the_limit)
 }
 
 /*
- * A map gives back as much as it makes, in single batches between its runs. Where
- * the limit is reached again it stops.
+ * A map gives back as much as it makes, in single batches between its runs.
+ * Where the limit is reached again it stops.
  */
 TEST_F(held, map_gives_back_what_it_makes)
 {
@@ -199,7 +204,10 @@ TEST_F(held, atomic_maps_neither_help_nor_sleep)
 	close(fd);
 }
 
-/* --- making room for others ------------------------------------------------------ */
+/*
+ * --- making room for others
+ * ------------------------------------------------------
+ */
 
 struct waker {
 	pthread_t thread;
@@ -247,9 +255,10 @@ static long wakes_in_user_space(const struct waker *waker, __u64 ns)
 }
 
 /*
- * A kernel that cannot preempt the map lets others on that CPU run where the map
- * offers to: in one call, and often. The time of an emulator says little, so the
- * wakes are compared with those that as much time in user space has room for.
+ * A kernel that cannot preempt the map lets others on that CPU run where the
+ * map offers to: in one call, and often. The time of an emulator says little,
+ * so the wakes are compared with those that as much time in user space has room
+ * for.
  */
 TEST_F(held, long_maps_make_room)
 {
@@ -279,9 +288,15 @@ TEST_F(held, long_maps_make_room)
 	close(fd);
 }
 
-/* --- turns ------------------------------------------------------------------------ */
+/*
+ * --- turns
+ * ------------------------------------------------------------------------
+ */
 
-/* Batches by us, one after the other, until a tree is done: far more than it takes */
+/*
+ * Batches by us, one after the other, until a tree is done: far more than it
+ * takes
+ */
 #define STEPS		200
 
 /* Making a page table costs a batch while too much is pending */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Page tables and the memory they are made of: charged and counted until they
- * are given back, near the IOMMU, given up when memory is short, and what is left
- * of a map when there is none.
+ * are given back, near the IOMMU, given up when memory is short, and what is
+ * left of a map when there is none.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -136,7 +136,10 @@ FIXTURE_TEARDOWN(memory)
 		TH_LOG("%s", _bad);					\
 } while (0)
 
-/* --- which group pays, and for how long ------------------------------------------ */
+/*
+ * --- which group pays, and for how long
+ * ------------------------------------------
+ */
 
 /* The kernel tells of the last few pages of a group with some delay */
 static const char *check_charged(long tables)
@@ -228,8 +231,8 @@ static const char *check_pays(unsigned int group, long tables)
 }
 
 /*
- * Tasks of two groups make tables of one page table: each time one makes the first
- * of 16, or all others, so that it would pay for what the other uses.
+ * Tasks of two groups make tables of one page table: each time one makes the
+ * first of 16, or all others, so that it would pay for what the other uses.
  */
 TEST_F(memory, groups_pay_for_their_own)
 {
@@ -271,7 +274,9 @@ static long dying_groups(void)
 	return group_read_root("cgroup.stat", "nr_dying_descendants");
 }
 
-/* The group may go at once, and nothing of it stays for longer than its tables */
+/*
+ * The group may go at once, and nothing of it stays for longer than its tables
+ */
 TEST_F(memory, group_goes_before_its_tables)
 {
 	long tables, dying = dying_groups();
@@ -292,7 +297,10 @@ TEST_F(memory, group_goes_before_its_tables)
 	close(fd);
 }
 
-/* --- where the memory comes from ------------------------------------------------- */
+/*
+ * --- where the memory comes from
+ * -------------------------------------------------
+ */
 
 static long node_tables(int node)
 {
@@ -349,9 +357,15 @@ TEST_F(memory, tables_are_elsewhere_if_need_be)
 	EXPECT_EQ(before[1], node_tables(1));
 }
 
-/* --- memory is short ------------------------------------------------------------- */
+/*
+ * --- memory is short
+ * -------------------------------------------------------------
+ */
 
-/* Takes memory for good, and is the first to be killed where there is too little */
+/*
+ * Takes memory for good, and is the first to be killed where there is too
+ * little
+ */
 static pid_t start_eater(long pages)
 {
 	pid_t pid = fork();
@@ -431,9 +445,9 @@ TEST_F(memory, dropped_caches_have_nothing_pending)
 }
 
 /*
- * Into a group that may have so much. At the limit the kernel reads in no page of a
- * program any more, and a task that it may not kill waits for ever: so all pages of
- * this program are locked before.
+ * Into a group that may have so much. At the limit the kernel reads in no page
+ * of a program any more, and a task that it may not kill waits for ever: so all
+ * pages of this program are locked before.
  */
 static void enter_narrow_group(long bytes)
 {
@@ -444,8 +458,8 @@ static void enter_narrow_group(long bytes)
 }
 
 /*
- * The group is full of tables that are not used any more: a task that needs more
- * helps, and is neither refused nor killed.
+ * The group is full of tables that are not used any more: a task that needs
+ * more helps, and is neither refused nor killed.
  */
 TEST_F(memory, own_pending_tables_are_memory_at_hand)
 {
@@ -471,7 +485,10 @@ TEST_F(memory, own_pending_tables_are_memory_at_hand)
 	close(again);
 }
 
-/* --- no memory ------------------------------------------------------------------- */
+/*
+ * --- no memory
+ * -------------------------------------------------------------------
+ */
 
 /* Not at the start of a table, so that the first is not made whole */
 #define X		(3 * SZ_1G + 5 * SZ_4K)
@@ -484,7 +501,10 @@ static long tables_for(__u64 iova, __u64 bytes)
 	       (last / SZ_2M - iova / SZ_2M + 1);
 }
 
-/* Just as much as was said is mapped, and there are no more tables than that takes */
+/*
+ * Just as much as was said is mapped, and there are no more tables than that
+ * takes
+ */
 static const char *check_part(int fd, __u64 mapped, long live)
 {
 	struct iopd_scan scan = { .last = ~0ull };
@@ -565,7 +585,9 @@ TEST_F(memory, chain_that_is_not_paid_for)
 	}
 }
 
-/* The mapper may not sleep, and nothing is left: it takes the whole machine's */
+/*
+ * The mapper may not sleep, and nothing is left: it takes the whole machine's
+ */
 TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
 {
 	struct iopd_map map = {

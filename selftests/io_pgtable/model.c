@@ -49,7 +49,9 @@ void model_destroy(struct model *model)
 	free(model->runs);
 }
 
-/* --- runs ------------------------------------------------------------------- */
+/*
+ * --- runs -------------------------------------------------------------------
+ */
 
 /* The first run that ends after iova */
 static size_t run_at(const struct model *model, __u64 iova)
@@ -151,7 +153,10 @@ __u64 model_leaves(const struct model *model)
 	return nr;
 }
 
-/* Aligned spans of so many bytes that have a leaf smaller than themselves in them */
+/*
+ * Aligned spans of so many bytes that have a leaf smaller than themselves in
+ * them
+ */
 static __u64 spans(const struct model *model, __u64 bytes)
 {
 	__u64 nr = 0, next = 0;
@@ -191,7 +196,9 @@ void model_merge(struct model *model, const struct model *other)
 		run_add(model, other->runs[i]);
 }
 
-/* --- map and unmap ---------------------------------------------------------- */
+/*
+ * --- map and unmap ----------------------------------------------------------
+ */
 
 /* How many leaves of size fit before the next run begins */
 static __u64 free_leaves(const struct model *model, __u64 iova, __u64 size,

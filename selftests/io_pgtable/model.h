@@ -31,7 +31,9 @@ struct model {
 	__u64 top;		/* bytes that an entry of the root stands for */
 };
 
-/* 4 KiB, and a root of one table at most, unless model_shape() says otherwise */
+/*
+ * 4 KiB, and a root of one table at most, unless model_shape() says otherwise
+ */
 void model_init(struct model *model, unsigned int ias);
 
 /* pages of so many bytes; more tables than one may be the root */

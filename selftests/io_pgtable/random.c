@@ -47,7 +47,9 @@ struct test {
 	int fd;
 };
 
-/* --- where and what ---------------------------------------------------------- */
+/*
+ * --- where and what ----------------------------------------------------------
+ */
 
 static __u64 space(const struct test *t)
 {
@@ -119,7 +121,9 @@ static __u32 pick_prot(struct test *t)
 	return prot & (IOPD_READ | IOPD_WRITE) ? prot : prot | IOPD_READ;
 }
 
-/* --- one operation ----------------------------------------------------------- */
+/*
+ * --- one operation -----------------------------------------------------------
+ */
 
 static const char *do_map(struct test *t)
 {
@@ -206,9 +210,13 @@ static const char *do_one(struct test *t)
 	return do_unmap(t);
 }
 
-/* --- a look at the whole ----------------------------------------------------- */
+/*
+ * --- a look at the whole -----------------------------------------------------
+ */
 
-/* The byte of MAIR for a mapping, as the architecture spells the memory types */
+/*
+ * The byte of MAIR for a mapping, as the architecture spells the memory types
+ */
 static unsigned int memory_type(__u32 prot)
 {
 	if (prot & IOPD_MMIO)
@@ -450,7 +458,9 @@ static const char *play(struct test *t)
 	return bad ? bad : look(t);
 }
 
-/* --- the harness ------------------------------------------------------------- */
+/*
+ * --- the harness -------------------------------------------------------------
+ */
 
 FIXTURE(table)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Whatever happens to CPUs and to processes while page tables are made and freed:
- * everything comes back, and no task waits for one that has been stopped.
+ * Whatever happens to CPUs and to processes while page tables are made and
+ * freed: everything comes back, and no task waits for one that has been
+ * stopped.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -103,7 +104,10 @@ FIXTURE_TEARDOWN(storm)
 	EXPECT_EQ(self->secondary, iopd_vmstat("nr_sec_page_table_pages"));
 }
 
-/* --- processes that go on until they are ended ------------------------------------ */
+/*
+ * --- processes that go on until they are ended
+ * ------------------------------------
+ */
 
 static pid_t start(void (*play)(struct rng *rng), int number)
 {
@@ -166,7 +170,10 @@ static void play_all(struct rng *rng)
 	close(fd);
 }
 
-/* --- CPUs ------------------------------------------------------------------------- */
+/*
+ * --- CPUs
+ * -------------------------------------------------------------------------
+ */
 
 /* The worker comes to the end of it alone. Return: NULL or what is wrong. */
 static const char *wait_for_worker(void)
@@ -194,7 +201,9 @@ static const char *wait_for_worker(void)
 		TH_LOG("%s", _bad);					\
 } while (0)
 
-/* Each CPU but the first goes and comes back; false when there is no such thing */
+/*
+ * Each CPU but the first goes and comes back; false when there is no such thing
+ */
 static bool storm_over_cpus(int cpus)
 {
 	bool done = true;
@@ -249,7 +258,10 @@ TEST_F_TIMEOUT(storm, only_cpu_goes, 120)
 	ASSERT_FINE(wait_for_worker());
 }
 
-/* --- processes -------------------------------------------------------------------- */
+/*
+ * --- processes
+ * --------------------------------------------------------------------
+ */
 
 TEST_F_TIMEOUT(storm, killed_in_the_middle, 120)
 {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The system is suspended while page tables are freed. The worker frees memory and
- * touches no hardware, so it need not stop, and may make room for a hibernation:
- * it goes on until the CPUs stop, and after that. Tasks that are freeing come to
- * the end of what they are at and freeze then, with nothing in their hands.
+ * The system is suspended while page tables are freed. The worker frees memory
+ * and touches no hardware, so it need not stop, and may make room for a
+ * hibernation: it goes on until the CPUs stop, and after that. Tasks that are
+ * freeing come to the end of what they are at and freeze then, with nothing in
+ * their hands.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -30,9 +31,9 @@
 #define REGIONS		40000
 
 /*
- * What the worker frees in the second that the system is suspended, on a kernel that
- * checks each access, too (5,700 with KASAN). One that is frozen and comes back
- * before what holds it frees up to 2,000 in the meantime.
+ * What the worker frees in the second that the system is suspended, on a kernel
+ * that checks each access, too (5,700 with KASAN). One that is frozen and comes
+ * back before what holds it frees up to 2,000 in the meantime.
  */
 #define GOES_ON		3000
 
@@ -101,8 +102,9 @@ FIXTURE_TEARDOWN(suspended)
 }
 
 /*
- * What holds the worker back is a task, too, and is frozen with the others: what
- * the worker frees, one table a batch, it frees while the system is suspended.
+ * What holds the worker back is a task, too, and is frozen with the others:
+ * what the worker frees, one table a batch, it frees while the system is
+ * suspended.
  */
 TEST_F_TIMEOUT(suspended, worker_goes_on, 120)
 {
@@ -152,7 +154,9 @@ static pid_t start_draining(void)
 
 #define PATIENCE_MS	20000
 
-/* The tasks that drain have freed something since; each step may take a while */
+/*
+ * The tasks that drain have freed something since; each step may take a while
+ */
 static bool they_help(long since)
 {
 	int ms;
@@ -162,7 +166,9 @@ static bool they_help(long since)
 	return iopd_stat("helps") > since;
 }
 
-/* No freeing task keeps the system awake, or takes along what others wait for */
+/*
+ * No freeing task keeps the system awake, or takes along what others wait for
+ */
 TEST_F_TIMEOUT(suspended, tasks_that_drain_let_it, 120)
 {
 	pid_t pids[PROCESSES];

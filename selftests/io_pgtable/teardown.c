@@ -73,7 +73,9 @@ static const char *check_accounting(const struct counts *before,
 	return NULL;
 }
 
-/* The tables of a tree while it is there, and few pages more; none without it */
+/*
+ * The tables of a tree while it is there, and few pages more; none without it
+ */
 static const char *check_growth(const struct counts *before, long tables)
 {
 	struct counts now = count_now();
@@ -132,7 +134,10 @@ static __u64 regions_that_fit(void)
 	return regions < 262144 ? regions : 262144;
 }
 
-/* --- one tree ------------------------------------------------------------------ */
+/*
+ * --- one tree
+ * ------------------------------------------------------------------
+ */
 
 FIXTURE(tree)
 {
@@ -298,7 +303,10 @@ TEST_F_TIMEOUT(tree, as_big_as_memory_allows, 300)
 	close(fd);
 }
 
-/* The caller of a free hands the tree over and runs no batch of it, however big. */
+/*
+ * The caller of a free hands the tree over and runs no batch of it, however
+ * big.
+ */
 TEST_F_TIMEOUT(tree, caller_frees_nothing, 300)
 {
 	long helps, tries;
@@ -338,7 +346,10 @@ TEST_F(tree, half_torn)
 	close(fd);
 }
 
-/* --- several ------------------------------------------------------------------- */
+/*
+ * --- several
+ * -------------------------------------------------------------------
+ */
 
 struct worker {
 	pthread_t thread;
@@ -456,7 +467,10 @@ TEST_F_TIMEOUT(tree, number_of_workers_changes, 120)
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * ROUNDS));
 }
 
-/* What the second of two has in hand while there are to be fewer is not forgotten. */
+/*
+ * What the second of two has in hand while there are to be fewer is not
+ * forgotten.
+ */
 TEST_F_TIMEOUT(tree, fewer_workers_go_on, 120)
 {
 	const long small = 2000, large = 20000;
@@ -519,7 +533,10 @@ TEST_F_TIMEOUT(tree, drained_by_several, 120)
 			       THREADS));
 }
 
-/* --- bounds -------------------------------------------------------------------- */
+/*
+ * --- bounds
+ * --------------------------------------------------------------------
+ */
 
 TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
 {
@@ -548,7 +565,9 @@ TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
 	}
 }
 
-/* Chances to be quicker than the worker: it may have it all in its hands first */
+/*
+ * Chances to be quicker than the worker: it may have it all in its hands first
+ */
 #define CHANCES		20
 
 /*
@@ -650,7 +669,10 @@ TEST_F_TIMEOUT(tree, small_one_overtakes, 300)
 	ASSERT_FINE(check_growth(&self->before, 0));
 }
 
-/* --- parameters ---------------------------------------------------------------- */
+/*
+ * --- parameters
+ * ----------------------------------------------------------------
+ */
 
 FIXTURE(parameters)
 {

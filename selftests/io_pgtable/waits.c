@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What callers wait for: each wait has an end, is for what was there when it began,
- * and is given up by a task that is killed, whatever others do meanwhile and
- * however lazy the kernel's RCU is.
+ * What callers wait for: each wait has an end, is for what was there when it
+ * began, and is given up by a task that is killed, whatever others do meanwhile
+ * and however lazy the kernel's RCU is.
  *
  * What is wrong here takes ten seconds, or does not end. What is right takes
- * milliseconds, and on a loaded emulator some seconds at most: the bounds lie in
- * between, far from either.
+ * milliseconds, and on a loaded emulator some seconds at most: the bounds lie
+ * in between, far from either.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -63,7 +63,10 @@ static bool flush(int fd)
 	return true;
 }
 
-/* So many tables of a live domain are cut off, flushed, and wait for readers to go */
+/*
+ * So many tables of a live domain are cut off, flushed, and wait for readers to
+ * go
+ */
 static bool cut(int fd, __u64 tables)
 {
 	return iopd_fill(fd, 0, SZ_2M, tables, SZ_4K, 1) &&
@@ -108,7 +111,10 @@ FIXTURE_TEARDOWN(waits)
 	EXPECT_TRUE(group_remove());
 }
 
-/* --- callbacks that the kernel puts off -------------------------------------------- */
+/*
+ * --- callbacks that the kernel puts off
+ * --------------------------------------------
+ */
 
 static bool kernel_log_has(const char *text)
 {
@@ -130,7 +136,9 @@ static bool command_line_has(const char *text)
 	return found;
 }
 
-/* Of the kernel, not of ours: what the other tests here would take if it were */
+/*
+ * Of the kernel, not of ours: what the other tests here would take if it were
+ */
 TEST_F(waits, plain_callback_for_comparison)
 {
 	/* The boot that asks for it must get it, or the rest says nothing */
@@ -207,7 +215,10 @@ TEST_F(waits, caller_frees_after_a_cut)
 	EXPECT_GT(PROMPT, worst);
 }
 
-/* --- at the limit of a control group ------------------------------------------------ */
+/*
+ * --- at the limit of a control group
+ * ------------------------------------------------
+ */
 
 #define NO_GROUPS	"no control groups that count memory"
 
@@ -257,7 +268,10 @@ TEST_F_TIMEOUT(waits, group_full_of_cut_tables, 120)
 	EXPECT_EQ(0, group_read("memory.events", "oom_kill"));
 }
 
-/* --- others that go on and on --------------------------------------------------------- */
+/*
+ * --- others that go on and on
+ * ---------------------------------------------------------
+ */
 
 #define LOADS	2
 
@@ -280,7 +294,10 @@ static void stop_loads(int *fds)
 		close(fds[i]);
 }
 
-/* What a task waits for that is to end by itself, or is killed, on a usual machine */
+/*
+ * What a task waits for that is to end by itself, or is killed, on a usual
+ * machine
+ */
 #define ENDS_MS		(1000 * (int)scaled_limit(10))
 
 /* Return: what waitpid() says, or -1 when the task does not end. */
@@ -297,14 +314,15 @@ static int end_status(pid_t pid, int ms)
 }
 
 /*
- * The kernel reclaims in vain each time: two times for a table, sixteen for the last
- * one, and a table is asked for anew when half of what is left has been freed.
+ * The kernel reclaims in vain each time: two times for a table, sixteen for the
+ * last one, and a table is asked for anew when half of what is left has been
+ * freed.
  */
 #define REFUSALS	100
 
 /*
- * In a group that may have 1,000 tables, and that nothing of can be killed: a map
- * that needs 4,000 is refused, as soon as what was pending is free.
+ * In a group that may have 1,000 tables, and that nothing of can be killed: a
+ * map that needs 4,000 is refused, as soon as what was pending is free.
  */
 static void map_at_limit(void)
 {
@@ -408,7 +426,9 @@ static void close_both(int one, int other)
 	close(other);
 }
 
-/* However many tables of others are pending: a free pays for three of its own */
+/*
+ * However many tables of others are pending: a free pays for three of its own
+ */
 #define PENDING		10000
 #define BATCH		64
 
@@ -466,7 +486,10 @@ TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
 	close(small);
 }
 
-/* --- readers that hold grace periods up ------------------------------------------------ */
+/*
+ * --- readers that hold grace periods up
+ * ------------------------------------------------
+ */
 
 static pid_t start_reader(int cpu, __u64 ns)
 {
@@ -586,10 +609,11 @@ static pid_t start_sleeping_drain(void)
 #define LATER		100
 
 /*
- * A reader holds up the grace period of 8 tables of @fd, and two drains that begin
- * one after the other. Then the whole of @later is closed. The reader is killed
- * when all of that is so, whatever grace periods of the kernel's own are under
- * way: the next one is for the 8 tables. Return: false when it did not get there.
+ * A reader holds up the grace period of 8 tables of @fd, and two drains that
+ * begin one after the other. Then the whole of @later is closed. The reader is
+ * killed when all of that is so, whatever grace periods of the kernel's own are
+ * under way: the next one is for the 8 tables. Return: false when it did not
+ * get there.
  */
 static bool start_two_drains(int fd, int later, pid_t *drains)
 {
@@ -611,9 +635,9 @@ static bool start_two_drains(int fd, int later, pid_t *drains)
 }
 
 /*
- * Two drains of the same, one after the other, and then a domain that is closed: with
- * the worker held back its tables are pending for as long as no drain frees them,
- * and one that waited for them would.
+ * Two drains of the same, one after the other, and then a domain that is
+ * closed: with the worker held back its tables are pending for as long as no
+ * drain frees them, and one that waited for them would.
  */
 TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 {
@@ -641,12 +665,18 @@ TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 	EXPECT_EQ(tables, pending);
 }
 
-/* --- a worker that is preempted in a batch ------------------------------------------- */
+/*
+ * --- a worker that is preempted in a batch
+ * -------------------------------------------
+ */
 
 /* Above what holds the worker back */
 #define DRAIN_PRIORITY	50
 
-/* Of the time for which the worker is held back: a drain that waits does not end then */
+/*
+ * Of the time for which the worker is held back: a drain that waits does not
+ * end then
+ */
 #define LENDS_MS	(1000 * WORKER_HELD_SECONDS * 2 / 3)
 
 static pid_t start_real_time_drain(void)
@@ -684,7 +714,9 @@ static bool a_tree_is_busy(void)
 	return busy;
 }
 
-/* Return: true when the worker has a tree in hand, and goes on with it no more. */
+/*
+ * Return: true when the worker has a tree in hand, and goes on with it no more.
+ */
 static bool preempt_in_a_batch(void)
 {
 	long freed = iopd_stat("freed");
@@ -700,8 +732,9 @@ static bool preempt_in_a_batch(void)
 }
 
 /*
- * One tree, in the hand of a worker that something of real-time priority keeps off
- * its CPU for 25 s: a drain that comes before that lends the worker its own.
+ * One tree, in the hand of a worker that something of real-time priority keeps
+ * off its CPU for 25 s: a drain that comes before that lends the worker its
+ * own.
  */
 TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 {
@@ -734,7 +767,10 @@ TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 	kill(pid, SIGKILL);
 }
 
-/* --- pages -------------------------------------------------------------------------------- */
+/*
+ * --- pages
+ * --------------------------------------------------------------------------------
+ */
 
 FIXTURE(pages)
 {
@@ -802,7 +838,10 @@ static int make_of(__u64 granule, __u64 regions)
 	return fd;
 }
 
-/* The limit, what is pending and what was freed are in pages, whatever a table has */
+/*
+ * The limit, what is pending and what was freed are in pages, whatever a table
+ * has
+ */
 TEST_F(pages, limit_counts_them)
 {
 	long tables, pages, freed, helps, own = iopd_stat("pages");

@@ -69,7 +69,9 @@ static void map_registers(const char *device)
 		registers = map;
 }
 
-/* Each access is one of 64 bits, and in this order, which relaxed atomics are */
+/*
+ * Each access is one of 64 bits, and in this order, which relaxed atomics are
+ */
 static __u64 get(unsigned int offset)
 {
 	return __atomic_load_n(&registers[offset / sizeof(*registers)],

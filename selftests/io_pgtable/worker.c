@@ -21,7 +21,9 @@
 
 #define WQ_CPUMASK	"/sys/devices/virtual/workqueue/io-pgtable-deferred/cpumask"
 #define RT_RUNTIME	"/proc/sys/kernel/sched_rt_runtime_us"
-/* From 6.12 on, what the rest of a CPU's tasks is granted beside real-time ones */
+/*
+ * From 6.12 on, what the rest of a CPU's tasks is granted beside real-time ones
+ */
 #define FAIR_RUNTIME	"/sys/kernel/debug/sched/fair_server/cpu%d/runtime"
 
 #define FAIR_SERVERS	"/sys/kernel/debug/sched/fair_server"
@@ -105,7 +107,10 @@ static void keep_off(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
-/* Ends with us, and before the kernel complains of a workqueue that stands still */
+/*
+ * Ends with us, and before the kernel complains of a workqueue that stands
+ * still
+ */
 static pid_t start_hog(int cpu)
 {
 	pid_t pid = fork();

@@ -10,15 +10,15 @@
 #include <stdbool.h>
 
 /*
- * Is there a way to hold the worker back on this machine? If not, the program ends
- * here as skipped, and says what is missing.
+ * Is there a way to hold the worker back on this machine? If not, the program
+ * ends here as skipped, and says what is missing.
  */
 void worker_require(void);
 
 /*
- * Put it on one CPU, which something of higher priority never leaves; the caller
- * is kept off that CPU, and so are the processes it makes. Return:
- * NULL, or why it cannot be done.
+ * Put it on one CPU, which something of higher priority never leaves; the
+ * caller is kept off that CPU, and so are the processes it makes. Return: NULL,
+ * or why it cannot be done.
  *
  * Work of the kernel's that has to run on each CPU waits meanwhile: the files
  * that fold per-CPU counters (iopd_vmstat()) must not be read. Lasts for
@@ -32,7 +32,10 @@ void worker_let_go(void);
 /* Has it been held since then? */
 bool worker_is_held(void);
 
-/* The same in two steps: onto that CPU, and then off it, wherever it is just then */
+/*
+ * The same in two steps: onto that CPU, and then off it, wherever it is just
+ * then
+ */
 const char *worker_confine(void);
 const char *worker_preempt(void);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A DMA engine that is at work, whatever becomes of this program and of its kernel:
+ * A DMA engine that is at work, whatever becomes of this program and of its
+ * kernel:
  *
  *	busy		gives it a domain with one page, has it go over that, and waits
  *	busy COUNTER	passed, refused or strayed

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DMA through the driver's tables, as the device sees it. The emulated IPMMU
- * forgets a translation only when it is flushed, so whatever the driver fails to
- * flush is still reachable here.
+ * forgets a translation only when it is flushed, so whatever the driver fails
+ * to flush is still reachable here.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -441,7 +441,9 @@ struct mapper {
 	int ret;
 };
 
-/* Single pages and whole tables, put there and taken away, in a GiB of its own */
+/*
+ * Single pages and whole tables, put there and taken away, in a GiB of its own
+ */
 static int mapper_round(const struct mapper *m, struct random *r)
 {
 	u64 table = m->base + random_below(r, 8) * HOST_2M;
@@ -472,7 +474,10 @@ static void *mapper_run(void *arg)
 	return NULL;
 }
 
-/* Threads map and unmap beside each other while the device copies through what stays */
+/*
+ * Threads map and unmap beside each other while the device copies through what
+ * stays
+ */
 TEST_F_TIMEOUT(dma, concurrent, 240)
 {
 	struct mapper m[MAPPERS] = { 0 };
@@ -561,9 +566,9 @@ TEST_F(dma, blocking)
 }
 
 /*
- * A micro-TLB that does not note which context an entry is from forgets all of them
- * when it is pointed elsewhere. The context that it leaves is another engine's as well,
- * and so it is not flushed.
+ * A micro-TLB that does not note which context an entry is from forgets all of
+ * them when it is pointed elsewhere. The context that it leaves is another
+ * engine's as well, and so it is not flushed.
  */
 TEST_F(dma, moves_with_a_flush)
 {

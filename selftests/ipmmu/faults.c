@@ -115,9 +115,10 @@ TEST_F(faults, runs_into_hole)
 }
 
 /*
- * In the 64-bit format bit 39 selects the second table base, and the driver has the
- * same tables in both: such an address leads where its low bits lead, and nowhere
- * else. What the second base had before is not walked. Beyond 40 bits there is nothing.
+ * In the 64-bit format bit 39 selects the second table base, and the driver has
+ * the same tables in both: such an address leads where its low bits lead, and
+ * nowhere else. What the second base had before is not walked. Beyond 40 bits
+ * there is nothing.
  */
 TEST_F(faults, above_aperture)
 {
@@ -238,12 +239,20 @@ static u64 irq_count(void)
 }
 
 #define ENDLESS_MS	4000
-/* The driver says it again after ten seconds; one of the tests before may have been it. */
+/*
+ * The driver says it again after ten seconds; one of the tests before may have
+ * been it.
+ */
 #define SAID_MS		12000
-/* 200 in a second, then none in the next: generous, for a machine that is late */
+/*
+ * 200 in a second, then none in the next: generous, for a machine that is late
+ */
 #define ENDLESS_MOST	2000
 
-/* A device that never stops is refused all the same, and CPUs go on with their work */
+/*
+ * A device that never stops is refused all the same, and CPUs go on with their
+ * work
+ */
 TEST_F_TIMEOUT(faults, endless, 120)
 {
 	u64 iova = 0x73000000, page = rig_page(&self->rig, 0), before, count;

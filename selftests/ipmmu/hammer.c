@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Many callers on the same tables: pages, blocks and whole tables are mapped and
- * unmapped in the same few slots of 2 MiB and 1 GiB, without a lock among the
- * callers, while each has a DMA engine copy through its pages. Tables become
- * empty, are cut off, and come back; blocks take their places; flushes take
- * random time, and some do not end in time.
+ * Many callers on the same tables: pages, blocks and whole tables are mapped
+ * and unmapped in the same few slots of 2 MiB and 1 GiB, without a lock among
+ * the callers, while each has a DMA engine copy through its pages. Tables
+ * become empty, are cut off, and come back; blocks take their places; flushes
+ * take random time, and some do not end in time.
  *
- * What must hold: a device reaches what is mapped, the whole time, and reads and
- * writes the right memory; it does not reach what is not mapped; no table is freed
- * while a cache of the IPMMU leads to it; all tables come back.
+ * What must hold: a device reaches what is mapped, the whole time, and reads
+ * and writes the right memory; it does not reach what is not mapped; no table
+ * is freed while a cache of the IPMMU leads to it; all tables come back.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -52,7 +52,9 @@ static const u64 indices[SLOTS_A_GIB] = { 0, 1, 255, 511 };
 /* Driver's time limit of a flush, which the late ones are to exceed */
 #define FLUSH_LIMIT_NS	100000
 
-/* Several RCU grace periods, after which a table that is let go is really freed */
+/*
+ * Several RCU grace periods, after which a table that is let go is really freed
+ */
 #define STUCK_MS	80
 
 enum count {
@@ -97,8 +99,9 @@ struct worker {
 };
 
 /*
- * How many workers share a slot; -1 while one has it alone. It stands for whatever
- * gives out IOVAs to callers: between two owners of an address there is this.
+ * How many workers share a slot; -1 while one has it alone. It stands for
+ * whatever gives out IOVAs to callers: between two owners of an address there
+ * is this.
  */
 static int users[SLOTS];
 
@@ -164,8 +167,8 @@ static u64 slot_iova(unsigned int slot)
 }
 
 /*
- * 1 if it is mapped, 0 if it was refused because a flush had failed, which is right
- * as long as flushes are late, -1 if it went wrong.
+ * 1 if it is mapped, 0 if it was refused because a flush had failed, which is
+ * right as long as flushes are late, -1 if it went wrong.
  */
 static int try_map(struct worker *w, u64 iova, u64 paddr, u64 size)
 {
@@ -201,8 +204,8 @@ static bool present(struct worker *w, u64 iova, u64 paddr)
 }
 
 /*
- * Has every flush that failed before now been made good by a later one? If so, and
- * not before, a map is taken.
+ * Has every flush that failed before now been made good by a later one? If so,
+ * and not before, a map is taken.
  */
 static bool settled(struct worker *w)
 {
@@ -217,7 +220,10 @@ static bool settled(struct worker *w)
 	return worker_unmap(w, iova, HOST_PAGE);
 }
 
-/* The caller has unmapped it; no thread maps there until it lets go of the slot. */
+/*
+ * The caller has unmapped it; no thread maps there until it lets go of the
+ * slot.
+ */
 static bool absent(struct worker *w, u64 iova)
 {
 	u64 seen;
@@ -290,9 +296,9 @@ static bool drop(struct worker *w, unsigned int i)
 }
 
 /*
- * The same, over and over, without the engine, which is slow: tables become empty,
- * die and come back as fast as can be. A page in a table that no walk finds any
- * more is not found by the kernel either.
+ * The same, over and over, without the engine, which is slow: tables become
+ * empty, die and come back as fast as can be. A page in a table that no walk
+ * finds any more is not found by the kernel either.
  */
 static bool churn(struct worker *w)
 {
@@ -423,7 +429,9 @@ static bool gib_block(struct worker *w, unsigned int gib)
 	       worker_unmap(w, iova, HOST_1G) && absent(w, iova + at);
 }
 
-/* A GiB that no other thread is in: the table above the slots' tables goes, too */
+/*
+ * A GiB that no other thread is in: the table above the slots' tables goes, too
+ */
 static bool whole_gib(struct worker *w)
 {
 	unsigned int gib = random_below(&w->r, GIBS);
@@ -439,7 +447,9 @@ static bool whole_gib(struct worker *w)
 	return good;
 }
 
-/* What others have there changes under it: it must come back, and with no more */
+/*
+ * What others have there changes under it: it must come back, and with no more
+ */
 static bool look(struct worker *w)
 {
 	domain_lookup(rig.fd, slot_iova(any_slot(w)) +
@@ -528,8 +538,8 @@ static void worker_close(struct worker *w)
 }
 
 /*
- * Most flushes take a moment. In the late round some take too long, or for ever, and
- * now and then that goes on for longer than a grace period.
+ * Most flushes take a moment. In the late round some take too long, or for
+ * ever, and now and then that goes on for longer than a grace period.
  */
 static u64 flush_delay(struct random *r, unsigned int *ms)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The host hibernates and is started again, by a kernel that has loaded the driver
- * before it loads the image: what that kernel has put into the IPMMU's registers
- * is not what this one had there. A device in a domain, a blocked one and the disk
- * with the image, all behind the IPMMU, are as they were.
+ * The host hibernates and is started again, by a kernel that has loaded the
+ * driver before it loads the image: what that kernel has put into the IPMMU's
+ * registers is not what this one had there. A device in a domain, a blocked one
+ * and the disk with the image, all behind the IPMMU, are as they were.
  *
  *	hibernate		before: needs swap space, and something that resumes
  *

@@ -6,9 +6,10 @@
  *	kexec_now crash IMAGE INITRD	has it started when this kernel panics, in what
  *					crashkernel= has set aside
  *
- * For arm64 and a device tree that has an initrd already, whose place is changed; all
- * else in it, the command line too, stays. User space is not shut down. There is no
- * /proc/vmcore: what the first kernel leaves in memory is not looked at.
+ * For arm64 and a device tree that has an initrd already, whose place is
+ * changed; all else in it, the command line too, stays. User space is not shut
+ * down. There is no /proc/vmcore: what the first kernel leaves in memory is not
+ * looked at.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -28,7 +29,10 @@
 
 #include "lib/types.h"
 
-/* Where a kernel goes that is started at once: RAM begins at 1 GiB, and has a GiB */
+/*
+ * Where a kernel goes that is started at once: RAM begins at 1 GiB, and has a
+ * GiB
+ */
 #define AT_ONCE		0x60000000ull
 #define ALIGNMENT	(2ull << 20)	/* of a kernel; tree and entry fit, too */
 #define ENTRY_ROOM	0x1000
@@ -41,7 +45,10 @@ struct file {
 	size_t size;
 };
 
-/* The kernel wants its registers as the boot protocol has them; then it goes off */
+/*
+ * The kernel wants its registers as the boot protocol has them; then it goes
+ * off
+ */
 static struct {
 	u32 code[6];
 	u64 tree;
@@ -168,8 +175,8 @@ static void tree_insert(struct file *tree, size_t at, const void *bytes, size_t 
 }
 
 /*
- * A property of two values, in a tree whose strings are behind its structure, as those
- * are that QEMU makes. False if it is another, or has no such node.
+ * A property of two values, in a tree whose strings are behind its structure,
+ * as those are that QEMU makes. False if it is another, or has no such node.
  */
 static bool tree_add(struct file *tree, const char *node, const char *name,
 		     u64 first, u64 second)

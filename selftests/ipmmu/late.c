@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Flushes that take long, and such that do not end. What a flush was to make the
- * hardware forget is neither freed nor given to another while it is not done: page
- * tables, and the number of a context. And a flush that finds another one running
- * does not take that one for its own.
+ * Flushes that take long, and such that do not end. What a flush was to make
+ * the hardware forget is neither freed nor given to another while it is not
+ * done: page tables, and the number of a context. And a flush that finds
+ * another one running does not take that one for its own.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -161,7 +161,10 @@ TEST_F_TIMEOUT(late, number_is_not_reused, 60)
 		  engine_translate(&self->rig.dma, IOVA, DMA_TRANSLATE_READ));
 }
 
-/* What the hardware may still hold of its own a domain may have back at any time */
+/*
+ * What the hardware may still hold of its own a domain may have back at any
+ * time
+ */
 TEST_F_TIMEOUT(late, own_number_is, 60)
 {
 	int old = context_of(&self->rig.dma);
@@ -211,7 +214,10 @@ static void close_all(struct attachment *a, unsigned int count)
 		attachment_close(&a[i]);
 }
 
-/* While all contexts are in quarantine no domain gets one; then all are free again */
+/*
+ * While all contexts are in quarantine no domain gets one; then all are free
+ * again
+ */
 TEST_F_TIMEOUT(late, all_are_in_quarantine, 60)
 {
 	struct attachment a[CONTEXTS_MAX];
@@ -254,9 +260,9 @@ TEST_F_TIMEOUT(late, all_are_in_quarantine, 60)
 #define LONG_FLUSH	80
 
 /*
- * A page is unmapped, and while the flush for that is under way, another one. That flush
- * has begun too early for the second: what it drops may have been loaded again before
- * the page was gone.
+ * A page is unmapped, and while the flush for that is under way, another one.
+ * That flush has begun too early for the second: what it drops may have been
+ * loaded again before the page was gone.
  */
 TEST_F_TIMEOUT(late, second_flush_is_its_own, 60)
 {
@@ -317,8 +323,8 @@ static int flusher_goes_on(struct flusher *f)
 }
 
 /*
- * A domain of before is of no use to the IPMMUs of now; a new one works. Tables that
- * the hardware was never made to forget are kept for good.
+ * A domain of before is of no use to the IPMMUs of now; a new one works. Tables
+ * that the hardware was never made to forget are kept for good.
  */
 static void starts_anew(struct __test_metadata *_metadata, struct _test_data_late *self)
 {
@@ -340,9 +346,10 @@ static void starts_anew(struct __test_metadata *_metadata, struct _test_data_lat
 }
 
 /*
- * The IPMMUs are taken from the driver while a domain that was left in quarantine is
- * flushed and flushed: the registers that the flusher polls go, the domain stays, and so
- * do its tables, for no flush has ended. The last of all, therefore.
+ * The IPMMUs are taken from the driver while a domain that was left in
+ * quarantine is flushed and flushed: the registers that the flusher polls go,
+ * the domain stays, and so do its tables, for no flush has ended. The last of
+ * all, therefore.
  */
 TEST_F_TIMEOUT(late, domain_outlives_its_ipmmu, 240)
 {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The DMA interface with a flush queue: what is unmapped waits in the queue with
- * its IOVA, and is flushed with all else a few milliseconds later. Blocks of
- * 2 MiB, whole tables and single pages are mapped and unmapped by several threads,
- * so that a slot that held a table gets a block, and the other way round, as soon
- * as the queue gives its IOVA back; the engine copies through them meanwhile.
+ * The DMA interface with a flush queue: what is unmapped waits in the queue
+ * with its IOVA, and is flushed with all else a few milliseconds later. Blocks
+ * of 2 MiB, whole tables and single pages are mapped and unmapped by several
+ * threads, so that a slot that held a table gets a block, and the other way
+ * round, as soon as the queue gives its IOVA back; the engine copies through
+ * them meanwhile.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -25,7 +26,9 @@
 /* The queue's timer is 10 ms; several times that on a busy machine */
 #define QUEUE_MS	200
 
-/* Tables beyond those there were, and ms until they have gone; 2 s are promised */
+/*
+ * Tables beyond those there were, and ms until they have gone; 2 s are promised
+ */
 #define MORE_TABLES	8
 #define SWEEP_MS	20000
 
@@ -77,7 +80,10 @@ static int fd;
 static bool late;
 static bool stop;
 
-/* What each 2 MiB of the 39-bit space had last; an IOVA has one owner at a time. */
+/*
+ * What each 2 MiB of the 39-bit space had last; an IOVA has one owner at a
+ * time.
+ */
 static u8 slots[1 << 18];
 
 static bool __attribute__((format(printf, 2, 3))) wrong(struct worker *w,
@@ -251,7 +257,10 @@ static int round_run(struct random *r, u64 ns, bool with_late)
 	return bad;
 }
 
-/* Blocks where tables were, and tables where blocks were: else nothing was tested */
+/*
+ * Blocks where tables were, and tables where blocks were: else nothing was
+ * tested
+ */
 static bool slots_changed(void)
 {
 	u64 to_table = 0, to_block = 0;
@@ -266,7 +275,10 @@ static bool slots_changed(void)
 	return to_table > 5 && to_block > 5;
 }
 
-/* A flush of the queue that failed is not tried again by itself: give it another. */
+/*
+ * A flush of the queue that failed is not tried again by itself: give it
+ * another.
+ */
 static bool queue_empty(void)
 {
 	struct worker *w = &workers[0];
@@ -313,7 +325,10 @@ static bool tables_back(long long before)
 	return before > 0 && now <= before + MORE_TABLES;
 }
 
-/* Before 5.15 the queue was no type of domain, but one mode of all of the DMA API's. */
+/*
+ * Before 5.15 the queue was no type of domain, but one mode of all of the DMA
+ * API's.
+ */
 static bool queue_of_all(void)
 {
 	char line[4096];

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A hypervisor, the earlier owner, has left contexts on, and a cache IPMMU that may use
- * them does not probe. Masters are blocked and wait, but not for ever: they get what
- * contexts there are beside those. When the cache comes after all, all contexts are to
- * be had.
+ * A hypervisor, the earlier owner, has left contexts on, and a cache IPMMU that
+ * may use them does not probe. Masters are blocked and wait, but not for ever:
+ * they get what contexts there are beside those. When the cache comes after
+ * all, all contexts are to be had.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -79,8 +79,8 @@ static void waits_for_a_group(struct __test_metadata *_metadata,
 }
 
 /*
- * That owner was a hypervisor, whose tables are of stage 2. The walker would take ours
- * for such. What else is set there is not the driver's to clear.
+ * That owner was a hypervisor, whose tables are of stage 2. The walker would
+ * take ours for such. What else is set there is not the driver's to clear.
  */
 static void hypervisor_leaves(const struct owner *o)
 {

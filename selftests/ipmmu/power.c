@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * IPMMUs whose power domains do not come on, at probe and after a suspend: masters
- * behind them are blocked and not let through, those behind others work, and the log
- * says which is which. When the domain comes on the next time, all is well.
+ * IPMMUs whose power domains do not come on, at probe and after a suspend:
+ * masters behind them are blocked and not let through, those behind others
+ * work, and the log says which is which. When the domain comes on the next
+ * time, all is well.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -23,7 +24,10 @@
 #define WAIT_MS		60000
 #define IOVA		0x50000000ull
 
-/* Slots 2 and up: the fifth lies behind the second cache, which has power at all times */
+/*
+ * Slots 2 and up: the fifth lies behind the second cache, which has power at
+ * all times
+ */
 enum { FIRST, OTHER, ENGINES };
 
 static const unsigned int numbers[ENGINES] = { 0, 4 };

@@ -15,7 +15,9 @@
 #define PAGES		4
 #define TIMES		4
 
-/* An engine behind each cache in a domain of its own, and one that is blocked */
+/*
+ * An engine behind each cache in a domain of its own, and one that is blocked
+ */
 enum { FIRST, SECOND, BLOCKED, ENGINES };
 
 /* Slots 2 and up: the sixth and seventh lie behind the second cache */

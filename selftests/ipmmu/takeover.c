@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The driver comes to an IPMMU that an earlier owner has left on: a boot loader, or
- * a kernel that crashed. A device of that owner's does DMA all the while. Until the
- * driver has the hardware it reaches what it was given, from then on nothing, and
- * at no time anything else. What belongs to context 0 stays as it was.
+ * The driver comes to an IPMMU that an earlier owner has left on: a boot
+ * loader, or a kernel that crashed. A device of that owner's does DMA all the
+ * while. Until the driver has the hardware it reaches what it was given, from
+ * then on nothing, and at no time anything else. What belongs to context 0
+ * stays as it was.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

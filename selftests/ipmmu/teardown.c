@@ -214,7 +214,9 @@ static long long batches_of_caller(const struct rig *rig, u64 size,
 	return after - before;
 }
 
-/* The caller of a deferred free frees no table, whatever the size of the tree. */
+/*
+ * The caller of a deferred free frees no table, whatever the size of the tree.
+ */
 TEST_F_TIMEOUT(teardown, caller_frees_nothing, 120)
 {
 	u64 size = self->rig.info.aperture_end + 1;

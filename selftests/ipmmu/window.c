@@ -2,11 +2,11 @@
 /*
  * A device that does DMA all the time, whatever becomes of it: it is blocked,
  * attached to a domain, moved to another, to VFIO, to the kernel's DMA API, let
- * through as identity, taken off the bus and found again, and suspended. Another, with
- * domains that come and go, does the same beside it. What each has been given is known
- * at every moment: what it is about to get is added before the call that gives it, and
- * what it had is taken back when the call that ends it has returned. No access may get
- * anywhere else.
+ * through as identity, taken off the bus and found again, and suspended.
+ * Another, with domains that come and go, does the same beside it. What each
+ * has been given is known at every moment: what it is about to get is added
+ * before the call that gives it, and what it had is taken back when the call
+ * that ends it has returned. No access may get anywhere else.
  *
  *	window [--seconds N]	10 by default
  *
@@ -154,7 +154,9 @@ static void step_blocked(struct mover *m)
 	fails(m, "release", domain_release(m->fd[0], &m->dma));
 }
 
-/* All memory is the device's from before the first write until after the second */
+/*
+ * All memory is the device's from before the first write until after the second
+ */
 static void step_identity(struct mover *m)
 {
 	patrol_set(&m->dma, DMA_GIVE, PATROL_ALL);
@@ -173,7 +175,10 @@ static void memory_pages(const u8 *memory, u64 *page)
 		page[i] = patrol_physical(memory + i * HOST_PAGE);
 }
 
-/* vfio-pci turns decoding of the BAR off and on where it takes the device and leaves it. */
+/*
+ * vfio-pci turns decoding of the BAR off and on where it takes the device and
+ * leaves it.
+ */
 static bool held_vfio_bind(const struct mover *m)
 {
 	bool bad;
@@ -299,7 +304,10 @@ static bool has_group(const struct pci_function *dma)
 	return !access(path, F_OK);
 }
 
-/* Taken off the bus and found again: it is blocked in between, and has no page after it */
+/*
+ * Taken off the bus and found again: it is blocked in between, and has no page
+ * after it
+ */
 static void step_removed(struct mover *m)
 {
 	unsigned int ms;

@@ -11,8 +11,8 @@
  *	-plugin file=count.so,out=FILE
  *
  * FILE gets a line "begin NUMBER" for each measurement, and below it "ADDRESS
- * EXECUTED" for each instruction that was executed, in no order. Address 0 stands
- * for all of user space.
+ * EXECUTED" for each instruction that was executed, in no order. Address 0
+ * stands for all of user space.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

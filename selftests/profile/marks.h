@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * How the guest tells the emulator's plugin when to measure: by two instructions
- * of the hint space that mean nothing (Arm ARM C6.2, HINT: what is not allocated is
- * a NOP), so that the same programs run where nothing listens. They need no address
- * and no privilege. Measurements are numbered in the order in which they are made.
+ * How the guest tells the emulator's plugin when to measure: by two
+ * instructions of the hint space that mean nothing (Arm ARM C6.2, HINT: what is
+ * not allocated is a NOP), so that the same programs run where nothing listens.
+ * They need no address and no privilege. Measurements are numbered in the order
+ * in which they are made.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #ifndef MARKS_H
 #define MARKS_H
 
-/* The last three of 128 hints: the architecture hands them out from the front. */
+/*
+ * The last three of 128 hints: the architecture hands them out from the front.
+ */
 #define MARK_LATE	0x7d	/* a task has been waiting too long, and runs now */
 #define MARK_BEGIN	0x7e
 #define MARK_END	0x7f

@@ -32,7 +32,9 @@
 
 #define PENDING	"/sys/kernel/debug/io-pgtable-arm-deferred/pending"
 
-/* A page here stays mapped: the tables above those that are measured stay, too */
+/*
+ * A page here stays mapped: the tables above those that are measured stay, too
+ */
 #define ANCHOR	(2 * GIB - 2 * MIB)
 #define IOVA	GIB
 
@@ -46,13 +48,15 @@
 #define CALLS	64u
 
 /*
- * Calls that make a table each: as many as are single pages for a caller that may not
- * block, and those after that
+ * Calls that make a table each: as many as are single pages for a caller that
+ * may not block, and those after that
  */
 #define YOUNG	28u
 #define SINGLES	(YOUNG + 256u)
 
-/* Tables of 4 GiB in pages of 4 KiB: one root, 4 below it, and 512 below each */
+/*
+ * Tables of 4 GiB in pages of 4 KiB: one root, 4 below it, and 512 below each
+ */
 #define FULL		(4 * GIB)
 #define FULL_TABLES	(1 + 4 + 4 * 512u)
 
@@ -144,7 +148,10 @@ static void wait_reclaimed(void)
 	while (pending());
 }
 
-/* What is measured of a kind of mapping; a call is not more than a table's worth. */
+/*
+ * What is measured of a kind of mapping; a call is not more than a table's
+ * worth.
+ */
 struct shape {
 	const char *empty;
 	const char *map;

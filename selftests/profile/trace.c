@@ -7,9 +7,9 @@
  *	-plugin file=trace.so,out=FILE
  *
  * For each measurement that the guest begins and ends FILE gets a line "begin
- * NUMBER", and below it what led to the last of its MARK_LATEs, if there was one:
- * a line "ADDRESS BEFORE" for each block, oldest first, BEFORE being how many
- * instructions before the mark it began.
+ * NUMBER", and below it what led to the last of its MARK_LATEs, if there was
+ * one: a line "ADDRESS BEFORE" for each block, oldest first, BEFORE being how
+ * many instructions before the mark it began.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -103,7 +103,9 @@ static void look_for_mark(struct qemu_plugin_insn *insn)
 					       QEMU_PLUGIN_CB_NO_REGS, NULL);
 }
 
-/* By instruction, not by block: a block may be left before its end (count.c). */
+/*
+ * By instruction, not by block: a block may be left before its end (count.c).
+ */
 static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
 {
 	uint64_t address = qemu_plugin_tb_vaddr(tb);

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a device comes to through arm-smmu-v3 with tables of io-pgtable-arm-deferred,
- * against a shadow: pages, blocks, parts of them unmapped, one in place of the other,
- * flushed at once, gathered, or by a queue; and domains one after the other.
+ * What a device comes to through arm-smmu-v3 with tables of
+ * io-pgtable-arm-deferred, against a shadow: pages, blocks, parts of them
+ * unmapped, one in place of the other, flushed at once, gathered, or by a
+ * queue; and domains one after the other.
  *
- * All of it leads to memory that the kernel has been told not to use, and that the
- * tests are told of by its command line (smmu_test.memory=BASE). Each page there begins
- * with its own address.
+ * All of it leads to memory that the kernel has been told not to use, and that
+ * the tests are told of by its command line (smmu_test.memory=BASE). Each page
+ * there begins with its own address.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -29,7 +30,9 @@
 #define TAG		0x5a00000000000000ull
 
 #define OPS		100
-/* Unmaps that one flush is for, at most, and pages looked at before and after */
+/*
+ * Unmaps that one flush is for, at most, and pages looked at before and after
+ */
 #define UNMAPS		3
 #define LOOKS		2
 
@@ -176,7 +179,10 @@ static u64 read_through(const struct rig *rig, u64 iova)
 	return value & TAG ? value & ~TAG : value;
 }
 
-/* And writes, behind what a page begins with. Return: whether that has come to @pa. */
+/*
+ * And writes, behind what a page begins with. Return: whether that has come to
+ * @pa.
+ */
 static bool write_through(const struct rig *rig, u64 iova, u64 pa, u64 value)
 {
 	u64 *target = (u64 *)(bytes + (pa - memory)) + 1;
@@ -191,9 +197,15 @@ static bool write_through(const struct rig *rig, u64 iova, u64 pa, u64 value)
 
 #define EXPECT_AT(iova, pa) EXPECT_EQ((u64)(pa), read_through(&self->rig, iova))
 
-/* --- directed ------------------------------------------------------------------- */
+/*
+ * --- directed
+ * -------------------------------------------------------------------
+ */
 
-/* A page that differs from iova in the bits below a block's size: no block fits. */
+/*
+ * A page that differs from iova in the bits below a block's size: no block
+ * fits.
+ */
 static u64 odd_page(void)
 {
 	return memory + HOST_PAGE;
@@ -297,7 +309,10 @@ TEST_F_TIMEOUT(smmu, number_is_used_again, 120)
 	}
 }
 
-/* --- at random ------------------------------------------------------------------- */
+/*
+ * --- at random
+ * -------------------------------------------------------------------
+ */
 
 struct test {
 	const struct rig *rig;

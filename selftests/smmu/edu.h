@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * QEMU's device for teaching ("edu") as a DMA engine: it copies between memory and a
- * buffer of its own, which only it can reach.
+ * QEMU's device for teaching ("edu") as a DMA engine: it copies between memory
+ * and a buffer of its own, which only it can reach.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -22,7 +22,9 @@
 #define EDU_TO_MEMORY	0x2
 #define EDU_BUFFER	0x40000
 
-/* A copy takes 100 ms of the guest's time, which with -icount passes at once. */
+/*
+ * A copy takes 100 ms of the guest's time, which with -icount passes at once.
+ */
 #define EDU_COPY_MS	101
 #define EDU_TRIES	50
 

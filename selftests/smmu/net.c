@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two network cards at work through arm-smmu-v3, both ways at once, one of them in a
- * network namespace of its own so that every byte crosses both: what comes is what
- * went, word by word, and a word that is not tells where in the stream it belongs.
+ * Two network cards at work through arm-smmu-v3, both ways at once, one of them
+ * in a network namespace of its own so that every byte crosses both: what comes
+ * is what went, word by word, and a word that is not tells where in the stream
+ * it belongs.
  *
- * Takes QEMU's e1000e (8086:10d3) that are down and have a cable between them, and
- * no others: a card that the host lives from is up.
+ * Takes QEMU's e1000e (8086:10d3) that are down and have a cable between them,
+ * and no others: a card that the host lives from is up.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

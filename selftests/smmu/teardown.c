@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What it costs a caller to unmap a gibibyte of pages, and to free a domain with four,
- * with arm-smmu-v3: the kernel's own, or with tables of io-pgtable-arm-deferred.
+ * What it costs a caller to unmap a gibibyte of pages, and to free a domain
+ * with four, with arm-smmu-v3: the kernel's own, or with tables of
+ * io-pgtable-arm-deferred.
  *
- * Where guest time counts instructions (smmu_test.icount=1) the figures are exact
- * whatever the machine is busy with, and have limits.
+ * Where guest time counts instructions (smmu_test.icount=1) the figures are
+ * exact whatever the machine is busy with, and have limits.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -15,13 +16,19 @@
 #define AT		(8 * HOST_1G)
 #define SIZE		(4 * HOST_1G)
 
-/* Instructions: several times what it takes, and a tenth of what the kernel's takes */
+/*
+ * Instructions: several times what it takes, and a tenth of what the kernel's
+ * takes
+ */
 #define UNMAP_MAX	20000
 #define FREE_MAX	60000
 
 static struct pci_function edu;
 
-/* The kernel's own driver has it, too: built in, with no folder but its parameters' */
+/*
+ * The kernel's own driver has it, too: built in, with no folder but its
+ * parameters'
+ */
 static const char *what_is_missing(void)
 {
 	if (access("/dev/ipmmu-test", F_OK))

@@ -2,11 +2,11 @@
 /*
  * For how long VFIO holds its mutex when a group leaves its container, and what
  * iommu_domain_free() and the library's worker have of that, with arm-smmu-v3: the
- * kernel's own, or with tables of io-pgtable-arm-deferred. The kernel's tracer of
- * functions says it.
+ * kernel's own, or with tables of io-pgtable-arm-deferred. The kernel's tracer
+ * of functions says it.
  *
- * Where guest time counts instructions (smmu_test.icount=1) on one CPU the figures
- * have limits.
+ * Where guest time counts instructions (smmu_test.icount=1) on one CPU the
+ * figures have limits.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -74,7 +74,10 @@ static u64 trace_ns(const char *line)
 	return whole * 1000 + thousandths;
 }
 
-/* A function that others are seen in has its time where it returns, behind a name. */
+/*
+ * A function that others are seen in has its time where it returns, behind a
+ * name.
+ */
 static void trace_line(const char *line, struct held *held, bool *inside)
 {
 	u64 ns = trace_ns(line);

@@ -40,8 +40,8 @@ static void see_leaf(struct look *look, u64 iova, int level, u64 descriptor)
 }
 
 /*
- * Nothing is under way: what is valid has been cleaned, and what is not, too, but for
- * the bits that are software's.
+ * Nothing is under way: what is valid has been cleaned, and what is not, too,
+ * but for the bits that are software's.
  */
 static u64 see_entry(struct look *look, u64 pa)
 {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A mapper comes to a slot while a sweep is cutting its table off: after each access of
- * the sweep's with the detach lock held, in turn. It has to wait until the table is in
- * limbo, or the flush that it asks for would not cover it.
+ * A mapper comes to a slot while a sweep is cutting its table off: after each
+ * access of the sweep's with the detach lock held, in turn. It has to wait
+ * until the table is in limbo, or the flush that it asks for would not cover
+ * it.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -16,7 +17,10 @@
 
 #include "shim.h"
 
-/* Turns that the sweep lets go by; a mapper that does not wait is done in fewer. */
+/*
+ * Turns that the sweep lets go by; a mapper that does not wait is done in
+ * fewer.
+ */
 #define TURNS		400
 
 /* Accesses of a sweep with the lock held, at most */

@@ -11,8 +11,8 @@
 #define PROT_LOOK	(PROT_STAYS | PROT_WRITTEN | PROT_SEEN)
 
 /*
- * Only a walker that snoops may write to the tables: with others a CPU could have the
- * line, and neither would see what the other has written.
+ * Only a walker that snoops may write to the tables: with others a CPU could
+ * have the line, and neither would see what the other has written.
  */
 bool domain_tracks(const struct domain *d)
 {
@@ -49,7 +49,10 @@ void dirty_written(struct domain *d, struct hw_leaf *leaf)
 		     domain_is_watched(d, leaf) ? PROT_WRITTEN : 0, PROT_CLEAN);
 }
 
-/* --- a look ------------------------------------------------------------------------- */
+/*
+ * --- a look
+ * -------------------------------------------------------------------------
+ */
 
 /* The mapper there does not know yet that its leaf is not as it has made it. */
 static bool somebody_maps(const struct domain *d, const struct range *where)

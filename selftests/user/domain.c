@@ -10,7 +10,10 @@
 #include "domain.h"
 #include "shim.h"
 
-/* --- the driver ------------------------------------------------------------------ */
+/*
+ * --- the driver
+ * ------------------------------------------------------------------
+ */
 
 void bracket_begin(struct domain *d, struct bracket *bracket)
 {
@@ -144,9 +147,15 @@ static const struct iommu_flush_ops gathers = {
 	.tlb_add_page = tlb_add_page,
 };
 
-/* --- making and freeing ---------------------------------------------------------- */
+/*
+ * --- making and freeing
+ * ----------------------------------------------------------
+ */
 
-/* All sizes that the granule has leaves of; the library takes what it can serve. */
+/*
+ * All sizes that the granule has leaves of; the library takes what it can
+ * serve.
+ */
 static unsigned long all_sizes(unsigned int granule)
 {
 	switch (granule) {
@@ -259,7 +268,10 @@ u64 domain_leaf_size(const struct domain *d, unsigned int nr)
 	return sizes & -sizes;
 }
 
-/* --- which thread may do what where ---------------------------------------------- */
+/*
+ * --- which thread may do what where
+ * ----------------------------------------------
+ */
 
 void domain_unflushed(struct domain *d, u64 start, u64 end)
 {

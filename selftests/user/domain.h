@@ -169,7 +169,9 @@ void domain_flush_settled(struct domain *d, bool completed);
 
 /* Unmapped, as far as the library is concerned */
 void domain_unflushed(struct domain *d, u64 start, u64 end);
-/* Of a call that has taken blocks apart; a device may know them as they were. */
+/*
+ * Of a call that has taken blocks apart; a device may know them as they were.
+ */
 void domain_apart(struct domain *d, struct range wide);
 const struct range *domain_unflushed_at(const struct domain *d, u64 iova);
 
@@ -198,8 +200,8 @@ void domain_access(struct domain *d, u64 iova, bool writes);
 struct range domain_widen(const struct domain *d, struct range narrow);
 
 /*
- * Is there a larger leaf in the range? Leaves of size can be unmapped there only where
- * the library takes blocks apart.
+ * Is there a larger leaf in the range? Leaves of size can be unmapped there
+ * only where the library takes blocks apart.
  */
 bool domain_has_larger(const struct domain *d, struct range where, u64 size);
 

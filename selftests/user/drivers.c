@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Drivers other than the project's own: what they rely on in the kernel's library
- * holds here, and what they do wrong is told.
+ * Drivers other than the project's own: what they rely on in the kernel's
+ * library holds here, and what they do wrong is told.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -54,7 +54,10 @@ static void say_where(void)
 	fprintf(stderr, "# %s\n", doing);
 }
 
-/* --- a driver ------------------------------------------------------------------------- */
+/*
+ * --- a driver
+ * -------------------------------------------------------------------------
+ */
 
 static int flush_hardware(void *cookie)
 {
@@ -116,7 +119,10 @@ static const struct iommu_flush_ops by_address = {
 	.tlb_add_page = tlb_add_page,
 };
 
-/* One that keeps no account of addresses: it says in the gather that it flushes all. */
+/*
+ * One that keeps no account of addresses: it says in the gather that it flushes
+ * all.
+ */
 static const struct iommu_flush_ops as_a_whole = {
 	.tlb_flush_all = tlb_flush_all,
 	.tlb_flush_walk = tlb_flush_walk,
@@ -143,7 +149,10 @@ static void settle(void)
 		;
 }
 
-/* The hardware lets go, as a driver sees to before it frees, and everything goes. */
+/*
+ * The hardware lets go, as a driver sees to before it frees, and everything
+ * goes.
+ */
 static void unmake(struct driver *drv)
 {
 	hw_forget(drv->hw);
@@ -217,9 +226,15 @@ static void expect(struct hw *hw, u64 iova, u64 wanted)
 static struct hw hardware;
 static struct driver driver;
 
-/* --- what drivers rely on ---------------------------------------------------------------- */
+/*
+ * --- what drivers rely on
+ * ----------------------------------------------------------------
+ */
 
-/* A table is cut off: its leaves, and the way to it, are not to be used any more. */
+/*
+ * A table is cut off: its leaves, and the way to it, are not to be used any
+ * more.
+ */
 static void cut_table(void)
 {
 	make(&driver, &hardware, &by_address);
@@ -243,7 +258,10 @@ static void cut_tables(void)
 	unmake(&driver);
 }
 
-/* A block is taken apart: it is known by its own size, not by that of its parts. */
+/*
+ * A block is taken apart: it is known by its own size, not by that of its
+ * parts.
+ */
 static void split_block(void)
 {
 	if (!COMPAT_SPLIT_BLOCKS)
@@ -260,7 +278,10 @@ static void split_block(void)
 	unmake(&driver);
 }
 
-/* All pages of a table, as pages: each is gathered, once, and no table is cut off. */
+/*
+ * All pages of a table, as pages: each is gathered, once, and no table is cut
+ * off.
+ */
 static void gather_pages(void)
 {
 	struct iommu_iotlb_gather gather;
@@ -299,7 +320,9 @@ static void expect_run(u64 *iova, u64 first, u64 pa, unsigned int count, u64 nex
 	*iova = at;
 }
 
-/* A run ends with its table, and a look after 512 entries, whatever they are. */
+/*
+ * A run ends with its table, and a look after 512 entries, whatever they are.
+ */
 static void look_at_runs(void)
 {
 	struct io_pgtable_deferred_run run;
@@ -353,7 +376,10 @@ static void cut_as_a_whole(void)
 	unmake(&driver);
 }
 
-/* Two page tables, one after the other, that the hardware knows by the same number */
+/*
+ * Two page tables, one after the other, that the hardware knows by the same
+ * number
+ */
 static void same_asid(void)
 {
 	static struct driver next;
@@ -375,7 +401,10 @@ static void same_asid(void)
 	unmake(&next);
 }
 
-/* The library asks for the flush that it needs for what the driver never flushes. */
+/*
+ * The library asks for the flush that it needs for what the driver never
+ * flushes.
+ */
 static void leaf_by_leaf(void)
 {
 	const u64 tables = 1000;
@@ -409,7 +438,10 @@ static void flushed_before(void)
 		shim_panic("%ld tables are left", shim_stat("live"));
 }
 
-/* --- what drivers do wrong ----------------------------------------------------------------- */
+/*
+ * --- what drivers do wrong
+ * -----------------------------------------------------------------
+ */
 
 static void expect_warnings(unsigned int nr)
 {
@@ -482,7 +514,10 @@ static void begin_alone(void)
 		shim_panic("%ld tables are lost, not 16", shim_stat("live") - live);
 }
 
-/* The flush at the end does not complete: the hardware may still walk the tables. */
+/*
+ * The flush at the end does not complete: the hardware may still walk the
+ * tables.
+ */
 static void late_free(void)
 {
 	long live = shim_stat("live");
@@ -499,7 +534,10 @@ static void late_free(void)
 	expect(&hardware, IOVA, PA);
 }
 
-/* The same when a part of it is on its way to be freed: that goes, and the rest stays. */
+/*
+ * The same when a part of it is on its way to be freed: that goes, and the rest
+ * stays.
+ */
 static void late_free_of_a_part(void)
 {
 	long live = shim_stat("live");
@@ -540,7 +578,9 @@ static void end_twice(void)
 	unmake(&driver);
 }
 
-/* --------------------------------------------------------------------------------------------- */
+/*
+ * ---------------------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Tickets against a model that knows of every table when it was handed over: a
- * ticket is done when all that was handed over before it is free, and not before.
- * While more waits are under way than the library tells apart, it may be late, and
- * is never early.
+ * ticket is done when all that was handed over before it is free, and not
+ * before. While more waits are under way than the library tells apart, it may
+ * be late, and is never early.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -142,7 +142,9 @@ static void check_waiters(void)
 	}
 }
 
-/* The oldest that a tree owes, by the model and by what it is to be taken for */
+/*
+ * The oldest that a tree owes, by the model and by what it is to be taken for
+ */
 static void check_trees(void)
 {
 	unsigned int i, tree;

@@ -12,7 +12,9 @@ static bool is_stage_2(const struct domain *d)
 	return d->shape->fmt == ARM_32_LPAE_S2 || d->shape->fmt == ARM_64_LPAE_S2;
 }
 
-/* Stage 1: AF, nG, SH, AP[2:1], UXN and PXN, NS, and DBM where dirt is tracked */
+/*
+ * Stage 1: AF, nG, SH, AP[2:1], UXN and PXN, NS, and DBM where dirt is tracked
+ */
 static u64 stage_1(const struct domain *d, u32 prot)
 {
 	u64 descriptor = 1ull << 10 | 1ull << 11;
@@ -128,9 +130,10 @@ static bool may_be_seen(const struct domain *d, u64 iova, u64 pa, u64 *end)
 }
 
 /*
- * While a call is under way in its range, a device may see what was there, what is
- * to be there, or nothing. What is left of a block at the edge stays all the time,
- * and a block that it sees may hold nothing that others have unmapped and flushed.
+ * While a call is under way in its range, a device may see what was there, what
+ * is to be there, or nothing. What is left of a block at the edge stays all the
+ * time, and a block that it sees may hold nothing that others have unmapped and
+ * flushed.
  */
 static void judge_in_flight(const struct domain *d, const struct flight *flight,
 			    u64 iova, const struct hw_leaf *leaf)

@@ -26,9 +26,15 @@ do {									\
 			   wanted_, __VA_ARGS__);			\
 } while (0)
 
-/* --- geometry ---------------------------------------------------------------------- */
+/*
+ * --- geometry
+ * ----------------------------------------------------------------------
+ */
 
-/* D8.2: which bits of an address the levels resolve; the lowest level is the last */
+/*
+ * D8.2: which bits of an address the levels resolve; the lowest level is the
+ * last
+ */
 static const struct {
 	unsigned int shift;
 	u8 low[4];
@@ -169,7 +175,10 @@ static void check_geometry(void)
 	}
 }
 
-/* --- descriptors --------------------------------------------------------------------- */
+/*
+ * --- descriptors
+ * ---------------------------------------------------------------------
+ */
 
 /* D8.3.1: bits 1:0, above the last level and there */
 static const struct {
@@ -217,8 +226,8 @@ static void check_types(void)
 
 /*
  * D8.3.2. Stage 1: DBM 51, nG 11, AF 10, SH 9:8, AP 7:6, NS 5, AttrIndx 4:2.
- * Stage 2: AF 10, SH 9:8, S2AP 7:6, MemAttr 5:2. Both: XN 54:53. A prot that stage 1
- * cannot say, to write and not to read, reads, too.
+ * Stage 2: AF 10, SH 9:8, S2AP 7:6, MemAttr 5:2. Both: XN 54:53. A prot that
+ * stage 1 cannot say, to write and not to read, reads, too.
  */
 static const struct {
 	int prot;
@@ -268,7 +277,9 @@ static void check_dirty(void)
 	expect(lpae_is_dirty(0x40000ec1), false, "%s", "read-only");
 }
 
-/* An address, the entry that leads there, and the same with all other bits set */
+/*
+ * An address, the entry that leads there, and the same with all other bits set
+ */
 static const struct {
 	unsigned int shift;
 	u64 pa;
@@ -335,7 +346,10 @@ static void check_fills(void)
 	}
 }
 
-/* --- registers ------------------------------------------------------------------------ */
+/*
+ * --- registers
+ * ------------------------------------------------------------------------
+ */
 
 /* D19.2, PARange and IPS */
 static void check_codes(void)
@@ -471,8 +485,8 @@ static void check_stage_2(const struct format *f, const struct io_pgtable_cfg *c
 }
 
 /*
- * The entry of the root that leads to the table of a page: type, NSTable, and bit
- * 55, which is software's, where the walker does not snoop.
+ * The entry of the root that leads to the table of a page: type, NSTable, and
+ * bit 55, which is software's, where the walker does not snoop.
  */
 static void check_table_entry(const struct format *f, u64 root, u64 page, unsigned int i)
 {

@@ -32,7 +32,9 @@ static void init_stage_1(struct hw *hw, const struct io_pgtable_cfg *cfg)
 	hw->start = HW_LEVELS - DIV_ROUND_UP(bits, hw->bits);
 }
 
-/* SL0 says where to start, and the size how many tables lie side by side there */
+/*
+ * SL0 says where to start, and the size how many tables lie side by side there
+ */
 static void init_stage_2(struct hw *hw, const struct io_pgtable_cfg *cfg)
 {
 	unsigned int sl = cfg->arm_lpae_s2_cfg.vtcr.sl;
@@ -60,7 +62,10 @@ void hw_init(struct hw *hw, enum io_pgtable_fmt fmt,
 		shim_panic("a root at 0x%llx is not aligned", hw->root);
 }
 
-/* --- descriptors ---------------------------------------------------------------- */
+/*
+ * --- descriptors
+ * ----------------------------------------------------------------
+ */
 
 bool hw_is_table(u64 descriptor, int level)
 {
@@ -90,7 +95,10 @@ unsigned int hw_entries(const struct hw *hw, int level)
 	return 1u << bits;
 }
 
-/* --- what is known --------------------------------------------------------------- */
+/*
+ * --- what is known
+ * ---------------------------------------------------------------
+ */
 
 static const struct hw_cached *find_cached(const struct hw *hw, u64 iova)
 {
@@ -195,11 +203,14 @@ bool hw_knows(const struct hw *hw, u64 pa, size_t size)
 	return false;
 }
 
-/* --- walking --------------------------------------------------------------------- */
+/*
+ * --- walking
+ * ---------------------------------------------------------------------
+ */
 
 /*
- * A walker that does not snoop finds a word as it was when last cleaned, or as it
- * is if the line has happened to be written back.
+ * A walker that does not snoop finds a word as it was when last cleaned, or as
+ * it is if the line has happened to be written back.
  */
 static u64 read_entry(struct hw *hw, u64 table, u64 index)
 {

@@ -73,8 +73,8 @@ void hw_init(struct hw *hw, enum io_pgtable_fmt fmt,
 bool hw_walk(struct hw *hw, u64 iova, struct hw_leaf *leaf);
 
 /*
- * The entries as they are, from the root's on, by level; for tests alone. Return: the
- * level of the last, which is a leaf if there is one.
+ * The entries as they are, from the root's on, by level; for tests alone.
+ * Return: the level of the last, which is a leaf if there is one.
  */
 int hw_entries_to(const struct hw *hw, u64 iova, u64 *entries, u64 *where);
 
@@ -82,8 +82,9 @@ int hw_entries_to(const struct hw *hw, u64 iova, u64 *entries, u64 *where);
 bool hw_peek(const struct hw *hw, u64 iova, struct hw_leaf *leaf);
 
 /*
- * D8.5.2: a device writes where a leaf with DBM is read-only, and the hardware makes
- * it writable, in memory and in leaf. Return: whether there was anything to do.
+ * D8.5.2: a device writes where a leaf with DBM is read-only, and the hardware
+ * makes it writable, in memory and in leaf. Return: whether there was anything
+ * to do.
  */
 bool hw_make_dirty(struct hw *hw, struct hw_leaf *leaf);
 
@@ -98,8 +99,8 @@ void hw_forget_cached(struct hw *hw);
 void hw_forget_range(struct hw *hw, u64 start, u64 end);
 
 /*
- * A flush by one address that names the size of the leaf, as the TTL of D8.13.5 does:
- * leaves of another size stay, and so does what is known of tables.
+ * A flush by one address that names the size of the leaf, as the TTL of D8.13.5
+ * does: leaves of another size stay, and so does what is known of tables.
  */
 void hw_forget_page(struct hw *hw, u64 iova, u64 size);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two callers meet: in the middle of one call another CPU makes others, after each
- * of its accesses to memory in turn.
+ * Two callers meet: in the middle of one call another CPU makes others, after
+ * each of its accesses to memory in turn.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -12,8 +12,8 @@
 #include "world.h"
 
 /*
- * What a call does, in leaves of one of the sizes, counted from the start of the
- * block that all is about
+ * What a call does, in leaves of one of the sizes, counted from the start of
+ * the block that all is about
  */
 enum what {
 	NOTHING,
@@ -164,7 +164,9 @@ static const struct scene scenes[] = {
 /* What has fewer accesses than this is met after each of them. */
 #define DENSE		128
 
-/* In the middle of long calls, which write table after table, only now and then */
+/*
+ * In the middle of long calls, which write table after table, only now and then
+ */
 #define STRIDE		251
 
 static struct domain *d;

@@ -42,7 +42,9 @@ static void fail_none(void)
 	shim_fail.after = LONG_MAX;
 }
 
-/* The same map until nothing fails; each time it goes on from where it came to. */
+/*
+ * The same map until nothing fails; each time it goes on from where it came to.
+ */
 static void try_map(struct domain *d, struct call call)
 {
 	struct call undo = call;

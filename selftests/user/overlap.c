@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two calls at the same time, which want the same range or do not: is the driver told
- * of those that must not be, and of no others?
+ * Two calls at the same time, which want the same range or do not: is the
+ * driver told of those that must not be, and of no others?
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -74,7 +74,9 @@ static const char *name_of(bool maps)
 	return maps ? " map of" : " unmap of";
 }
 
-/* Wherever in the first call the second one comes: some 40 accesses are enough. */
+/*
+ * Wherever in the first call the second one comes: some 40 accesses are enough.
+ */
 static void play(unsigned int i, long after)
 {
 	void (*hook)(bool locked) = shim_hook;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The memory of tables, case by case: when its stores leave the CPU, what becomes
- * of pages that the IOMMU does not reach, which group pays, and which caller clears
- * chunks.
+ * The memory of tables, case by case: when its stores leave the CPU, what
+ * becomes of pages that the IOMMU does not reach, which group pays, and which
+ * caller clears chunks.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -51,7 +51,10 @@ static void end(void)
 	shim_reach_is_told = false;
 }
 
-/* --- barriers ---------------------------------------------------------------------- */
+/*
+ * --- barriers
+ * ----------------------------------------------------------------------
+ */
 
 static void expect_none_buffered(const char *after)
 {
@@ -61,9 +64,9 @@ static void expect_none_buffered(const char *after)
 }
 
 /*
- * The DMA API cleans nothing for an IOMMU that is coherent, though the driver has not
- * said that its walker snoops. A map ends with a barrier all the same, and a table
- * is in limbo only after one.
+ * The DMA API cleans nothing for an IOMMU that is coherent, though the driver
+ * has not said that its walker snoops. A map ends with a barrier all the same,
+ * and a table is in limbo only after one.
  */
 static void stores_leave_before_the_end(const struct shape *shape)
 {
@@ -84,17 +87,22 @@ static void stores_leave_before_the_end(const struct shape *shape)
 	domain_unflushed(d, 0, table.size);
 }
 
-/* --- pages that the IOMMU does not reach -------------------------------------------- */
+/*
+ * --- pages that the IOMMU does not reach
+ * --------------------------------------------
+ */
 
 /* Of the last chunk of a page table */
 #define SPARES		15
 
-/* Enough tables for chunks to be asked for, and not too many leaves to look at */
+/*
+ * Enough tables for chunks to be asked for, and not too many leaves to look at
+ */
 #define SPREAD		40
 
 /*
- * A page in each of so many tables, fewer where a table has several pages. Return: what
- * the last map said.
+ * A page in each of so many tables, fewer where a table has several pages.
+ * Return: what the last map said.
  */
 static int map_spread(unsigned int nr)
 {
@@ -111,7 +119,9 @@ static int map_spread(unsigned int nr)
 	return ret;
 }
 
-/* What the page allocator has not got back is a table, or a spare of a chunk. */
+/*
+ * What the page allocator has not got back is a table, or a spare of a chunk.
+ */
 static void expect_few_spares(void)
 {
 	const struct iopd_tree *tree = &iopd_from_ops(d->ops)->tree;
@@ -123,8 +133,9 @@ static void expect_few_spares(void)
 }
 
 /*
- * Only the lowest zone is within reach, as the DMA API finds out, or as the DMA mask
- * tells: then it need not be asked for a page beyond. The root is one such table.
+ * Only the lowest zone is within reach, as the DMA API finds out, or as the DMA
+ * mask tells: then it need not be asked for a page beyond. The root is one such
+ * table.
  */
 static void another_page_is_tried(const struct shape *shape)
 {
@@ -147,7 +158,10 @@ static void another_page_is_tried(const struct shape *shape)
 	}
 }
 
-/* Nothing is within reach: a map fails, after a few tries, and keeps none of them. */
+/*
+ * Nothing is within reach: a map fails, after a few tries, and keeps none of
+ * them.
+ */
 static void tries_come_to_an_end(const struct shape *shape)
 {
 	unsigned long calls;
@@ -182,14 +196,20 @@ static void tries_come_to_an_end(const struct shape *shape)
 	do_map(d, &call);
 }
 
-/* --- which group pays, and which caller clears --------------------------------------- */
+/*
+ * --- which group pays, and which caller clears
+ * ---------------------------------------
+ */
 
 #define MANY		600
 
 /* The tables that a task of each group has made, the first for none */
 static long made[SHIM_GROUPS];
 
-/* A page at the start of table @nr, by a task of @group: one table, or with it the one above */
+/*
+ * A page at the start of table @nr, by a task of @group: one table, or with it
+ * the one above
+ */
 static void map_as(unsigned int group, unsigned int nr, gfp_t gfp)
 {
 	struct call call = call_at(nr * domain_leaf_size(d, 1), 0, 1);
@@ -223,9 +243,9 @@ static void expect_charged(unsigned int nr)
 }
 
 /*
- * Tasks of two control groups and callers that no group pays for make tables in turn,
- * and some more often than others, so that what one has left over would serve
- * the next. Each group pays for its own.
+ * Tasks of two control groups and callers that no group pays for make tables in
+ * turn, and some more often than others, so that what one has left over would
+ * serve the next. Each group pays for its own.
  */
 static void groups_pay_for_their_own(const struct shape *shape)
 {
@@ -347,15 +367,18 @@ static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
 	}
 }
 
-/* --- what waits for the others of its chunks ---------------------------------------------- */
+/*
+ * --- what waits for the others of its chunks
+ * ----------------------------------------------
+ */
 
 /* So many tables in chunks, of each of which a part goes, and a part stays */
 #define IN_CHUNKS	64
 #define STEP		2
 
 /*
- * A drain settles a tree of which the worker has begun a sweep, and has not had the
- * CPU for long enough to go on with it.
+ * A drain settles a tree of which the worker has begun a sweep, and has not had
+ * the CPU for long enough to go on with it.
  */
 static void drains_settle_what_is_swept(const struct shape *shape)
 {
@@ -382,7 +405,10 @@ static void drains_settle_what_is_swept(const struct shape *shape)
 	expect_few_spares();
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/*
+ * --- all of it
+ * ----------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How much is done at a time, by which caller, and what is counted: batches, the limit,
- * the shrinker, parameters, statistics, and how the library is loaded and unloaded.
+ * How much is done at a time, by which caller, and what is counted: batches,
+ * the limit, the shrinker, parameters, statistics, and how the library is
+ * loaded and unloaded.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -124,7 +125,10 @@ static void unmap_spans(struct owner *o, unsigned int first, unsigned int nr)
 			shim_panic("the page at 0x%zx is not unmapped", bytes);
 }
 
-/* By their tables, of @span each; the flush is for later, as with a queue of flushes. */
+/*
+ * By their tables, of @span each; the flush is for later, as with a queue of
+ * flushes.
+ */
 static void unmap_tables_of(struct owner *o, size_t span, unsigned int first,
 			    unsigned int nr)
 {
@@ -183,7 +187,10 @@ static void as_loaded(void)
 	shim_debugfs_write("reset", 1);
 }
 
-/* One item of work at a time, up to one that frees anything. Return: how many tables. */
+/*
+ * One item of work at a time, up to one that frees anything. Return: how many
+ * tables.
+ */
 static long batch_of_worker(void)
 {
 	long freed = shim_stat("freed");
@@ -213,7 +220,10 @@ static void batches_are_as_long_as_said(void)
 	expect("the longest", shim_stat("longest_batch"), 7);
 }
 
-/* Where something else wants the CPU a batch ends after what is given back at once. */
+/*
+ * Where something else wants the CPU a batch ends after what is given back at
+ * once.
+ */
 static void batches_give_way(void)
 {
 	static struct owner o;
@@ -229,8 +239,9 @@ static void batches_give_way(void)
 }
 
 /*
- * A table with one under it, which is led to by its last entry: as many of them are read
- * in a batch as are 8 tables from end to end, so that it is short where all is sparse.
+ * A table with one under it, which is led to by its last entry: as many of them
+ * are read in a batch as are 8 tables from end to end, so that it is short
+ * where all is sparse.
  */
 static void batches_read_so_much(void)
 {
@@ -247,7 +258,10 @@ static void batches_read_so_much(void)
 	expect_within("tables of a sparse batch", batch_of_worker(), 8, 18);
 }
 
-/* While interrupts are off no more than so many tables are cut off, however many go. */
+/*
+ * While interrupts are off no more than so many tables are cut off, however
+ * many go.
+ */
 static long longest_detach(unsigned int nr)
 {
 	static struct owner o;
@@ -275,7 +289,9 @@ static void detaches_are_short(void)
 
 /* --- callers that help --------------------- */
 
-/* Above the limit, a caller that hands over frees as many pages, and no more. */
+/*
+ * Above the limit, a caller that hands over frees as many pages, and no more.
+ */
 static void callers_share_above_the_limit(void)
 {
 	static struct owner first, second;
@@ -293,7 +309,10 @@ static void callers_share_above_the_limit(void)
 	expect("helps", shim_stat("helps"), handed / 4);
 }
 
-/* At the limit it does nothing; one page above it, a batch of at least one page. */
+/*
+ * At the limit it does nothing; one page above it, a batch of at least one
+ * page.
+ */
 static void callers_leave_alone_what_is_within(void)
 {
 	long helps = shim_stat("helps");
@@ -316,7 +335,10 @@ static void callers_leave_alone_what_is_within(void)
 	io_pgtable_deferred_free(last.ops);
 }
 
-/* With deferred=0 all that a caller hands over is free when it returns, and no more. */
+/*
+ * With deferred=0 all that a caller hands over is free when it returns, and no
+ * more.
+ */
 static void callers_free_their_own(void)
 {
 	static struct owner other, own;
@@ -370,7 +392,10 @@ static unsigned long scan_objects(unsigned long nr)
 	return freed;
 }
 
-/* It frees what it is told to, at most a batch more, and tells how much that was. */
+/*
+ * It frees what it is told to, at most a batch more, and tells how much that
+ * was.
+ */
 static void the_shrinker_frees_what_it_is_told(void)
 {
 	unsigned long before = shim_reclaimed, all;
@@ -393,7 +418,10 @@ static void the_shrinker_frees_what_it_is_told(void)
 	expect("pages that the allocator was told of", shim_reclaimed - before, all);
 }
 
-/* What waits for a flush, or a grace period, or the rest of a chunk, is there as well. */
+/*
+ * What waits for a flush, or a grace period, or the rest of a chunk, is there
+ * as well.
+ */
 static void the_shrinker_counts_what_waits(void)
 {
 	static struct owner o;
@@ -419,7 +447,9 @@ static void the_shrinker_counts_what_waits(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
-/* With a granule of 64 KiB: what it may hope for are pages, and a table has 16. */
+/*
+ * With a granule of 64 KiB: what it may hope for are pages, and a table has 16.
+ */
 static void the_shrinker_counts_pages(void)
 {
 	static struct owner o;
@@ -495,7 +525,10 @@ static void parts_are_not_whole(void)
 	expect("trees done", shim_stat("trees_done"), done + 1);
 }
 
-/* Bucket b has what is at least 2^b and below 2^(b + 1); the last has all above, too. */
+/*
+ * Bucket b has what is at least 2^b and below 2^(b + 1); the last has all
+ * above, too.
+ */
 static void buckets_are_powers_of_two(void)
 {
 	static struct iopd_hist hist;
@@ -515,7 +548,10 @@ static void buckets_are_powers_of_two(void)
 		expect("a bucket after a reset", hist.count[b], 0);
 }
 
-/* The line of a histogram that @ns belongs in. Return: its count, 0 for no such line. */
+/*
+ * The line of a histogram that @ns belongs in. Return: its count, 0 for no such
+ * line.
+ */
 static long bucket_of(const char *name, unsigned long ns)
 {
 	unsigned long long first, end;
@@ -533,7 +569,10 @@ static long bucket_of(const char *name, unsigned long ns)
 	return 0;
 }
 
-/* By the clock of the shim's a batch takes one look, and a tree as many as there are. */
+/*
+ * By the clock of the shim's a batch takes one look, and a tree as many as
+ * there are.
+ */
 static void times_are_counted(void)
 {
 	unsigned int i;
@@ -732,7 +771,9 @@ static void expect_unloaded(void)
 		shim_panic("work is left of a library that is not there any more");
 }
 
-/* A load that is refused memory says so, and leaves nothing, wherever that is. */
+/*
+ * A load that is refused memory says so, and leaves nothing, wherever that is.
+ */
 static void a_load_may_fail(void)
 {
 	unsigned int i;
@@ -755,7 +796,10 @@ static void a_load_may_fail(void)
 	expect_within("allocations of a load", i, 2, 20);
 }
 
-/* Pages that are held by a tree that was taken apart, closed, and the library goes. */
+/*
+ * Pages that are held by a tree that was taken apart, closed, and the library
+ * goes.
+ */
 static void an_unload_leaves_nothing(void)
 {
 	static struct owner o;
@@ -790,7 +834,9 @@ static void the_limit_depends_on_the_memory(void)
 	expect("the limit that was given", shim_param_get("limit"), 7);
 }
 
-/* ------------------------------------------------------------------------------- */
+/*
+ * -------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

@@ -13,7 +13,10 @@
 /* A whole look now and then; and everything goes at the end of a round. */
 #define OPS_A_LOOK	300
 #define OPS_A_ROUND	4000
-/* And now and then there is a rest, with no call for so long that all comes to its end. */
+/*
+ * And now and then there is a rest, with no call for so long that all comes to
+ * its end.
+ */
 #define OPS_A_REST	400
 
 static u64 seed, ops, round;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Scenes that chance seldom comes to, each with all page tables: flushes that end in
- * another order than they began in or fail, tables of different age in one call,
- * and what sweeps leave alone.
+ * Scenes that chance seldom comes to, each with all page tables: flushes that
+ * end in another order than they began in or fail, tables of different age in
+ * one call, and what sweeps leave alone.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -30,7 +30,10 @@ static void expect(const char *what, long seen, long wanted)
 		shim_panic("%s: %ld, not %ld", what, seen, wanted);
 }
 
-/* Leaves of a level, from the nth of them on, which lead to others with each @turn */
+/*
+ * Leaves of a level, from the nth of them on, which lead to others with each
+ * @turn
+ */
 static struct call leaves(unsigned int level, u64 nth, u64 count, unsigned int turn)
 {
 	u64 size = domain_leaf_size(d, level), block = domain_leaf_size(d, 1);
@@ -65,7 +68,10 @@ static void must_unmap(unsigned int level, u64 nth, u64 count)
 	expect("unmapped", do_unmap(d, &call), (long)(call.size * call.count));
 }
 
-/* What must be there for a map, without a flush of the library's asking: none is answered. */
+/*
+ * What must be there for a map, without a flush of the library's asking: none
+ * is answered.
+ */
 static void must_map_without_a_flush(unsigned int level, u64 nth, u64 count, unsigned int turn)
 {
 	unsigned long asked = d->flushes + d->failed;
@@ -90,7 +96,10 @@ static u64 entries(void)
 	return 1ull << d->hw.bits;
 }
 
-/* A table that waits for a flush, so that the next flush has something to release */
+/*
+ * A table that waits for a flush, so that the next flush has something to
+ * release
+ */
 static void lose_a_table(u64 nth)
 {
 	must_map(0, nth * entries(), 1, 0);
@@ -100,8 +109,9 @@ static void lose_a_table(u64 nth)
 /* --- flushes that overlap, or fail --------------------- */
 
 /*
- * What was unmapped between the two begins is known to the hardware still: the second
- * flush alone covers it, and that one fails. Which of the two ends first does not matter.
+ * What was unmapped between the two begins is known to the hardware still: the
+ * second flush alone covers it, and that one fails. Which of the two ends first
+ * does not matter.
  */
 static void one_that_began_before_makes_nothing_good(bool first_ends_first)
 {
@@ -162,7 +172,10 @@ static void one_that_ends_late_covers_no_less(void)
 	must_map_without_a_flush(1, 0, 2, 1);
 }
 
-/* A driver that had nothing to release has not told of its flush, and that fails. */
+/*
+ * A driver that had nothing to release has not told of its flush, and that
+ * fails.
+ */
 static void a_flush_without_brackets_fails(void)
 {
 	must_map(0, 0, 2, 0);
@@ -214,7 +227,9 @@ static void lose_two_tables(u64 old, u64 young)
 	bracket_end(d, &d->brackets[0], true);
 }
 
-/* The run ends before the young one, or waits for it: the oldest is not enough. */
+/*
+ * The run ends before the young one, or waits for it: the oldest is not enough.
+ */
 static void map_over_two_ages(u64 old, u64 young)
 {
 	u64 at = young * domain_leaf_size(d, 1);
@@ -336,7 +351,9 @@ static void a_sweep_outlives_a_failed_flush(void)
 	expect_root_alone();
 }
 
-/* ------------------------------------------------------------------------------- */
+/*
+ * -------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *name;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Real threads: neighbours in one page table, a device, a flusher, drainers, and the
- * reclaimer. For a detector of races, or of accesses to what has been freed.
+ * Real threads: neighbours in one page table, a device, a flusher, drainers,
+ * and the reclaimer. For a detector of races, or of accesses to what has been
+ * freed.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -17,7 +18,9 @@
 #include "options.h"
 #include "shim.h"
 
-/* Mappers, which also unmap; each has every third page, and every third table */
+/*
+ * Mappers, which also unmap; each has every third page, and every third table
+ */
 #define MAPPERS		3
 
 /* Tables of shared pages: so many that a sweep finds some of them empty */
@@ -64,7 +67,10 @@ static void say_where(void)
 	fprintf(stderr, "# again with --seed=%llu --rounds=%llu, perhaps\n", seed, rounds);
 }
 
-/* Turns of others that one lets go by now and then: a table may be freed meanwhile */
+/*
+ * Turns of others that one lets go by now and then: a table may be freed
+ * meanwhile
+ */
 #define LONG_AWAY	60
 
 /* Let another thread run, in the middle of anything. */
@@ -77,7 +83,10 @@ static void let_go(bool locked)
 	shim_steps = pick(STEPS);
 }
 
-/* --- the driver ------------------------------------------------------------------------ */
+/*
+ * --- the driver
+ * ------------------------------------------------------------------------
+ */
 
 static void flush(void *cookie)
 {
@@ -117,7 +126,10 @@ static bool walk(u64 iova, u64 *pa)
 	return found;
 }
 
-/* --- mappers ---------------------------------------------------------------------------- */
+/*
+ * --- mappers
+ * ----------------------------------------------------------------------------
+ */
 
 struct mapper {
 	pthread_t thread;
@@ -209,8 +221,8 @@ static void turn_own(struct mapper *m)
 }
 
 /*
- * All take a part of the block away; the last one maps it again. The turn of the
- * block is even while it is whole: parts are taken, then given by the last.
+ * All take a part of the block away; the last one maps it again. The turn of
+ * the block is even while it is whole: parts are taken, then given by the last.
  */
 static unsigned long block_turn;
 static unsigned int block_left;
@@ -292,7 +304,10 @@ static void *mapper(void *data)
 	return NULL;
 }
 
-/* --- the others ------------------------------------------------------------------------- */
+/*
+ * --- the others
+ * -------------------------------------------------------------------------
+ */
 
 static bool going_on(void)
 {
@@ -366,9 +381,9 @@ static void *workers(void *unused)
 #define DRAINERS	9
 
 /*
- * All that was handed over before is free after a drain, whatever comes and goes
- * meanwhile, unless the task that waits is killed. What is free is read first: so
- * no table counts as both.
+ * All that was handed over before is free after a drain, whatever comes and
+ * goes meanwhile, unless the task that waits is killed. What is free is read
+ * first: so no table counts as both.
  */
 static void *drain_often(void *number)
 {
@@ -424,7 +439,10 @@ static void *elsewhere(void *unused)
 	return NULL;
 }
 
-/* --- all together ------------------------------------------------------------------------ */
+/*
+ * --- all together
+ * ------------------------------------------------------------------------
+ */
 
 static void *(* const others[])(void *unused) = {
 	look, flush_often, softirqs, workers, elsewhere,
@@ -509,7 +527,9 @@ static void end_table(void)
 			   shim_stat("live"), shim_stat("pending"));
 }
 
-/* Walkers that snoop, that do not, and those whose mappings have to be undone */
+/*
+ * Walkers that snoop, that do not, and those whose mappings have to be undone
+ */
 static bool is_for(const struct shape *shape)
 {
 	return shape->granule == SZ_4K && shape->ias > 36 && shape->oas >= 36 &&

@@ -32,7 +32,10 @@ static u64 pick(u64 limit)
 	return choose(&world.choice, limit);
 }
 
-/* --- what happens in the middle of something else ------------------------------------ */
+/*
+ * --- what happens in the middle of something else
+ * ------------------------------------
+ */
 
 static void interrupt(bool locked);
 
@@ -67,7 +70,10 @@ static void leave(long steps)
 	shim_steps = steps;
 }
 
-/* --- where and what ------------------------------------------------------------------ */
+/*
+ * --- where and what
+ * ------------------------------------------------------------------
+ */
 
 static struct domain *pick_domain(void)
 {
@@ -195,7 +201,10 @@ static struct call pick_call(const struct domain *d)
 	return call;
 }
 
-/* --- calls --------------------------------------------------------------------------- */
+/*
+ * --- calls
+ * ---------------------------------------------------------------------------
+ */
 
 static struct flight flight_of(const struct call *call, bool maps)
 {
@@ -205,7 +214,9 @@ static struct flight flight_of(const struct call *call, bool maps)
 	};
 }
 
-/* What is to come of a map, as far as nothing fails, and that of a failed one */
+/*
+ * What is to come of a map, as far as nothing fails, and that of a failed one
+ */
 static void judge_map(struct domain *d, const struct call *call, int ret, u64 mapped,
 		      bool refused)
 {
@@ -274,8 +285,8 @@ int do_map(struct domain *d, const struct call *call)
 }
 
 /*
- * A part of a block could not be split off for want of memory. Where that needs two
- * tables one may have come to be: the block is smaller, and maps the same.
+ * A part of a block could not be split off for want of memory. Where that needs
+ * two tables one may have come to be: the block is smaller, and maps the same.
  */
 static void settle_failed_unmap(struct domain *d, u64 iova)
 {
@@ -291,9 +302,9 @@ static void settle_failed_unmap(struct domain *d, u64 iova)
 }
 
 /*
- * Has what was there before this call been mapped over something unflushed, or is
- * another caller that takes the block apart yet to have it flushed,
- * or to make a flush of it good that has failed?
+ * Has what was there before this call been mapped over something unflushed, or
+ * is another caller that takes the block apart yet to have it flushed, or to
+ * make a flush of it good that has failed?
  */
 static bool is_unflushed(const struct domain *d, u64 start, u64 end)
 {
@@ -314,8 +325,8 @@ static bool is_unflushed(const struct domain *d, u64 start, u64 end)
 }
 
 /*
- * Of these leaves alone, as a driver does that flushes by address. What else is known
- * of the range the library has had flushed.
+ * Of these leaves alone, as a driver does that flushes by address. What else is
+ * known of the range the library has had flushed.
  */
 static void flush_gathered(struct domain *d, const struct gather *gather, u64 start,
 			   u64 done)
@@ -418,7 +429,9 @@ void do_dirty(struct domain *d, const struct call *call, bool clears)
 }
 
 #ifdef COMPAT_HAS_PGTABLE_WALK
-/* The entries are those on the way, as the hardware finds them, and no others. */
+/*
+ * The entries are those on the way, as the hardware finds them, and no others.
+ */
 static void judge_entries(const struct domain *d, u64 iova, int ret,
 			  const struct arm_lpae_io_pgtable_walk_data *seen)
 {
@@ -461,7 +474,10 @@ void do_walk(struct domain *d, u64 iova)
 }
 #endif
 
-/* --- operations ---------------------------------------------------------------------- */
+/*
+ * --- operations
+ * ----------------------------------------------------------------------
+ */
 
 static bool is_full(const struct domain *d)
 {
@@ -706,7 +722,10 @@ static void op_domain(struct domain *d)
 	}
 }
 
-/* --- what only happens between calls ---------------------------------------------------- */
+/*
+ * --- what only happens between calls
+ * ----------------------------------------------------
+ */
 
 static void op_free(unsigned int i)
 {
@@ -741,7 +760,10 @@ static void op_param(void)
 	}
 }
 
-/* Drivers whose flushes fail, allocations that fail, which group pays, which caller hurries */
+/*
+ * Drivers whose flushes fail, allocations that fail, which group pays, which
+ * caller hurries
+ */
 static void op_weather(struct domain *d)
 {
 	shim_group = 1 + pick(SHIM_GROUPS - 1);
@@ -782,7 +804,10 @@ void world_step(void)
 		op_free(pick(DOMAINS));
 }
 
-/* --- in the middle of a call -------------------------------------------------------------- */
+/*
+ * --- in the middle of a call
+ * --------------------------------------------------------------
+ */
 
 static void other_cpu(void)
 {
@@ -841,7 +866,10 @@ static void interrupt(bool locked)
 	set_steps();
 }
 
-/* --- beginning and end ---------------------------------------------------------------------- */
+/*
+ * --- beginning and end
+ * ----------------------------------------------------------------------
+ */
 
 static void on_free(phys_addr_t pa, size_t size)
 {
@@ -891,7 +919,10 @@ void world_settle(void)
 		;
 }
 
-/* Time passes, and what has become empty is looked for; others may come between. */
+/*
+ * Time passes, and what has become empty is looked for; others may come
+ * between.
+ */
 void do_sweep(void)
 {
 	long steps = enter();
@@ -903,8 +934,9 @@ void do_sweep(void)
 }
 
 /*
- * Time passes, and there is nothing left that could be freed: the work for that is queued,
- * and comes to its end, without a drain, and without a page table that is closed.
+ * Time passes, and there is nothing left that could be freed: the work for that
+ * is queued, and comes to its end, without a drain, and without a page table
+ * that is closed.
  */
 void world_rest(void)
 {
@@ -966,7 +998,10 @@ static void check_counters(void)
 			shim_panic("group %u is charged %ld pages", i, shim_charged(i));
 }
 
-/* With no call for a while, but for flushes, only tables that lead somewhere are left. */
+/*
+ * With no call for a while, but for flushes, only tables that lead somewhere
+ * are left.
+ */
 static void check_swept(void)
 {
 	unsigned int i;

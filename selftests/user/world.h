@@ -51,7 +51,10 @@ void world_look(void);
 /* All page tables go, and with them everything that was ever allocated */
 void world_end(void);
 
-/* --- parts of it, for tests of their own ------------------------------------------ */
+/*
+ * --- parts of it, for tests of their own
+ * ------------------------------------------
+ */
 
 struct call {
 	u64 iova;
@@ -62,7 +65,9 @@ struct call {
 	gfp_t gfp;
 };
 
-/* The call, with its result held against the model; the library's return value */
+/*
+ * The call, with its result held against the model; the library's return value
+ */
 int do_map(struct domain *d, const struct call *call);
 u64 do_unmap(struct domain *d, const struct call *call);
 void do_sweep(void);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * iommufd and VFIO's device nodes: the part of their interface that is used here, which
- * the headers of older systems lack, and short names for it. All calls return 0 or a
- * negative error number.
+ * iommufd and VFIO's device nodes: the part of their interface that is used
+ * here, which the headers of older systems lack, and short names for it. All
+ * calls return 0 or a negative error number.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -134,7 +134,10 @@ static inline int iommufd_destroy(int fd, u32 id)
 	return iommufd_call(fd, IOMMUFD_DESTROY, &arg);
 }
 
-/* The last address that a device attached to @ioas may use; 0 if that is not told */
+/*
+ * The last address that a device attached to @ioas may use; 0 if that is not
+ * told
+ */
 static inline u64 iommufd_last_iova(int fd, u32 ioas)
 {
 	struct iommufd_range ranges[IOVA_RANGES_MAX] = { 0 };
@@ -207,8 +210,8 @@ static inline int cdev_open(const struct pci_function *pci)
 }
 
 /*
- * Where nothing isolates the MSIs of one device from another's, the administrator has
- * to say that this is accepted. Here it is.
+ * Where nothing isolates the MSIs of one device from another's, the
+ * administrator has to say that this is accepted. Here it is.
  */
 static inline int cdev_bind(int fd, int iommufd, u32 *device)
 {

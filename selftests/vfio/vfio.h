@@ -259,8 +259,8 @@ static inline int vfio_msi(const struct vfio *v, int event)
 }
 
 /*
- * Memory whose neighbouring pages are far apart: touched in random order, no huge
- * pages. VFIO finds no run to map as a block then.
+ * Memory whose neighbouring pages are far apart: touched in random order, no
+ * huge pages. VFIO finds no run to map as a block then.
  */
 static inline u8 *scattered_memory(struct random *r, u64 size)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A user of a device behind the IPMMU by way of iommufd and VFIO's device node: binds
- * it, maps memory for it, lets it copy, replaces its domain while it does DMA, and goes
- * away in an orderly manner or by SIGKILL. Tracking of dirty pages is refused, since
- * the hardware has none.
+ * A user of a device behind the IPMMU by way of iommufd and VFIO's device node:
+ * binds it, maps memory for it, lets it copy, replaces its domain while it does
+ * DMA, and goes away in an orderly manner or by SIGKILL. Tracking of dirty
+ * pages is refused, since the hardware has none.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -231,8 +231,9 @@ static void space_end(const struct user *u, struct space *s)
 }
 
 /*
- * Domains are exchanged below a device that never stops: each access leads to a page of
- * one or the other, and to the new one's alone once the call has returned.
+ * Domains are exchanged below a device that never stops: each access leads to a
+ * page of one or the other, and to the new one's alone once the call has
+ * returned.
  */
 TEST_F_TIMEOUT(iommufd, replace, 120)
 {
@@ -282,7 +283,9 @@ TEST_F(iommufd, dirty_tracking_refused)
 	EXPECT_EQ(0, iommufd_destroy(u->iommufd, id));
 }
 
-/* The device's node is closed last: memory is unmapped while it is still bound */
+/*
+ * The device's node is closed last: memory is unmapped while it is still bound
+ */
 TEST_F(iommufd, closed_in_any_order)
 {
 	struct user *u = &self->u;

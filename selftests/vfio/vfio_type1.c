@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VFIO user of a device behind the IPMMU: takes it, maps memory for it, lets it
- * copy, is interrupted by it, and goes away in an orderly manner or by SIGKILL.
+ * A VFIO user of a device behind the IPMMU: takes it, maps memory for it, lets
+ * it copy, is interrupted by it, and goes away in an orderly manner or by
+ * SIGKILL.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -250,7 +251,9 @@ TEST_F_TIMEOUT(type1, sixteen_gib, 280)
 	munmap(memory, BIG_BUFFER);
 }
 
-/* As the device tree says of the host bridge, or as the administrator promised */
+/*
+ * As the device tree says of the host bridge, or as the administrator promised
+ */
 static bool dma_coherent(const struct pci_function *dma)
 {
 	char path[96], text[8];

@@ -119,8 +119,8 @@ static const bench_call bench_calls[] = {
 };
 
 /*
- * Filling a large domain takes its time, so others get theirs. A test that measures
- * an unmap wants the caller's part alone, and no worker in between.
+ * Filling a large domain takes its time, so others get theirs. A test that
+ * measures an unmap wants the caller's part alone, and no worker in between.
  */
 static int bench_loop(struct iommu_domain *domain,
 		      const struct ipmmu_bench_range *arg)

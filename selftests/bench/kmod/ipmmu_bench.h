@@ -23,8 +23,8 @@ enum ipmmu_bench_op {
 };
 
 /*
- * The range [iova, iova + size), one call for each step bytes of it, which takes
- * length bytes, or step if that is 0
+ * The range [iova, iova + size), one call for each step bytes of it, which
+ * takes length bytes, or step if that is 0
  */
 struct ipmmu_bench_range {
 	__u32 op;		/* enum ipmmu_bench_op */
@@ -66,8 +66,8 @@ struct ipmmu_bench_tables {
 };
 
 /*
- * So many calls of a page each, step apart, by a caller that may not block, each with
- * interrupts disabled and measured by itself
+ * So many calls of a page each, step apart, by a caller that may not block,
+ * each with interrupts disabled and measured by itself
  */
 struct ipmmu_bench_singles {
 	__u32 op;		/* nothing, map pages, or unmap */
@@ -81,8 +81,8 @@ struct ipmmu_bench_singles {
 
 /*
  * So many pairs of map and unmap of a page, each in the next of some regions of
- * 2 MiB, and again in the first after the last. A flush follows each unmap, or all
- * of the page table is flushed after IPMMU_BENCH_QUEUE of them.
+ * 2 MiB, and again in the first after the last. A flush follows each unmap, or
+ * all of the page table is flushed after IPMMU_BENCH_QUEUE of them.
  */
 struct ipmmu_bench_regions {
 	__u32 regions;

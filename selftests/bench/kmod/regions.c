@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page in each of some regions of 2 MiB in turn, mapped and unmapped at once: each
- * leaves a table empty that is wanted again soon.
+ * A page in each of some regions of 2 MiB in turn, mapped and unmapped at once:
+ * each leaves a table empty that is wanted again soon.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -13,7 +13,9 @@
 #include <compat/iommu-api.h>
 #include "bench.h"
 
-/* Regions that a space of 4 GiB has room for, which the in-tree driver ends at */
+/*
+ * Regions that a space of 4 GiB has room for, which the in-tree driver ends at
+ */
 #define REGIONS_MAX	1024
 
 static int bench_regions_unmap(struct iommu_domain *domain, u64 iova, bool queued)

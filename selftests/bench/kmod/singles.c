@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How long each single call takes, with interrupts disabled: what the mean of many
- * does not show.
+ * How long each single call takes, with interrupts disabled: what the mean of
+ * many does not show.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -37,8 +37,8 @@ static noinline int bench_single(struct iommu_domain *domain, u32 op, u64 iova)
 }
 
 /*
- * In between others may have the CPU, as they have where a driver maps a buffer now and
- * then; in a burst they do not.
+ * In between others may have the CPU, as they have where a driver maps a buffer
+ * now and then; in a burst they do not.
  */
 static int bench_singles_loop(struct iommu_domain *domain,
 			      const struct ipmmu_bench_singles *arg, u32 *ns)

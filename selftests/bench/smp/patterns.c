@@ -60,7 +60,9 @@ static __always_inline void pair(struct smp_thread *thread, unsigned long iova,
 	unmap(thread->domain, iova, size, count);
 }
 
-/* --- pages ------------------------------------------------------------------- */
+/*
+ * --- pages -------------------------------------------------------------------
+ */
 
 static void run_own(struct smp_thread *thread, const struct smp_pattern *pattern,
 		    unsigned long pairs)
@@ -150,7 +152,10 @@ static void run_regions(struct smp_thread *thread, const struct smp_pattern *pat
 	}
 }
 
-/* --- tables and blocks --------------------------------------------------------- */
+/*
+ * --- tables and blocks
+ * ---------------------------------------------------------
+ */
 
 static void run_table(struct smp_thread *thread, const struct smp_pattern *pattern,
 		      unsigned long pairs)
@@ -190,7 +195,10 @@ static void run_large(struct smp_thread *thread, const struct smp_pattern *patte
 		pair(thread, iova, SZ_1G, 1);
 }
 
-/* --- threads that do different things ------------------------------------------ */
+/*
+ * --- threads that do different things
+ * ------------------------------------------
+ */
 
 /* One page table, filled and given back, to the last of its tables */
 static void tear_down(const struct smp_library *library)

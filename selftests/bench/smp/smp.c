@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Two libraries of page tables side by side on all CPUs: rounds of half a millisecond,
- * one of each in turn, so that whatever else the machine does meets both. A pair of
- * rounds in which a thread lost its CPU, or began late, does not count.
+ * Two libraries of page tables side by side on all CPUs: rounds of half a
+ * millisecond, one of each in turn, so that whatever else the machine does
+ * meets both. A pair of rounds in which a thread lost its CPU, or began late,
+ * does not count.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -23,7 +24,10 @@
 #define ROUND		500000.0
 #define APART		(ROUND / 20)
 
-/* Pairs of rounds that are enough, that are needed, and pairs of calls to warm up */
+/*
+ * Pairs of rounds that are enough, that are needed, and pairs of calls to warm
+ * up
+ */
 #define ROUNDS_MAX	201
 #define ROUNDS_MIN	9
 #define WARM_UP		64
@@ -72,7 +76,10 @@ static unsigned long lost_cpu(void)
 	return usage.ru_nivcsw;
 }
 
-/* --- threads ------------------------------------------------------------------ */
+/*
+ * --- threads
+ * ------------------------------------------------------------------
+ */
 
 /* All begin at the same moment: each is on its CPU by then. */
 static void meet(void)
@@ -172,7 +179,9 @@ static void stop_threads(void)
 	pthread_barrier_destroy(&task_ends);
 }
 
-/* What the library has left for later: between two rounds it has the machine. */
+/*
+ * What the library has left for later: between two rounds it has the machine.
+ */
 static void let_workers(const struct smp_library *library)
 {
 	bool any;
@@ -183,9 +192,14 @@ static void let_workers(const struct smp_library *library)
 	} while (any);
 }
 
-/* --- a row -------------------------------------------------------------------- */
+/*
+ * --- a row
+ * --------------------------------------------------------------------
+ */
 
-/* Was each thread on its CPU all the time, and were all there at the same time? */
+/*
+ * Was each thread on its CPU all the time, and were all there at the same time?
+ */
 static bool round_counts(void)
 {
 	double first = round_start[0], last = first;
@@ -248,7 +262,10 @@ static void close_domain(struct smp_domain *domain)
 	let_workers(domain->library);
 }
 
-/* So many that a round takes its time; of one that was not disturbed, if there is one */
+/*
+ * So many that a round takes its time; of one that was not disturbed, if there
+ * is one
+ */
 static unsigned long calibrate(struct smp_domain *domain)
 {
 	double ns = 0;
@@ -329,7 +346,10 @@ static double measure_row(double until)
 	return ratio;
 }
 
-/* --- all of it ---------------------------------------------------------------- */
+/*
+ * --- all of it
+ * ----------------------------------------------------------------
+ */
 
 static bool is_row(const struct smp_pattern *row, unsigned int nr)
 {

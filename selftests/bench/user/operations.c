@@ -118,7 +118,10 @@ static void measure_lookup(int fd)
 /* In which tables that are empty have to be found */
 #define LATER	2000000000ull
 
-/* Mapped in bulk, given back in single pages: does the sweep free the tables, and when? */
+/*
+ * Mapped in bulk, given back in single pages: does the sweep free the tables,
+ * and when?
+ */
 static void measure_page_by_page(int fd)
 {
 	uint64_t size = 64 * MIB, before = device_tables(fd);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A page in each of N regions in turn: what becomes of tables that are empty for a
- * moment.
+ * A page in each of N regions in turn: what becomes of tables that are empty
+ * for a moment.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -21,8 +21,8 @@
 #define IN_USE	64
 
 /*
- * Page tables, and in each of them calls that make a table, of which it has no more than
- * 32 then: the root, one below, and one that is there before
+ * Page tables, and in each of them calls that make a table, of which it has no
+ * more than 32 then: the root, one below, and one that is there before
  */
 #define YOUNG		36
 #define YOUNG_CALLS	28
@@ -97,9 +97,9 @@ static void unmap_all(int fd)
 }
 
 /*
- * In a page table that is in use: the first tables of one are single pages, and few
- * are ever as small as that. As many are made and freed before, so that with either
- * driver pages come from lists that tables have gone to.
+ * In a page table that is in use: the first tables of one are single pages, and
+ * few are ever as small as that. As many are made and freed before, so that
+ * with either driver pages come from lists that tables have gone to.
  */
 static void measure_tables(int fd, const char *what, int burst, uint32_t nothing)
 {
@@ -114,8 +114,8 @@ static void measure_tables(int fd, const char *what, int burst, uint32_t nothing
 }
 
 /*
- * The first tables of a page table: this library takes them one by one from the page
- * allocator. The first round is there for the allocator's lists.
+ * The first tables of a page table: this library takes them one by one from the
+ * page allocator. The first round is there for the allocator's lists.
  */
 static void measure_young(uint32_t nothing)
 {

@@ -117,7 +117,9 @@ static uint64_t vfio_unmap(struct vfio *vfio)
 	return now() - from;
 }
 
-/* All that VFIO does with its mutex held, and what the worker has of that time */
+/*
+ * All that VFIO does with its mutex held, and what the worker has of that time
+ */
 static void measure_close(int number, void *memory)
 {
 	struct vfio vfio;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs the kernel's own KUnit cases for io-pgtable-arm on io-pgtable-arm-deferred, in
- * user space. What those cases take for the hardware is told to the library as
- * Documentation/migration.md has it, step 2.
+ * Runs the kernel's own KUnit cases for io-pgtable-arm on
+ * io-pgtable-arm-deferred, in user space. What those cases take for the
+ * hardware is told to the library as Documentation/migration.md has it, step 2.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -58,8 +58,9 @@ static inline bool compat_gather_is_queued(struct iommu_iotlb_gather *gather)
 }
 
 /*
- * Until 5.19 no group had an owner: drivers can bind all the time, and a group that is
- * attached to nothing is in its default domain instead of a blocking one.
+ * Until 5.19 no group had an owner: drivers can bind all the time, and a group
+ * that is attached to nothing is in its default domain instead of a blocking
+ * one.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
 static inline int iommu_group_claim_dma_owner(struct iommu_group *group,

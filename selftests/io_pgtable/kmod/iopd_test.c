@@ -82,7 +82,10 @@ module_param(node, int, 0644);
 MODULE_PARM_DESC(node,
 		 "where the IOMMU of page tables made from now on is, -1: nowhere (default)");
 
-/* The flush that the library asks for; there are no caches, so it is done at once */
+/*
+ * The flush that the library asks for; there are no caches, so it is done at
+ * once
+ */
 static void iopd_bracket(struct iopd_file *file)
 {
 	struct io_pgtable_deferred_limbo limbo;
@@ -333,7 +336,9 @@ static long iopd_map(struct iopd_file *file, struct iopd_map *arg)
 	return 0;
 }
 
-/* Unless it is one by address, the test makes a whole flush after each unmap. */
+/*
+ * Unless it is one by address, the test makes a whole flush after each unmap.
+ */
 static void iopd_gather_init(const struct iopd_file *file,
 			     struct iommu_iotlb_gather *gather)
 {
@@ -394,7 +399,10 @@ static long iopd_next_run(struct iopd_file *file, struct iopd_next_run *arg)
 	return 0;
 }
 
-/* One element of a fill: in pieces, as the library may stop at the end of a table */
+/*
+ * One element of a fill: in pieces, as the library may stop at the end of a
+ * table
+ */
 static int iopd_fill_one(struct iopd_file *file, const struct iopd_fill *arg,
 			 u64 iova)
 {
@@ -479,7 +487,10 @@ static long iopd_flush_whole(struct iopd_file *file, struct iopd_flush *arg)
 	return 0;
 }
 
-/* A bracket that spans several calls, to put detaches into the middle of a flush */
+/*
+ * A bracket that spans several calls, to put detaches into the middle of a
+ * flush
+ */
 static long iopd_flush_half(struct iopd_file *file, struct iopd_flush *arg)
 {
 	bool begin = arg->flags & IOPD_FLUSH_BEGIN;
@@ -540,7 +551,9 @@ static int iopd_scan_leaf(struct iopd_scan *arg, u64 iova, u64 desc, int level)
 	return 0;
 }
 
-/* Where a descriptor leads; with 64 KiB its bits 15:12 are bits 51:48 of that */
+/*
+ * Where a descriptor leads; with 64 KiB its bits 15:12 are bits 51:48 of that
+ */
 static u64 iopd_desc_address(const struct iopd_shape *shape, u64 desc)
 {
 	u64 address = desc & GENMASK_ULL(47, shape->page_bits);
@@ -596,7 +609,9 @@ static long iopd_scan(struct iopd_file *file, struct iopd_scan *arg)
 			       file->shape.start);
 }
 
-/* --- dirty leaves, and the way to them -------------------------------------- */
+/*
+ * --- dirty leaves, and the way to them --------------------------------------
+ */
 
 #ifdef COMPAT_HAS_DIRTY
 static long iopd_dirty(struct iopd_file *file, struct iopd_dirty *arg)
@@ -665,7 +680,9 @@ static long iopd_path(struct iopd_file *file, struct iopd_path *arg)
 				   &arg->result);
 }
 
-/* --- others at work --------------------------------------------------------- */
+/*
+ * --- others at work ---------------------------------------------------------
+ */
 
 /* Tables that the load makes and cuts in turn */
 #define LOAD_TABLES		64

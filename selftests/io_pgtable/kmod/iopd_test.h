@@ -39,7 +39,9 @@
 #define IOPD_BY_ADDRESS		0x10	/* the driver flushes leaf by leaf */
 #define IOPD_WORKER_FLUSHES	0x20	/* the worker may ask the driver for a flush */
 
-/* One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no */
+/*
+ * One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no
+ */
 struct iopd_create {
 	__u32 fmt;
 	__u32 ias;
@@ -194,9 +196,9 @@ struct iopd_path {
 };
 
 /*
- * Foreign load: a thread of the kernel's that maps, unmaps and flushes
- * tables of this page table, one after the other, until it is told to stop or the
- * file is closed. -EBUSY for a second.
+ * Foreign load: a thread of the kernel's that maps, unmaps and flushes tables
+ * of this page table, one after the other, until it is told to stop or the file
+ * is closed. -EBUSY for a second.
  */
 struct iopd_load {
 	__u32 on;
@@ -220,7 +222,10 @@ struct iopd_load {
 #define IOPD_IOC_WRITE		_IOWR('i', 0xde, struct iopd_write)
 #define IOPD_IOC_PATH		_IOWR('i', 0xdf, struct iopd_path)
 #define IOPD_IOC_LOAD		_IOW('i', 0xe0, struct iopd_load)
-/* Hold up every grace period by reading, for ns nanoseconds or until it is killed */
+/*
+ * Hold up every grace period by reading, for ns nanoseconds or until it is
+ * killed
+ */
 #define IOPD_IOC_READ		_IOW('i', 0xe1, struct iopd_time)
 /* How long the callback of a plain call_rcu() takes to come */
 #define IOPD_IOC_GRACE		_IOR('i', 0xe2, struct iopd_time)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Test module: drives the first emulated DMA engine through the kernel's DMA
- * interface, on behalf of user space: buffers of /dev/ipmmu-dma-api are mapped and
- * unmapped for it, in the domain that the kernel has for it.
+ * interface, on behalf of user space: buffers of /dev/ipmmu-dma-api are mapped
+ * and unmapped for it, in the domain that the kernel has for it.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

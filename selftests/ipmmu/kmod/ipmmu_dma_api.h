@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What /dev/ipmmu-dma-api takes: the kernel's DMA interface for one DMA engine, as
- * its driver would use it. Shared by the test module and the tests.
+ * What /dev/ipmmu-dma-api takes: the kernel's DMA interface for one DMA engine,
+ * as its driver would use it. Shared by the test module and the tests.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: the power domains of the emulated machine's IPMMUs, number 0 of the main
- * IPMMU, number 1 of the first cache. A device in one does not start while its bit is
- * set in parameter "fail".
+ * Test module: the power domains of the emulated machine's IPMMUs, number 0 of
+ * the main IPMMU, number 1 of the first cache. A device in one does not start
+ * while its bit is set in parameter "fail".
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: the driver of the emulated masters that are not on PCI. The attribute
- * "dma" of each tells what its DMA does through each of its micro-TLBs when the
- * kernel's DMA interface has mapped a page for it:
+ * Test module: the driver of the emulated masters that are not on PCI. The
+ * attribute "dma" of each tells what its DMA does through each of its
+ * micro-TLBs when the kernel's DMA interface has mapped a page for it:
  *
  *	translated	it reaches that page, by another address than the CPU's, and
  *			not by the CPU's

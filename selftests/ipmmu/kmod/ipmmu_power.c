@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: what happens to the emulated IPMMU's registers while the system is
- * suspended. A device that the main IPMMU depends on is suspended after it and all
- * that is behind it, and resumed before: in between, registers are what parameter
- * "how" says, a value for WITNESS_POWER (0: they are kept).
+ * Test module: what happens to the emulated IPMMU's registers while the system
+ * is suspended. A device that the main IPMMU depends on is suspended after it
+ * and all that is behind it, and resumed before: in between, registers are what
+ * parameter "how" says, a value for WITNESS_POWER (0: they are kept).
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: has the kernel take this host for another SoC. It reports the family,
- * number and revision that it is told, has the IPMMUs of the device tree claim to be
- * those of that SoC, and shows their IMSCTLR, which has its old value once the module
- * is gone. To be loaded before the driver, and unloaded after it.
+ * Test module: has the kernel take this host for another SoC. It reports the
+ * family, number and revision that it is told, has the IPMMUs of the device
+ * tree claim to be those of that SoC, and shows their IMSCTLR, which has its
+ * old value once the module is gone. To be loaded before the driver, and
+ * unloaded after it.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -62,7 +63,10 @@ static unsigned int ipmmu_count;
 static struct soc_device_attribute attributes;
 static struct soc_device *soc;
 
-/* One "NAME VALUE" a line: IMSCTLR is the one register that says what was decided. */
+/*
+ * One "NAME VALUE" a line: IMSCTLR is the one register that says what was
+ * decided.
+ */
 static int imsctlr_get(char *buffer, const struct kernel_param *param)
 {
 	unsigned int i;

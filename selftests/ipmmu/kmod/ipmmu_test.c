@@ -140,7 +140,9 @@ static void test_client_free(struct test_client *client)
 	kfree(client);
 }
 
-/* From here on no driver can bind, and the group is behind the blocking domain */
+/*
+ * From here on no driver can bind, and the group is behind the blocking domain
+ */
 static int test_claim(struct test_file *tf, struct ipmmu_test_device *arg)
 {
 	struct test_client *client;
@@ -291,8 +293,8 @@ static int test_sync(struct test_file *tf)
 }
 
 /*
- * A flush that comes while another is waited for, on however many CPUs: the driver's
- * wait is where a probe makes it.
+ * A flush that comes while another is waited for, on however many CPUs: the
+ * driver's wait is where a probe makes it.
  */
 static struct test_overtake {
 	struct task_struct *task;
@@ -606,9 +608,9 @@ static struct miscdevice test_misc = {
 };
 
 /*
- * A device meets its IOMMU when a driver is tried on it, and not before. This one
- * is tried on the emulated DMA engines, on QEMU's device for teaching, and by
- * driver_override on any other device, and never keeps one.
+ * A device meets its IOMMU when a driver is tried on it, and not before. This
+ * one is tried on the emulated DMA engines, on QEMU's device for teaching, and
+ * by driver_override on any other device, and never keeps one.
  */
 static int test_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {

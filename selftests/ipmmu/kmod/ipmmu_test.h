@@ -46,9 +46,9 @@ struct ipmmu_test_unmap {
 };
 
 /*
- * Unmaps, and leaves the flush for IPMMU_TEST_SYNC, which makes it for all such unmaps
- * since the last one: of what was gathered, or where one was queued of everything, as
- * a queue does.
+ * Unmaps, and leaves the flush for IPMMU_TEST_SYNC, which makes it for all such
+ * unmaps since the last one: of what was gathered, or where one was queued of
+ * everything, as a queue does.
  */
 struct ipmmu_test_later {
 	__u64 iova;
@@ -59,8 +59,8 @@ struct ipmmu_test_later {
 };
 
 /*
- * Unmaps the page at iova, and in the midst of it, as the flush for that is waited for,
- * the page at second, with a flush of its own.
+ * Unmaps the page at iova, and in the midst of it, as the flush for that is
+ * waited for, the page at second, with a flush of its own.
  */
 struct ipmmu_test_overtake {
 	__u64 iova;
@@ -75,8 +75,8 @@ struct ipmmu_test_lookup {
 
 /*
  * Pages of 4 KiB and never a block, whatever the size: with stride 0 every page
- * of the range, else one page every stride bytes. Each 2 MiB of IOVA lead to the
- * same 2 MiB from paddr on, which must differ from iova in bits 20:12.
+ * of the range, else one page every stride bytes. Each 2 MiB of IOVA lead to
+ * the same 2 MiB from paddr on, which must differ from iova in bits 20:12.
  */
 struct ipmmu_test_fill {
 	__u64 iova;
@@ -99,7 +99,9 @@ struct ipmmu_test_faults {
 	__u32 pad;
 };
 
-/* Single pages that belong to the file; mmap() at offset 0 shows them in turn */
+/*
+ * Single pages that belong to the file; mmap() at offset 0 shows them in turn
+ */
 struct ipmmu_test_buffer {
 	__u64 pages;
 };

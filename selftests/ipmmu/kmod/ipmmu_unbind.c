@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: takes all IPMMUs from their driver, caches first, and gives them back.
- * The driver has no files in sysfs for that; a device that is taken out of the device
- * tree, or the end of the driver, does it in the same way.
+ * Test module: takes all IPMMUs from their driver, caches first, and gives them
+ * back. The driver has no files in sysfs for that; a device that is taken out
+ * of the device tree, or the end of the driver, does it in the same way.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

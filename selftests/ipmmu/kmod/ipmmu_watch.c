@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: as long as it is loaded, the emulated IPMMU is told of each page that
- * the kernel frees, so that it can tell a table that was freed too early; and its
- * walker does not snoop, and sees what was cleaned and nothing else.
+ * Test module: as long as it is loaded, the emulated IPMMU is told of each page
+ * that the kernel frees, so that it can tell a table that was freed too early;
+ * and its walker does not snoop, and sees what was cleaned and nothing else.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

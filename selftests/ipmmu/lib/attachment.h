@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Engines in domains of their own beside the rig's, and what the driver says of the
- * contexts that they have.
+ * Engines in domains of their own beside the rig's, and what the driver says of
+ * the contexts that they have.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -19,8 +19,8 @@ struct attachment {
 };
 
 /*
- * A domain of its own behind the device, with one page. Before 6.12 the attachment
- * fails when contexts run out, from then on the allocation.
+ * A domain of its own behind the device, with one page. Before 6.12 the
+ * attachment fails when contexts run out, from then on the allocation.
  */
 static inline int attachment_try(struct attachment *a, u64 paddr)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A domain of the test module: one open file, and short names for its calls. All
- * return 0 or a negative error number.
+ * A domain of the test module: one open file, and short names for its calls.
+ * All return 0 or a negative error number.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -154,7 +154,9 @@ static inline u64 domain_faults(int fd, u64 *iova)
 	return arg.count;
 }
 
-/* Single pages, visible here and mappable there; NULL when there are none left */
+/*
+ * Single pages, visible here and mappable there; NULL when there are none left
+ */
 static inline u8 *domain_buffer(int fd, u64 pages)
 {
 	struct ipmmu_test_buffer arg = { .pages = pages };

@@ -187,15 +187,18 @@ static inline int host_pages_back(const struct host_pages *before, unsigned int 
 }
 
 /*
- * Tables of a tree whose leaves are all 4 KiB pages, for a range that starts and
- * ends at multiples of 1 GiB: a root, one table for each GiB, one for each 2 MiB.
+ * Tables of a tree whose leaves are all 4 KiB pages, for a range that starts
+ * and ends at multiples of 1 GiB: a root, one table for each GiB, one for each
+ * 2 MiB.
  */
 static inline u64 tables_for(u64 bytes)
 {
 	return 1 + bytes / HOST_1G + bytes / HOST_2M;
 }
 
-/* xorshift64*: small, good enough, and the same on every machine for one seed */
+/*
+ * xorshift64*: small, good enough, and the same on every machine for one seed
+ */
 struct random {
 	u64 state;
 };

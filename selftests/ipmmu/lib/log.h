@@ -19,7 +19,9 @@ static inline int log_open(void)
 	return fd;
 }
 
-/* The lines with both words (or the one, with @second NULL) since the last call */
+/*
+ * The lines with both words (or the one, with @second NULL) since the last call
+ */
 static inline unsigned int log_count(int fd, const char *first, const char *second)
 {
 	unsigned int count = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An earlier owner of the IPMMU, a boot loader or a kernel that crashed: what it leaves
- * on, written behind the driver's back.
+ * An earlier owner of the IPMMU, a boot loader or a kernel that crashed: what
+ * it leaves on, written behind the driver's back.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -62,9 +62,10 @@ static inline void patrol_end(const struct pci_function *dma)
 }
 
 /*
- * No register is accessed between the two. When a BAR comes or goes QEMU up to 8.1 has
- * other CPUs look up their accesses in the new map with positions in the old one, for
- * a moment: they hit another device, or nothing, which is a bus error.
+ * No register is accessed between the two. When a BAR comes or goes QEMU up to
+ * 8.1 has other CPUs look up their accesses in the new map with positions in
+ * the old one, for a moment: they hit another device, or nothing, which is a
+ * bus error.
  */
 static inline void patrol_hold(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The rig of most tests: a DMA engine behind a test domain, a buffer, and at the
- * end the question whether the IPMMU is content and every table is back.
+ * The rig of most tests: a DMA engine behind a test domain, a buffer, and at
+ * the end the question whether the IPMMU is content and every table is back.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -24,8 +24,8 @@ struct rig {
 };
 
 /*
- * Claims the device first: what the kernel keeps for its blocking domain is then
- * part of what was there before. NULL, or what went wrong.
+ * Claims the device first: what the kernel keeps for its blocking domain is
+ * then part of what was there before. NULL, or what went wrong.
  */
 static inline const char *rig_open(struct rig *rig, u64 pages)
 {

@@ -84,7 +84,9 @@ static inline const char *setup_driver(void)
 	return "the driver did not take every IPMMU in 15 s: see the kernel log";
 }
 
-/* The same, and the test module is there; loading it gives the devices groups */
+/*
+ * The same, and the test module is there; loading it gives the devices groups
+ */
 static inline const char *setup_domains(void)
 {
 	const char *missing = setup_driver();

@@ -9,8 +9,8 @@
 #define IPMMU_BITS_H
 
 /*
- * Context registers: on Gen3 at 0x40 times the context's number, on Gen4 at 0x10000
- * and 0x1040 times that, and 0x600 more for 8 and up
+ * Context registers: on Gen3 at 0x40 times the context's number, on Gen4 at
+ * 0x10000 and 0x1040 times that, and 0x600 more for 8 and up
  */
 #define CONTEXT_SIZE		0x40
 #define CONTEXT_STRIDE		0x40

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Cleaning of caches. To the emulator `DC CVAC` is an instruction that does nothing;
- * here it tells the model what has come to memory, so that a walker that does not
- * snoop can be one.
+ * Cleaning of caches. To the emulator `DC CVAC` is an instruction that does
+ * nothing; here it tells the model what has come to memory, so that a walker
+ * that does not snoop can be one.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -15,9 +15,10 @@
 #define LINE		64	/* of the Cortex-A57's data cache, in bytes */
 
 /*
- * Now and then a clean takes its time, as if an interrupt had come first: no CPU
- * may rely on what was written before until then. Long enough for a neighbour to
- * map a page meanwhile; and of the lines of a table only the first is in for it.
+ * Now and then a clean takes its time, as if an interrupt had come first: no
+ * CPU may rely on what was written before until then. Long enough for a
+ * neighbour to map a page meanwhile; and of the lines of a table only the first
+ * is in for it.
  */
 #define SLOW_ONE_IN	8
 #define SLOW_US		256

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * DMA on command: copies between I/O addresses and a buffer, or tells what an address
- * translates to. A command runs while it is written. The PCI device `ipmmu-dma` has
- * registers and buffer in its BAR; the platform device `ipmmu-master` has them at an
- * address, and can go through each of several micro-TLBs.
+ * DMA on command: copies between I/O addresses and a buffer, or tells what an
+ * address translates to. A command runs while it is written. The PCI device
+ * `ipmmu-dma` has registers and buffer in its BAR; the platform device
+ * `ipmmu-master` has them at an address, and can go through each of several
+ * micro-TLBs.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -19,7 +20,9 @@
 
 #define DMA_BAR_SIZE		0x20000
 #define DMA_CHUNK		0x1000
-/* Nothing else runs in the emulator meanwhile, so there is an end to a command */
+/*
+ * Nothing else runs in the emulator meanwhile, so there is an end to a command
+ */
 #define DMA_MAX			0x40000000ull
 
 struct engine {
@@ -130,7 +133,9 @@ static enum dma_status run(struct engine *engine, uint64_t command)
 	}
 }
 
-/* A copy may be aimed at these registers: a command within a command is ignored */
+/*
+ * A copy may be aimed at these registers: a command within a command is ignored
+ */
 static void command(struct engine *engine, uint64_t value)
 {
 	if (engine->busy)

@@ -2,8 +2,8 @@
 /*
  * The device tree of the machine: IPMMU nodes, and the masters behind them.
  *
- * A node is added before those that its parent has: what is to come first is added
- * last.
+ * A node is added before those that its parent has: what is to come first is
+ * added last.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -17,7 +17,10 @@
 #define GIC_SPI			0
 #define GIC_LEVEL_HIGH		4
 
-/* The caches that are in the second power domain, and that the wrong main leads to */
+/*
+ * The caches that are in the second power domain, and that the wrong main leads
+ * to
+ */
 #define POWER_CACHE		0
 #define WRONG_CACHE		1
 

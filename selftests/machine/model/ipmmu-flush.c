@@ -2,9 +2,9 @@
 /*
  * Flushes: they take time, and the root and the caches must each be told.
  *
- * Every entry has an age, a request notes the youngest, and completion drops all
- * up to it. Nothing runs by timer: each look at the model settles first what
- * is due by the clock, so that the outcome depends on the clock alone.
+ * Every entry has an age, a request notes the youngest, and completion drops
+ * all up to it. Nothing runs by timer: each look at the model settles first
+ * what is due by the clock, so that the outcome depends on the clock alone.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -94,9 +94,10 @@ static bool meets(struct ipmmu *mmu, struct ipmmu_cache_context *part)
 
 /*
  * A cache that was told first may have loaded since from a walk cache that the
- * root had not yet dropped: its flush ends with the root's. A cache that was not
- * told yet is owed one, and has until the driver looks for the end. One that is
- * told once more, while the root's flush is under way, has been told for the next.
+ * root had not yet dropped: its flush ends with the root's. A cache that was
+ * not told yet is owed one, and has until the driver looks for the end. One
+ * that is told once more, while the root's flush is under way, has been told
+ * for the next.
  */
 static void join_cache(struct ipmmu *mmu, unsigned int cache, unsigned int context)
 {
@@ -237,9 +238,10 @@ void ipmmu_flush_polled(struct ipmmu *mmu, unsigned int context)
 }
 
 /*
- * The driver takes the root's flush for done: a cache that is still owed one was left
- * out. A context that was loaded before this flush is judged when the cache uses what it
- * should have dropped: a driver that takes over, or resumes, comes to caches later.
+ * The driver takes the root's flush for done: a cache that is still owed one
+ * was left out. A context that was loaded before this flush is judged when the
+ * cache uses what it should have dropped: a driver that takes over, or resumes,
+ * comes to caches later.
  */
 void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context, bool used)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory as the walker has it. The emulator has no caches, so by itself it would
- * show a walker each entry at once, and a table that was freed would look like
- * one that was not. What was cleaned comes from ipmmu-clean.c, which pages were freed
- * from a module that watches the guest's kernel (ipmmu_watch.ko).
+ * Memory as the walker has it. The emulator has no caches, so by itself it
+ * would show a walker each entry at once, and a table that was freed would look
+ * like one that was not. What was cleaned comes from ipmmu-clean.c, which pages
+ * were freed from a module that watches the guest's kernel (ipmmu_watch.ko).
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -24,8 +24,8 @@ static unsigned int word_of(uint64_t address)
 }
 
 /*
- * The copy of a page as it was when last cleaned, or NULL: it is read where it is.
- * With the lock held, while it is used.
+ * The copy of a page as it was when last cleaned, or NULL: it is read where it
+ * is. With the lock held, while it is used.
  */
 static uint64_t *copy_of(struct ipmmu *mmu, uint64_t address)
 {
@@ -114,7 +114,10 @@ static bool rests_on(const struct ipmmu_entry *entry, uint64_t page)
 	return !entry->tag.unit && page_of(entry->walk.base) == page;
 }
 
-/* Return: whether something in @store was found through the page, or leads there */
+/*
+ * Return: whether something in @store was found through the page, or leads
+ * there
+ */
 static bool check_store(struct ipmmu *mmu, const struct ipmmu_store *store, uint64_t page)
 {
 	GHashTableIter iter;
@@ -134,8 +137,8 @@ static bool check_store(struct ipmmu *mmu, const struct ipmmu_store *store, uint
 }
 
 /*
- * The page at @address was freed: no cache may know of a table in it any more. From
- * now on it may be of any use, and is seen as it is.
+ * The page at @address was freed: no cache may know of a table in it any more.
+ * From now on it may be of any use, and is seen as it is.
  */
 void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address)
 {

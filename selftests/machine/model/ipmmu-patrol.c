@@ -2,9 +2,9 @@
 /*
  * DMA by itself, held against what the device was given.
  *
- * A timer makes the accesses, in the emulator's main loop, while the processors run
- * on. All of the model is under QEMU's big lock, so an access falls between two
- * register accesses of the driver, and between any two.
+ * A timer makes the accesses, in the emulator's main loop, while the processors
+ * run on. All of the model is under QEMU's big lock, so an access falls between
+ * two register accesses of the driver, and between any two.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -32,7 +32,9 @@ static void stray(struct patrol *patrol, uint64_t iova, uint64_t address)
 	patrol->strayed_to = address;
 }
 
-/* Where all memory was given, what would be hit is anything: it is left alone */
+/*
+ * Where all memory was given, what would be hit is anything: it is left alone
+ */
 static void pass(struct patrol *patrol, uint64_t address, bool write)
 {
 	uint64_t value = cpu_to_le64(patrol->passed++);

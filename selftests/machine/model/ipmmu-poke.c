@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Registers behind the driver's back: what an earlier owner left, what context 0's
- * owner has, what a time without power makes of them.
+ * Registers behind the driver's back: what an earlier owner left, what context
+ * 0's owner has, what a time without power makes of them.
  *
  * Copyright The ipmmu-deferred authors
  */

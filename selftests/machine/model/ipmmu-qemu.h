@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The QEMU side of the model: a sysbus device with the registers, memory regions
- * that PCI devices see, and a machine that wires them.
+ * The QEMU side of the model: a sysbus device with the registers, memory
+ * regions that PCI devices see, and a machine that wires them.
  *
  * Include after qemu/osdep.h.
  *
@@ -114,7 +114,10 @@ typedef struct ipmmu_device {
 
 DECLARE_INSTANCE_CHECKER(IpmmuDevice, IPMMU_DEVICE, TYPE_IPMMU)
 
-/* Lets the model know what the processors clean; false if they have no such thing */
+/*
+ * Lets the model know what the processors clean; false if they have no such
+ * thing
+ */
 bool ipmmu_watch_cleans(void);
 
 /* The model that serves the machine, or NULL in any other machine */
@@ -129,7 +132,10 @@ bool ipmmu_space_translate(AddressSpace *space, uint64_t iova, bool write,
 			   struct ipmmu_translation *translation);
 bool ipmmu_read_memory(void *opaque, uint64_t address, uint64_t *value);
 
-/* What the device tree says of the machine; the odd values are for tests of the driver */
+/*
+ * What the device tree says of the machine; the odd values are for tests of the
+ * driver
+ */
 struct ipmmu_nodes {
 	const struct ipmmu_topology *topology;
 	const char *pcie;		/* path of the PCIe node */
@@ -153,7 +159,10 @@ void ipmmu_create_nodes(void *fdt, const struct ipmmu_nodes *nodes);
 #define IPMMU_CACHE_BASE(n)	(0x0b010000u + 0x10000u * (n))
 #define IPMMU_MM2_SPI		198
 
-/* Registers and buffer of a platform device, the same as in a BAR of the PCI one */
+/*
+ * Registers and buffer of a platform device, the same as in a BAR of the PCI
+ * one
+ */
 #define IPMMU_MASTER_SIZE	0x20000u
 
 /* RAM must end below the real addresses of IPMMUs and masters */

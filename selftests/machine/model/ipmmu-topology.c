@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Where the IPMMUs of a machine are, and which platform devices lie behind them:
- * those of boards that exist, at their real addresses and so under their real
- * names, a small one, and one with more caches than the driver takes.
+ * Where the IPMMUs of a machine are, and which platform devices lie behind
+ * them: those of boards that exist, at their real addresses and so under their
+ * real names, a small one, and one with more caches than the driver takes.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -129,10 +129,11 @@ const struct ipmmu_topology *ipmmu_topology(const char *name)
 #define VIDEO(n)	{ IPMMU_ROLE_VIDEO, n }
 
 /*
- * The SD controllers are where every SoC has them. The DMA controller has sixteen
- * micro-TLBs, as all have. "fcp" are two on one; "video" two on one each, and a third
- * on both, which makes one group of what were two; "stray" is behind two IPMMUs,
- * "last" on the last micro-TLB, "beyond" on the one behind that and on two that exist.
+ * The SD controllers are where every SoC has them. The DMA controller has
+ * sixteen micro-TLBs, as all have. "fcp" are two on one; "video" two on one
+ * each, and a third on both, which makes one group of what were two; "stray" is
+ * behind two IPMMUs, "last" on the last micro-TLB, "beyond" on the one behind
+ * that and on two that exist.
  */
 const struct ipmmu_master ipmmu_masters[] = {
 	{ "mmc", 0xec100000, 1, { STORAGE(30) } },

@@ -68,8 +68,8 @@ static bool read_counted(void *opaque, uint64_t address, uint64_t *descriptor)
 }
 
 /*
- * Bits 58:55 of a valid descriptor are software's, and the walker ignores them (Arm
- * ARM D8.3.2): where they alone have changed, nothing has.
+ * Bits 58:55 of a valid descriptor are software's, and the walker ignores them
+ * (Arm ARM D8.3.2): where they alone have changed, nothing has.
  */
 #define DESC_SOFTWARE		(MASK64(59) & ~MASK64(55))
 
@@ -179,8 +179,8 @@ static bool refuses(const struct access *access, const struct ipmmu_entry *entry
 }
 
 /*
- * A table that maps nothing may be cut off long before the flush that frees it: what
- * the cache still leads to refuses an access as well as the walk of today.
+ * A table that maps nothing may be cut off long before the flush that frees it:
+ * what the cache still leads to refuses an access as well as the walk of today.
  */
 static bool makes_no_difference(const struct access *access,
 				const struct ipmmu_entry *entry, unsigned int level)
@@ -342,7 +342,9 @@ static bool translation_allowed(struct access *access)
 	return true;
 }
 
-/* Is the context on, here and in the root, and in a format that can be walked? */
+/*
+ * Is the context on, here and in the root, and in a format that can be walked?
+ */
 static bool context_ready(struct access *access)
 {
 	struct ipmmu *mmu = access->mmu;
@@ -381,7 +383,9 @@ static bool context_on(const struct access *access)
 	       mmu->cache[access->cache].context[access->context].ctr & IMCTR_MMUEN;
 }
 
-/* What is off lets everything through, micro-TLB or context: bypass, not block */
+/*
+ * What is off lets everything through, micro-TLB or context: bypass, not block
+ */
 static void bypass(struct ipmmu *mmu, uint64_t iova, struct ipmmu_translation *translation)
 {
 	ipmmu_count(mmu, WITNESS_BYPASSES);

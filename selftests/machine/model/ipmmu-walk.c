@@ -41,8 +41,8 @@ bool ipmmu_format_valid(const struct ipmmu_format *format)
 }
 
 /*
- * TTBR0 serves the bottom of the 40-bit input space, TTBR1 its top, so that with
- * both sizes 39 bits, bit 39 chooses between them.
+ * TTBR0 serves the bottom of the 40-bit input space, TTBR1 its top, so that
+ * with both sizes 39 bits, bit 39 chooses between them.
  */
 static int region64(const struct ipmmu_format *format, uint64_t iova, unsigned int *bits)
 {
@@ -83,7 +83,9 @@ static unsigned int start_level(unsigned int bits)
 	return bits > ipmmu_level_shift(1) ? 1 : 2;
 }
 
-/* Fills @walk for the first read; @bits tells how many address bits count there */
+/*
+ * Fills @walk for the first read; @bits tells how many address bits count there
+ */
 bool ipmmu_format_start(const struct ipmmu_format *format, uint64_t iova,
 			struct ipmmu_walk *walk, unsigned int *bits)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The emulated IPMMU of R-Car Gen3 and Gen4: one root (IPMMU-MM) with the contexts
- * and the table walker, and cache IPMMUs with the micro-TLBs.
+ * The emulated IPMMU of R-Car Gen3 and Gen4: one root (IPMMU-MM) with the
+ * contexts and the table walker, and cache IPMMUs with the micro-TLBs.
  *
  * Everything declared here is free of QEMU: memory, time and the interrupt come
- * in through struct ipmmu_ops, so that a bare program can test it. The QEMU side
- * is in ipmmu-qemu.h.
+ * in through struct ipmmu_ops, so that a bare program can test it. The QEMU
+ * side is in ipmmu-qemu.h.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -259,7 +259,10 @@ uint32_t ipmmu_read(struct ipmmu *mmu, unsigned int unit, uint64_t offset, unsig
 void ipmmu_write(struct ipmmu *mmu, unsigned int unit, uint64_t offset, uint64_t value,
 		 unsigned int size);
 
-/* A translation, as a device behind micro-TLB @utlb of cache IPMMU @cache asks for it */
+/*
+ * A translation, as a device behind micro-TLB @utlb of cache IPMMU @cache asks
+ * for it
+ */
 struct ipmmu_translation {
 	bool ok;
 	uint64_t base;			/* output address of the page */

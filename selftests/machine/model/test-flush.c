@@ -76,7 +76,9 @@ static void root_long_first(void)
 	CHECK_EQ(all_errors(), 0);
 }
 
-/* A cache told first loads meanwhile through a walk cache that is still stale */
+/*
+ * A cache told first loads meanwhile through a walk cache that is still stale
+ */
 static void cache_first_then_access(void)
 {
 	start();
@@ -109,7 +111,10 @@ static void asked_again_as_it_ends(void)
 	CHECK_EQ(all_errors(), 0);
 }
 
-/* Asked for again in the root alone, as the old one is done: the cache is left out */
+/*
+ * Asked for again in the root alone, as the old one is done: the cache is left
+ * out
+ */
 static void asked_again_in_the_root(void)
 {
 	start();

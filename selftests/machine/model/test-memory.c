@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory as the walker has it: what was not cleaned is not seen, and a table that
- * was freed too early is missed.
+ * Memory as the walker has it: what was not cleaned is not seen, and a table
+ * that was freed too early is missed.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -86,7 +86,9 @@ static void freed_while_the_flush_runs(void)
 	CHECK_EQ(errors(WITNESS_ERROR_FREED_TABLE), 1);
 }
 
-/* The page that a leaf leads to is the guest's own affair, and others are not */
+/*
+ * The page that a leaf leads to is the guest's own affair, and others are not
+ */
 static void other_pages(void)
 {
 	start();

@@ -53,7 +53,10 @@ static void storage(void)
 	CHECK_EQ(all_errors(), 0);
 }
 
-/* The same for Gen4, in numbers again: contexts 1, 7, 8 and 15, micro-TLBs 0, 47, 63 */
+/*
+ * The same for Gen4, in numbers again: contexts 1, 7, 8 and 15, micro-TLBs 0,
+ * 47, 63
+ */
 static const struct register_fact gen4_facts[] = {
 	{ 0, 0x11048, 0xff1f3fdf }, { 0, 0x171d0, 0xfffff000 }, { 0, 0x18814, 0x000000ff },
 	{ 0, 0x1f9ec, 0xffffffff }, { 0, 0x1500, 0xf0000000 }, { 2, 0x1504, 0x01000008 },
@@ -80,7 +83,10 @@ static void gen4_layout(void)
 	CHECK_EQ(errors(WITNESS_ERROR_BAD_OFFSET), 5);
 }
 
-/* A context's number has five bits, and the last of them comes on like any other */
+/*
+ * A context's number has five bits, and the last of them comes on like any
+ * other
+ */
 static void gen4_context(void)
 {
 	world.mmu.geometry = &ipmmu_gen4;
@@ -289,7 +295,10 @@ static void secgrp(void)
 	CHECK_EQ(errors(WITNESS_ERROR_SECGRP), 2);
 }
 
-/* IMSTR as the facts have it: MHIT 4, ABORT 2, PF 1, TF 0, level 13:12, code 10:8 */
+/*
+ * IMSTR as the facts have it: MHIT 4, ABORT 2, PF 1, TF 0, level 13:12, code
+ * 10:8
+ */
 static const struct {
 	unsigned int table;
 	uint64_t descriptor;

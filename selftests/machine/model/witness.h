@@ -47,15 +47,15 @@
 #define WITNESS_FREED			0x090	/* wo: address of a page that the guest has freed */
 
 /*
- * Any register, as an owner before the driver, or a bystander, has it: nothing is
- * counted and nothing is an error
+ * Any register, as an owner before the driver, or a bystander, has it: nothing
+ * is counted and nothing is an error
  */
 #define WITNESS_POKE_WHERE		0x098	/* rw: IPMMU << 32 | offset */
 #define WITNESS_POKE_VALUE		0x0a0	/* rw: what is there, 32 bits */
 
 /*
- * A flush ends when FLUSH has been read so often, however long that takes; 0: by
- * WITNESS_FLUSH_DELAY_NS
+ * A flush ends when FLUSH has been read so often, however long that takes; 0:
+ * by WITNESS_FLUSH_DELAY_NS
  */
 #define WITNESS_FLUSH_POLLS		0x0b8	/* rw */
 
@@ -63,8 +63,9 @@
 #define WITNESS_POWER			0x0a8	/* wo: enum witness_power */
 
 /*
- * The DMA_PATROL_* and their like of any engine on PCI, for a test that has no access
- * to the function itself while others have it: at this offset, plus the register's
+ * The DMA_PATROL_* and their like of any engine on PCI, for a test that has no
+ * access to the function itself while others have it: at this offset, plus the
+ * register's
  */
 #define WITNESS_ENGINE			0x0b0	/* rw: which: bus << 8 | device << 3 | function */
 #define WITNESS_ENGINE_REGISTERS	0x800
@@ -149,9 +150,9 @@ enum witness_counter {
 /*
  * DMA by itself, on and on, whatever the processors do: one access a page, over
  * DMA_PATROL_PAGES pages from DMA_PATROL_IOVA on, DMA_PATROL_BURST of them each
- * DMA_PATROL_NS. It takes no notice of bus mastering. Where each access leads to is
- * held against the pages that the device was given: writes go through to those,
- * all else is only counted.
+ * DMA_PATROL_NS. It takes no notice of bus mastering. Where each access leads
+ * to is held against the pages that the device was given: writes go through to
+ * those, all else is only counted.
  */
 #define DMA_PATROL_IOVA			0x080	/* rw */
 #define DMA_PATROL_PAGES		0x088	/* rw */

@@ -25,7 +25,10 @@ static struct shim_cpu first = { .task.prio = MAX_RT_PRIO };
 static struct shim_cpu *cpus[CPUS] = { &first };
 __thread struct shim_cpu *shim_cpu = &first;
 
-/* When their RCU read-side sections began, 0 outside; here, for CPUs come and go. */
+/*
+ * When their RCU read-side sections began, 0 outside; here, for CPUs come and
+ * go.
+ */
 static u64 reading_since[CPUS];
 
 __thread long shim_steps = SHIM_NO_STEPS;
@@ -108,7 +111,9 @@ bool need_resched(void)
 	return true;
 }
 
-/* --- locks ------------------------------------------------------------------- */
+/*
+ * --- locks -------------------------------------------------------------------
+ */
 
 void shim_lock_init(raw_spinlock_t *lock, const char *name)
 {
@@ -223,7 +228,9 @@ void mutex_unlock(struct mutex *mutex)
 	__atomic_store_n(&mutex->owner, NULL, __ATOMIC_RELEASE);
 }
 
-/* --- RCU --------------------------------------------------------------------- */
+/*
+ * --- RCU ---------------------------------------------------------------------
+ */
 
 static pthread_mutex_t rcu_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct rcu_head *rcu_first;
@@ -392,7 +399,9 @@ void shim_kfree_rcu(void *object, struct rcu_head *head)
 	call_rcu(head, free_object);
 }
 
-/* --- waiting ----------------------------------------------------------------- */
+/*
+ * --- waiting -----------------------------------------------------------------
+ */
 
 /* What a sleeper knows of wake-ups: those since it last looked do count */
 static __thread unsigned int wakes_seen;

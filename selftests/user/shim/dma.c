@@ -16,8 +16,8 @@ static struct frame *frame_of(dma_addr_t dma)
 
 #ifdef SHIM_THREADS
 /*
- * A line is cleaned at one moment. No thread is to learn anything from having waited for
- * this lock: the detector of races does not see it.
+ * A line is cleaned at one moment. No thread is to learn anything from having
+ * waited for this lock: the detector of races does not see it.
  */
 static int cleaning;
 
@@ -84,16 +84,19 @@ void shim_set_word(phys_addr_t pa, u64 word)
 			 __ATOMIC_RELEASE);
 }
 
-/* --- an IOMMU for which nothing is cleaned ----------------------------------------- */
+/*
+ * --- an IOMMU for which nothing is cleaned
+ * -----------------------------------------
+ */
 
 /*
- * The walker snoops, but the library has not been told. It sees what has left the
- * store buffers: all that their CPU has stored before a barrier, and of the rest
- * some or other, for walks take words as they are, too. Stores that are not marked
- * as such are those to a table that is not reached yet: it goes in as a whole when it
- * is mapped for DMA. What one CPU has seen of another's stores all observers see
- * after a barrier of either (Arm ARM B2.3, other-multi-copy atomic), and in here
- * each sees all: so there is one buffer.
+ * The walker snoops, but the library has not been told. It sees what has left
+ * the store buffers: all that their CPU has stored before a barrier, and of the
+ * rest some or other, for walks take words as they are, too. Stores that are
+ * not marked as such are those to a table that is not reached yet: it goes in
+ * as a whole when it is mapped for DMA. What one CPU has seen of another's
+ * stores all observers see after a barrier of either (Arm ARM B2.3,
+ * other-multi-copy atomic), and in here each sees all: so there is one buffer.
  */
 #define BUFFERED	512
 

@@ -20,7 +20,10 @@
 #include "quiet.h"
 #include "shim.h"
 
-/* --- failures and messages ----------------------------------------------------- */
+/*
+ * --- failures and messages
+ * -----------------------------------------------------
+ */
 
 void (*shim_context)(void);
 unsigned int shim_warnings_expected;
@@ -105,7 +108,10 @@ ssize_t strscpy(char *to, const char *from, size_t size)
 	return len;
 }
 
-/* --- the module ---------------------------------------------------------------- */
+/*
+ * --- the module
+ * ----------------------------------------------------------------
+ */
 
 atomic_long_t shim_module_refs;
 
@@ -203,7 +209,10 @@ PARAM(int, int, "%d")
 PARAM(uint, unsigned int, "%u")
 PARAM(ulong, unsigned long, "%lu")
 
-/* --- debugfs ------------------------------------------------------------------- */
+/*
+ * --- debugfs
+ * -------------------------------------------------------------------
+ */
 
 #define FILES		64
 
@@ -315,7 +324,10 @@ void seq_printf(struct seq_file *seq, const char *fmt, ...)
 	seq->used += len;
 }
 
-/* --- work ---------------------------------------------------------------------- */
+/*
+ * --- work
+ * ----------------------------------------------------------------------
+ */
 
 struct workqueue_struct {
 	struct list_head works;
@@ -542,7 +554,10 @@ bool cancel_delayed_work_sync(struct delayed_work *dwork)
 	return cancel_work_sync(&dwork->work);
 }
 
-/* --- shrinkers ------------------------------------------------------------------ */
+/*
+ * --- shrinkers
+ * ------------------------------------------------------------------
+ */
 
 #define SHRINKERS	4
 

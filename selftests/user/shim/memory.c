@@ -15,8 +15,8 @@
 #include "shim.h"
 
 /*
- * Blocks that have been freed are not used again before as many others: a CPU that
- * still goes to one is found, be it a reader that came too late.
+ * Blocks that have been freed are not used again before as many others: a CPU
+ * that still goes to one is found, be it a reader that came too late.
  */
 #define QUARANTINE	256
 
@@ -82,7 +82,9 @@ void shim_memory_init(void)
 	ASAN_POISON_MEMORY_REGION(pages, sizeof(pages));
 }
 
-/* --- failing ----------------------------------------------------------------- */
+/*
+ * --- failing -----------------------------------------------------------------
+ */
 
 bool shim_fails(void)
 {
@@ -111,7 +113,9 @@ static void check_gfp(gfp_t gfp, const char *what)
 		shim_step();
 }
 
-/* --- pages ------------------------------------------------------------------- */
+/*
+ * --- pages -------------------------------------------------------------------
+ */
 
 static enum zone zone_of(unsigned int frame)
 {
@@ -303,7 +307,9 @@ bool shim_is_allocated(phys_addr_t pa, size_t size)
 	return true;
 }
 
-/* --- addresses --------------------------------------------------------------- */
+/*
+ * --- addresses ---------------------------------------------------------------
+ */
 
 static size_t offset_of(const volatile void *address)
 {
@@ -361,7 +367,10 @@ unsigned long totalram_pages(void)
 	return ARENA_FRAMES;
 }
 
-/* --- what is counted ----------------------------------------------------------- */
+/*
+ * --- what is counted
+ * -----------------------------------------------------------
+ */
 
 pg_data_t *page_pgdat(const struct page *page)
 {
@@ -374,8 +383,9 @@ void mod_node_page_state(pg_data_t *pgdat, enum node_stat_item item, long delta)
 }
 
 /*
- * The node's counter and the group's. Pages of one kind may be counted together, at
- * any of them; that the sums are right is checked when nothing is left.
+ * The node's counter and the group's. Pages of one kind may be counted
+ * together, at any of them; that the sums are right is checked when nothing is
+ * left.
  */
 void mod_lruvec_page_state(struct page *page, enum node_stat_item item, int delta)
 {
@@ -405,7 +415,9 @@ long shim_group_stat(unsigned int group, enum node_stat_item item)
 	return group_stats[group][item];
 }
 
-/* --- objects ----------------------------------------------------------------- */
+/*
+ * --- objects -----------------------------------------------------------------
+ */
 
 void *kmalloc(size_t size, gfp_t gfp)
 {

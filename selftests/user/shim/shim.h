@@ -13,7 +13,9 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
-/* --- failures ---------------------------------------------------------------- */
+/*
+ * --- failures ----------------------------------------------------------------
+ */
 
 /* Tells what is wrong, calls shim_context, and aborts */
 void shim_panic(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__));
@@ -25,11 +27,16 @@ extern unsigned int shim_warnings_expected;
 /* The last warning */
 extern char shim_warning[256];
 
-/* The last message of the library; "" when there was none since this was cleared */
+/*
+ * The last message of the library; "" when there was none since this was
+ * cleared
+ */
 extern char shim_message[256];
 extern bool shim_verbose;
 
-/* --- CPUs -------------------------------------------------------------------- */
+/*
+ * --- CPUs --------------------------------------------------------------------
+ */
 
 /*
  * struct shim_cpu - a CPU that runs the library's code
@@ -64,8 +71,9 @@ void shim_cpu_enter(struct shim_cpu *cpu);
 void shim_cpu_leave(struct shim_cpu *cpu);
 
 /*
- * Called when shim_steps accesses have been made, between two of them, with locked
- * set where the CPU that stands still has a spinlock. Sets shim_steps anew.
+ * Called when shim_steps accesses have been made, between two of them, with
+ * locked set where the CPU that stands still has a spinlock. Sets shim_steps
+ * anew.
  */
 extern void (*shim_hook)(bool locked);
 #define SHIM_NO_STEPS		LONG_MAX
@@ -82,16 +90,20 @@ extern long shim_longest_off;
 /* What need_resched() says how many times in a row; then no */
 extern unsigned int shim_resched;
 
-/* --- memory ------------------------------------------------------------------ */
+/*
+ * --- memory ------------------------------------------------------------------
+ */
 
-/* Where the arena begins for the hardware; changed while nothing is allocated */
+/*
+ * Where the arena begins for the hardware; changed while nothing is allocated
+ */
 extern phys_addr_t shim_phys_base;
 
 void shim_memory_init(void);
 
 /*
- * Addresses from here on no IOMMU reaches, 0 for none such. Mapping a page there for
- * DMA fails, or gives another address. Does the DMA mask tell?
+ * Addresses from here on no IOMMU reaches, 0 for none such. Mapping a page
+ * there for DMA fails, or gives another address. Does the DMA mask tell?
  */
 extern phys_addr_t shim_reach;
 extern bool shim_reach_moves;
@@ -135,7 +147,10 @@ struct shim_fail {
 extern struct shim_fail shim_fail;
 bool shim_fails(void);
 
-/* --- what a walker that does not snoop sees ------------------------------------ */
+/*
+ * --- what a walker that does not snoop sees
+ * ------------------------------------
+ */
 
 /* The word at pa as memory has it, or as it was when last cleaned */
 u64 shim_word(phys_addr_t pa, bool cleaned);
@@ -146,7 +161,10 @@ unsigned int shim_buffered(void);
 /* A walker that snoops writes it. */
 void shim_set_word(phys_addr_t pa, u64 word);
 
-/* --- the rest ------------------------------------------------------------------ */
+/*
+ * --- the rest
+ * ------------------------------------------------------------------
+ */
 
 int shim_param_set(const char *name, const char *value);
 long shim_param_get(const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where the kernel's own library gets its tables from: pages, zeroed and accounted.
+ * Where the kernel's own library gets its tables from: pages, zeroed and
+ * accounted.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

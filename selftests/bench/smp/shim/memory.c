@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The page allocator: a list of free blocks for each order, and in front of that of
- * single pages one for each thread, as the kernel's CPUs have. Nothing fails.
+ * The page allocator: a list of free blocks for each order, and in front of
+ * that of single pages one for each thread, as the kernel's CPUs have. Nothing
+ * fails.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -146,7 +147,9 @@ void shim_drain(void)
 {
 }
 
-/* The kernel's counters are each CPU's own as a rule: nothing is shared here. */
+/*
+ * The kernel's counters are each CPU's own as a rule: nothing is shared here.
+ */
 static __thread long counted[SHIM_NODE_STATS];
 
 pg_data_t *page_pgdat(const struct page *page)
@@ -179,7 +182,10 @@ void kfree(const void *object)
 	free((void *)object);
 }
 
-/* --- what each CPU has ------------------------------------------------------------- */
+/*
+ * --- what each CPU has
+ * -------------------------------------------------------------
+ */
 
 /* Where the linker has put that of the first */
 extern char __start_smp_percpu[], __stop_smp_percpu[];
@@ -197,7 +203,10 @@ long smp_offset_of(unsigned int cpu)
 	return cpu ? percpu[cpu - 1] - __start_smp_percpu : 0;
 }
 
-/* --- the walker snoops: none of this is to be called -------------------------------- */
+/*
+ * --- the walker snoops: none of this is to be called
+ * --------------------------------
+ */
 
 dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 				enum dma_data_direction dir, unsigned long attrs)

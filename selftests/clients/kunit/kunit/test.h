@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * As much of KUnit as the kernel's cases for io-pgtable-arm take, in user space; each
- * case gives a line of KTAP, and the kernel's library is ours.
+ * As much of KUnit as the kernel's cases for io-pgtable-arm take, in user
+ * space; each case gives a line of KTAP, and the kernel's library is ours.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stands in for the one of the library, which cleans by instructions of its CPU.
+ * Stands in for the one of the library, which cleans by instructions of its
+ * CPU.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -9,7 +10,10 @@
 
 #include <linux/dma-mapping.h>
 
-/* A line of 64 bytes is cleaned; only the word that was asked for may be counted on. */
+/*
+ * A line of 64 bytes is cleaned; only the word that was asked for may be
+ * counted on.
+ */
 static inline void compat_clean_line(const void *addr)
 {
 	shim_clean(addr, sizeof(u64));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Stands in for the one of the library, which asks the kernel for the caller's group.
+ * Stands in for the one of the library, which asks the kernel for the caller's
+ * group.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

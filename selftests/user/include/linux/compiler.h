@@ -47,7 +47,9 @@
 
 #define __same_type(a, b)	__builtin_types_compatible_p(typeof(a), typeof(b))
 
-/* The arguments are configuration symbols: one that is not defined is not set. */
+/*
+ * The arguments are configuration symbols: one that is not defined is not set.
+ */
 #define SHIM_SECOND_(ignored, value, ...)	value
 #define SHIM_SECOND(...)			SHIM_SECOND_(__VA_ARGS__)
 #define SHIM_PLACEHOLDER_1			0,
@@ -69,9 +71,9 @@ static inline void shim_step(void)
 }
 
 /*
- * With one thread the compiler is all there is to hold back. Threads are watched by
- * a detector of races that does not know fences or dependencies: what the
- * kernel orders by those is made an acquire and a release for it.
+ * With one thread the compiler is all there is to hold back. Threads are
+ * watched by a detector of races that does not know fences or dependencies:
+ * what the kernel orders by those is made an acquire and a release for it.
  */
 #ifdef SHIM_THREADS
 #define SHIM_LOAD		__ATOMIC_ACQUIRE
@@ -90,8 +92,8 @@ static inline void shim_step(void)
 })
 
 /*
- * What a CPU has stored waits in its store buffer, as far as an IOMMU is concerned
- * for which nothing is cleaned: see shim/dma.c.
+ * What a CPU has stored waits in its store buffer, as far as an IOMMU is
+ * concerned for which nothing is cleaned: see shim/dma.c.
  */
 extern bool shim_buffers;
 void shim_buffer(const volatile void *address, size_t size);

@@ -114,7 +114,10 @@ static inline void list_splice_tail_init(struct list_head *list,
 	INIT_LIST_HEAD(list);
 }
 
-/* An empty list is replaced, too: the second link is from what the first has changed. */
+/*
+ * An empty list is replaced, too: the second link is from what the first has
+ * changed.
+ */
 static inline void list_replace(struct list_head *old, struct list_head *entry)
 {
 	shim_list_link(entry, old->next);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Variables that each CPU has: here all have one. The library may only add to them
- * and read their sum.
+ * Variables that each CPU has: here all have one. The library may only add to
+ * them and read their sum.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The tests' own, but for what makes an access slow there: nothing happens between
- * two accesses, and each has the price that it has in the kernel.
+ * The tests' own, but for what makes an access slow there: nothing happens
+ * between two accesses, and each has the price that it has in the kernel.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -13,7 +13,9 @@
 #define shim_step()		((void)0)
 #define shim_stored(p, size)	((void)0)
 
-/* On x86 an atomic read-modify-write is a full barrier, whatever is asked for. */
+/*
+ * On x86 an atomic read-modify-write is a full barrier, whatever is asked for.
+ */
 #undef SHIM_BOTH
 #define SHIM_BOTH		__ATOMIC_SEQ_CST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Addresses and struct pages by arithmetic, as in the kernel: a linear map at an
- * address that the compiler knows, and an array beside it.
+ * Addresses and struct pages by arithmetic, as in the kernel: a linear map at
+ * an address that the compiler knows, and an array beside it.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

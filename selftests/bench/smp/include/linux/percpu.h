@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Variables that each CPU has, as in the kernel: all of them are in one section, of
- * which each thread has a copy of its own, as far away as the thread knows. To add to
- * its own is an instruction, as in the kernel on x86.
+ * Variables that each CPU has, as in the kernel: all of them are in one
+ * section, of which each thread has a copy of its own, as far away as the
+ * thread knows. To add to its own is an instruction, as in the kernel on x86.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * RCU read-side sections as those of a kernel with preemption: a count of the task's
- * own. Grace periods are over between two rounds, when no thread is in a section.
+ * RCU read-side sections as those of a kernel with preemption: a count of the
+ * task's own. Grace periods are over between two rounds, when no thread is in a
+ * section.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

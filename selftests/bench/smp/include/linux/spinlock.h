@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Spinlocks that cost what they cost: one atomic operation to take, one store to give
- * back. Laid out as those of the tests, whose shim is linked in.
+ * Spinlocks that cost what they cost: one atomic operation to take, one store
+ * to give back. Laid out as those of the tests, whose shim is linked in.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -27,7 +27,9 @@ static inline void smp_unlock(raw_spinlock_t *lock)
 	__atomic_store_n(&lock->owner, NULL, __ATOMIC_RELEASE);
 }
 
-/* User space cannot disable interrupts: that is left out, for both libraries. */
+/*
+ * User space cannot disable interrupts: that is left out, for both libraries.
+ */
 #undef local_irq_save
 #undef local_irq_restore
 #define local_irq_save(flags)		((flags) = 0)
