@@ -33,6 +33,9 @@ LOCKS = (
 LOCK_CALL = re.compile(r"(?:%s)\(" % "|".join(name for pair in LOCKS for name in pair))
 
 
+# Says what holds, and does nothing: code that is right is the same without it.
+ASSERTION = re.compile(r"lockdep_assert_held\(")
+
 # What only reads or writes what is named in it; all else may do anything.
 ACCESSORS = re.compile(r"\b(?:WRITE_ONCE|READ_ONCE|iopd_count|iopd_hist_add|INIT_LIST_HEAD|min|max"
                        r"|BIT|list_splice\w*|list_add\w*|list_del\w*)\s*\(")
@@ -123,12 +126,14 @@ class Finder:
 
     def drop(self, function, statement):
         text = self.text[statement.start:statement.end]
-        if not LOCK_CALL.search(text):
+        if not LOCK_CALL.search(text) and not ASSERTION.match(text):
             self.add(function, "drop", text, (statement.start, statement.end, ";"))
 
     def swap(self, function, one, other):
         first = self.text[one.start:one.end]
         second = self.text[other.start:other.end]
+        if ASSERTION.match(first) or ASSERTION.match(second):
+            return
         if first != second and depends(self.code[one.start:one.end],
                                        self.code[other.start:other.end]):
             self.add(function, "swap", first + " / " + second,

@@ -15,7 +15,7 @@
  *	is_fresh()	iopd_is_stale(), load by load
  *	check()		iopd_map_check(), iopd_map_recover()
  *	settle()	iopd_map_await_flush()
- *	cut_off()	iopd_detach(), iopd_limbo_add()
+ *	cut_off()	iopd_detach(), iopd_detach_rest(), iopd_limbo_add()
  * and in drivers/iommu/ipmmu-vmsa/:
  *	flush()		ipmmu_domain_flush(), ipmmu_domain_flush_limbo()
  *

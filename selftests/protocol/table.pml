@@ -10,9 +10,9 @@
  *	touch_root()	iopd_reclaim_touched()
  *	sweeper		iopd_reclaim_sweep_begin(), iopd_sweep_enter(), the grace
  *			period between, iopd_sweep_is_empty(),
- *			iopd_stamp(), iopd_sweep_leave()
+ *			iopd_stamp_one(), iopd_sweep_leave()
  *	cut_off()	iopd_detach(), iopd_sweep_cut_locked(),
- *			iopd_sync_entries(), iopd_limbo_add()
+ *			iopd_detach_empty(), iopd_detach_rest()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
  *			iopd_limbo_judge(), io_pgtable_deferred_flush_end()
  *	settle()	iopd_map_await_flush()

@@ -8,6 +8,7 @@
  */
 #include <linux/export.h>
 #include <linux/io-pgtable-arm-deferred.h>
+#include <linux/lockdep.h>
 
 #include "limbo.h"
 #include "pgtable.h"
@@ -35,6 +36,7 @@ static void iopd_limbo_put(struct iopd *iopd, struct list_head *tables,
 {
 	struct iopd_tree *tree = &iopd->tree;
 
+	lockdep_assert_held(&tree->detach_lock);
 	/*
 	 * The cleared entries are in memory before the tables are in limbo, so that
 	 * a flusher that finds them there flushes after the detach. Cleaning the
@@ -79,6 +81,7 @@ static void iopd_limbo_judge(struct iopd *iopd)
 			 tree->flushed_gen + 1 != tree->limbo_gen ||
 			 iopd->recovered != iopd->failed;
 
+	lockdep_assert_held(&tree->detach_lock);
 	if (iopd->unsettled == unsettled)
 		return;
 	/* Pairs with io_pgtable_deferred_is_settled() */
@@ -149,6 +152,7 @@ static void iopd_flush_failed(struct iopd *iopd)
  */
 static bool iopd_flush_told(struct iopd_tree *tree, bool settled)
 {
+	lockdep_assert_held(&tree->detach_lock);
 	WRITE_ONCE(tree->flushes, tree->flushes + 1);
 	if (settled)
 		return true;

@@ -8,9 +8,9 @@
 #include <linux/iommu.h>
 #include <linux/sched.h>
 
+#include "detach.h"
 #include "pages.h"
 #include "reclaim.h"
-#include "walk.h"
 
 /*
  * Runs, of at most a table each, between two looks whether too much is pending:
@@ -67,81 +67,12 @@ static void iopd_map_advance(struct iopd_map *map, unsigned int nr)
 	map->done += nr;
 }
 
-/**
- * iopd_table_entry() - the entry that leads to a table
- * @iopd: the page table
- * @table: the table
- *
- * Return: the entry, without any mark.
- */
-u64 iopd_table_entry(const struct iopd *iopd, const u64 *table)
-{
-	return lpae_pack(&iopd->tree.geo, virt_to_phys(table)) |
-	       iopd->table_attrs;
-}
-
-/*
- * Others may mark the entry meanwhile, for the sweep; and the table may have been
- * emptied and cut off already, if it stands in for a block, for then it holds
- * nothing of its maker's. It is for software only, so it may reach memory when it
- * likes.
- */
-static void iopd_note_clean(u64 *slot, u64 entry)
-{
-	const u64 marks = LPAE_SW_TOUCHED | LPAE_SW_CLOSING;
-	u64 seen = entry, old;
-
-	while (!((seen ^ entry) & ~marks)) {
-		old = cmpxchg64_relaxed(slot, seen, seen | LPAE_SW_CLEAN);
-		if (old == seen)
-			break;
-		seen = old;
-	}
-}
-
-/**
- * iopd_publish() - let a walker find a table, and all that was built under it
- * @iopd: the page table
- * @walk: the way to the slot
- * @table: filled and cleaned
- * @old: what the slot must hold, zero or the block that @table stands in for
- *
- * For the walker everything in @table was ordered before this by
- * iopd_table_publishable(); the release does the same for lookups of ours.
- *
- * Context: the RCU read-side section of the walk, in which the caller has seen
- * to it that the table with the slot stays, by iopd_hold() or by a block in the
- * slot.
- * Return: 0, or -EAGAIN when another was there first.
- */
-int iopd_publish(struct iopd *iopd, const struct iopd_walk *walk, u64 *table,
-		 u64 old)
-{
-	unsigned long nr = iopd_page_below(iopd_table_page(table)) + 1;
-	u64 entry = iopd_table_entry(iopd, table);
-
-	if (cmpxchg64_release(walk->slot, old, entry) != old)
-		return -EAGAIN;
-
-	iopd_walk_add_below(iopd, walk, walk->level, nr);
-	if (!iopd->tree.coherent) {
-		iopd_sync_entry(&iopd->tree, walk->slot);
-		iopd_note_clean(walk->slot, entry);
-	}
-	return 0;
-}
-
 /* Of the tables that have been built those above @level are not needed. */
 static void iopd_map_discard(struct iopd_map *map, int level)
 {
-	struct iopd_tree *tree = &map->iopd->tree;
-
-	for (; map->top < level; map->top++) {
-		u64 *table = map->built[map->top];
-
-		iopd_table_unmap(tree, iopd_table_page(table));
-		iopd_table_free_unpublished(tree, table);
-	}
+	for (; map->top < level; map->top++)
+		iopd_table_free_unpublished(&map->iopd->tree,
+					    map->built[map->top]);
 }
 
 /*

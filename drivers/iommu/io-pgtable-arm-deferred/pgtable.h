@@ -15,8 +15,6 @@
 #include "table.h"
 #include "tree.h"
 
-struct iopd_walk;
-
 /* No level has leaves of that size. */
 #define IOPD_NO_LEVEL		0xff
 
@@ -156,10 +154,6 @@ void iopd_init_watch_ops(struct io_pgtable_ops *ops);
 
 const char *iopd_format_init(struct iopd *iopd, enum io_pgtable_fmt fmt);
 void iopd_format_set_root(struct iopd *iopd);
-
-u64 iopd_table_entry(const struct iopd *iopd, const u64 *table);
-int iopd_publish(struct iopd *iopd, const struct iopd_walk *walk, u64 *table,
-		 u64 old);
 
 void iopd_limbo_add(struct iopd *iopd, struct list_head *tables,
 		    unsigned long count);

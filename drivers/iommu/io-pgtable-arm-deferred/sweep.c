@@ -29,8 +29,8 @@
  *    entry with the mark to a stamp: a mapper's M1 either precedes that, and then
  *    it fails, or follows, and then the mapper finds the stamp.
  * S4 That is done under the detach lock, the table is in limbo before the lock is
- *    given up, and counts above it are lowered. An unmapper of a whole table
- *    holds the lock, too. So a table is cut off once.
+ *    given up, and counts above it are lowered, in the order of detach.h. An
+ *    unmapper of a whole table holds the lock, too. So a table is cut off once.
  * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands over.
  * R1 The reclaimer frees a table a grace period after that, so that mappers,
  *    unmappers and lookups that have walked to it before S3 may still look at its
@@ -46,9 +46,9 @@
 #include <linux/io-pgtable-arm-deferred.h>
 #include <linux/sched.h>
 
+#include "detach.h"
 #include "reclaim.h"
 #include "sweep.h"
-#include "walk.h"
 
 /*
  * Mark the table that @slot leads to. Return: 1 if that was done, 0 if it was
@@ -186,45 +186,6 @@ static void iopd_sweep_leave(u64 *slot, u64 entry)
 	}
 }
 
-/*
- * With the detach lock held: @entry, which leads to an empty table, gives way to a
- * stamp, if it has all of @marks. Others change the marks meanwhile, and only the
- * holder of the lock where the entry leads to.
- */
-static bool iopd_stamp(struct iopd *iopd, u64 *slot, u64 *entry, u64 marks)
-{
-	u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopd->tree.limbo_gen), old;
-
-	while (lpae_leads_on(*entry) && (*entry & marks) == marks) {
-		old = cmpxchg64(slot, *entry, stamp);
-		if (old == *entry)
-			return true;
-		*entry = old;
-	}
-	return false;
-}
-
-/*
- * Cut the empty table off that the last slot of @walk leads to, with the detach lock
- * held: S4. Return: false if it is in use after all.
- */
-static bool iopd_cut_empty(struct iopd *iopd, const struct iopd_walk *walk,
-			   u64 marks)
-{
-	u64 entry = walk->entry;
-	struct page *page;
-	LIST_HEAD(tables);
-
-	if (!iopd_stamp(iopd, walk->slot, &entry, marks))
-		return false;
-	iopd_sync_entry(&iopd->tree, walk->slot);
-	page = iopd_table_page(iopd_table_of(&iopd->tree.geo, entry));
-	iopd_walk_add_below(iopd, walk, walk->level, -1);
-	list_add(&page->lru, &tables);
-	iopd_limbo_add(iopd, &tables, 1);
-	return true;
-}
-
 /* The way there is walked anew: a table on it may have been cut off. */
 static void iopd_sweep_cut_locked(struct iopd_sweep *sweep, unsigned long at,
 				  int level)
@@ -236,7 +197,7 @@ static void iopd_sweep_cut_locked(struct iopd_sweep *sweep, unsigned long at,
 		return;
 	iopd_descend(iopd, at, level, &walk);
 	if (walk.level == level && walk.slot == iopd_sweep_slot(sweep, at, level))
-		sweep->cut += iopd_cut_empty(iopd, &walk, LPAE_SW_CLOSING);
+		sweep->cut += iopd_detach_empty(iopd, &walk, LPAE_SW_CLOSING);
 }
 
 /*
@@ -451,7 +412,7 @@ int iopd_make_way(struct iopd *iopd, unsigned long at, int level)
 	iopd_descend(iopd, at, level, &walk);
 	if (walk.level == level && lpae_is_table(walk.entry, level)) {
 		if (iopd_find_empty(iopd, &walk, &first))
-			cut = iopd_cut_empty(iopd, &walk, 0);
+			cut = iopd_detach_empty(iopd, &walk, 0);
 		else
 			ret = -EEXIST;
 	}

@@ -187,12 +187,15 @@ bool iopd_table_reject(struct iopd_tree *tree, u64 *table, int why, gfp_t *gfp)
 /**
  * iopd_table_free_unpublished() - a table that no walker has ever seen
  * @tree: the tree
- * @table: the table, which is not mapped for DMA, and not the root
+ * @table: the table, which has been made publishable, and is not the root
  *
  * Context: any.
  */
 void iopd_table_free_unpublished(struct iopd_tree *tree, u64 *table)
 {
+	struct page *page = iopd_table_page(table);
+
+	iopd_table_unmap(tree, page);
 	iopd_reclaim_note_live(-1);
-	iopd_pages_return(tree, iopd_table_page(table));
+	iopd_pages_return(tree, page);
 }

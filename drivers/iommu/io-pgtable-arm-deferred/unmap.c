@@ -9,7 +9,7 @@
 #include <linux/iommu.h>
 
 #include <compat/io-pgtable.h>
-#include "walk.h"
+#include "detach.h"
 
 /*
  * struct iopd_unmap - an unmapping under way
@@ -43,70 +43,6 @@ static void iopd_unmap_advance(struct iopd_unmap *unmap, size_t nr)
 	unmap->at += nr * unmap->pgsize;
 	unmap->left -= nr;
 	unmap->done += nr * unmap->pgsize;
-}
-
-/*
- * struct iopd_cut - sub-trees that have been cut off and are not in limbo yet
- * @tables: their roots
- * @count: tables in all of them
- * @gen: number of the limbo that they are going into
- */
-struct iopd_cut {
-	struct list_head tables;
-	unsigned long count;
-	unsigned long gen;
-};
-
-/**
- * iopd_detach() - cut tables off
- * @iopd: the page table
- * @walk: where the first of them hangs
- * @room: how many slots to look at; it ends before the first that leads to none
- * @cut: gets the roots of the sub-trees
- *
- * The slots keep the number of the limbo that the tables go into. Before the
- * caller gives the lock up it makes the slots visible, takes the count off the
- * tables above, and puts what was cut into limbo.
- *
- * An unmap of a whole space cuts off a full root, and no other task has the CPU
- * meanwhile. So the roots are linked right here: only this unmapper has the
- * list.
- *
- * Context: the detach lock is held.
- * Return: how many slots have been cleared.
- */
-static unsigned int iopd_detach(struct iopd *iopd,
-				const struct iopd_walk *walk, unsigned int room,
-				struct iopd_cut *cut)
-{
-	/* A copy, which no store below can change */
-	const struct lpae_geometry geo = iopd->tree.geo;
-	const u64 stamp = FIELD_PREP(LPAE_SW_STAMP, iopd->tree.limbo_gen);
-	struct list_head *last = &cut->tables;
-	unsigned long count = 0;
-	u64 *slot = walk->slot;
-	unsigned int nr;
-
-	if (walk->level == LPAE_LAST_LEVEL)
-		room = 0;
-	for (nr = 0; nr < room; nr++) {
-		u64 entry = READ_ONCE(slot[nr]);
-		struct page *page;
-
-		if (!lpae_leads_on(entry))
-			break;
-		page = pfn_to_page(PHYS_PFN(lpae_address(&geo, entry)));
-		WRITE_ONCE(slot[nr], stamp);
-		count += iopd_page_below(page) + 1;
-		page->lru.prev = last;
-		last->next = &page->lru;
-		last = &page->lru;
-	}
-	last->next = &cut->tables;
-	cut->tables.prev = last;
-	cut->count = count;
-	cut->gen = iopd->tree.limbo_gen;
-	return nr;
 }
 
 /* Tell a driver that flushes by address about @nr leaves that are gone */
@@ -165,24 +101,18 @@ static unsigned int iopd_unmap_tables(struct iopd_unmap *unmap,
 				      const struct iopd_walk *walk,
 				      unsigned int room)
 {
-	struct iopd_cut cut __uninitialized;
 	struct iopd *iopd = unmap->iopd;
 	unsigned long flags;
 	unsigned int nr;
 
 	room = min_t(unsigned int, room, IOPD_DETACH_RUN);
 	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
-	nr = iopd_detach(iopd, walk, room, &cut);
-	if (nr) {
-		iopd_sync_entries(&iopd->tree, walk->slot, nr);
-		iopd_walk_add_below(iopd, walk, walk->level, -(long)cut.count);
-		iopd_limbo_add(iopd, &cut.tables, cut.count);
-	}
+	nr = iopd_detach(iopd, walk, room);
+	if (nr)
+		unmap->gen = iopd->tree.limbo_gen;
 	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
-	if (nr) {
-		unmap->gen = cut.gen;
+	if (nr)
 		iopd_unmap_note_walk(unmap, nr);
-	}
 	return nr;
 }
 
@@ -291,7 +221,6 @@ static noinline int iopd_split(struct iopd_unmap *unmap,
 
 	if (iopd_publish(iopd, walk, table, walk->entry)) {
 		/* Another unmapper took a part of it: there is a table now. */
-		iopd_table_unmap(&iopd->tree, iopd_table_page(table));
 		iopd_table_free_unpublished(&iopd->tree, table);
 		return -EAGAIN;
 	}

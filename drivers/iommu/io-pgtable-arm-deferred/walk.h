@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The walk from the root towards an address, which all operations on a live page
- * table begin with, and what mappers and unmappers do about the marks that it has
- * met.
+ * The walk from the root towards an address, which all operations on a live
+ * page table begin with, and what mappers and unmappers do about the marks that
+ * it has met.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -102,9 +102,9 @@ bool iopd_touch(struct iopd *iopd, const struct iopd_walk *walk,
 		unsigned long at, bool stays);
 
 /*
- * Entries of the last table of @walk have been cleared: the next sweep is to look
- * whether any is left. Mostly that is known already. Called in the RCU read-side
- * section of the walk.
+ * Entries of the last table of @walk have been cleared: the next sweep is to
+ * look whether any is left. Mostly that is known already. Called in the RCU
+ * read-side section of the walk.
  */
 static inline void iopd_mark_touched(struct iopd *iopd,
 				     const struct iopd_walk *walk,
@@ -115,9 +115,9 @@ static inline void iopd_mark_touched(struct iopd *iopd,
 }
 
 /*
- * Something is to be put into the last table of @walk. Return: false if that was
- * about to be cut off, and has been. Called in the RCU read-side section of the
- * walk, which must not end before that something is there: M1 in sweep.c.
+ * Something is to be put into the last table of @walk. Return: false if that
+ * was about to be cut off, and has been. Called in the RCU read-side section of
+ * the walk, which must not end before that something is there: M1 in sweep.c.
  */
 static inline bool iopd_hold(struct iopd *iopd, const struct iopd_walk *walk,
 			     unsigned long at)
