@@ -106,8 +106,9 @@ void iopd_reclaim_sweep_some(struct iopd_tree *tree, unsigned int *scan)
 	enum iopd_swept swept = IOPD_SWEPT_ALL;
 
 	if (!READ_ONCE(tree->closed))
-		swept = iopd_sweep(tree, &tree->sweep_pos,
-				   tree->sweep_pass == IOPD_SWEEP_CUTS, scan);
+		swept = tree->ops->sweep(tree, &tree->sweep_pos,
+					 tree->sweep_pass == IOPD_SWEEP_CUTS,
+					 scan);
 	tree->sweep_done = swept != IOPD_SWEPT_PART;
 	tree->sweep_full = swept == IOPD_SWEPT_FULL;
 }
@@ -285,7 +286,7 @@ static void iopd_reclaim_flush_work(struct work_struct *work)
 	struct iopd_tree *tree;
 
 	while ((tree = iopd_reclaim_flush_take())) {
-		iopd_sweep_flush(tree);
+		tree->ops->flush(tree);
 		iopd_reclaim_flush_put(tree);
 		cond_resched();
 	}

@@ -14,15 +14,31 @@
 
 #include <compat/dma.h>
 #include "debugfs.h"
+#include "pages.h"
 #include "pgtable.h"
 #include "reclaim.h"
 #include "refill.h"
+#include "sweep.h"
 /* Makes operations of what pgtable.h declares */
 #include <compat/ops.h>
+
+static void iopd_free(struct iopd_tree *tree)
+{
+	put_device(tree->dev);
+	kfree(container_of(tree, struct iopd, tree));
+}
+
+static const struct iopd_tree_ops iopd_tree_ops = {
+	.sweep = iopd_sweep,
+	.flush = iopd_sweep_flush,
+	.make_ready = iopd_pages_make_ready,
+	.free = iopd_free,
+};
 
 static void iopd_init_tree(struct iopd_tree *tree,
 			   const struct io_pgtable_cfg *cfg)
 {
+	tree->ops = &iopd_tree_ops;
 	tree->dev = cfg->iommu_dev;
 	tree->coherent = cfg->coherent_walk;
 	tree->unmaps = !tree->coherent && dma_need_unmap(tree->dev);
@@ -84,7 +100,7 @@ static struct iopd *iopd_create(enum io_pgtable_fmt fmt,
 		goto err_free;
 
 	mutex_init(&iopd->flush_lock);
-	iopd->worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
+	iopd->tree.worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
 	iopd_format_set_root(iopd);
 	iopd->iop.cookie = cookie;
 	*cfg = iopd->iop.cfg;
@@ -111,34 +127,6 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 	return &iopd->iop.ops;
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
-
-/**
- * iopd_tree_release() - the last table is gone
- * @tree: a tree of which the caller is the last to know
- *
- * The structure goes now, or when the tasklet in refill.c is done with it. The
- * module may go next: nothing of the page table is left, and the reclaimer
- * waits for its worker before it goes.
- *
- * Context: may sleep.
- */
-void iopd_tree_release(struct iopd_tree *tree)
-{
-	if (!iopd_refill_has(tree))
-		iopd_tree_free(tree);
-}
-
-/**
- * iopd_tree_free() - free the structure of a page table
- * @tree: its tree, which nothing knows any more
- *
- * Context: may sleep: the device may be let go of.
- */
-void iopd_tree_free(struct iopd_tree *tree)
-{
-	put_device(tree->dev);
-	kfree(container_of(tree, struct iopd, tree));
-}
 
 /* No table is cut off by a sweep after the last flush. */
 static void iopd_end(struct iopd *iopd)

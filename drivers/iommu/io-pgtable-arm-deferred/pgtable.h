@@ -35,7 +35,6 @@
  * @tree: its memory, which lives on after the hand-over
  * @levels: which level has leaves of a size, by its log2; IOPD_NO_LEVEL if none
  * @flush_lock: held while the worker has the driver flush; guards the next one
- * @worker_flushes: the driver may be asked for that
  * @calls: maps and unmaps under way, in debug builds
  *
  * One allocation with the tree in it: freed with the last table, long after
@@ -63,7 +62,6 @@ struct iopd {
 	u8 levels[BITS_PER_LONG];
 	struct iopd_tree tree;
 	struct mutex flush_lock;	/* no flush by the worker begins or ends */
-	bool worker_flushes;
 	struct iopd_calls calls;
 };
 

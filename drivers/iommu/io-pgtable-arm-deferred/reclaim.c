@@ -49,6 +49,7 @@
 #include "cursor.h"
 #include "pages.h"
 #include "reclaim-parts.h"
+#include "refill.h"
 #include "table.h"
 #include "trace.h"
 
@@ -337,7 +338,7 @@ static long iopd_reclaim_batch(struct iopd_tree *tree, struct rt_mutex *hand,
 
 	iopd_reclaim_give_hand(hand);
 	if (gone)
-		iopd_tree_release(tree);
+		iopd_refill_release(tree);
 	iopd_reclaim_trim_later();
 	iopd_reclaim_sweep_later();
 	iopd_reclaim_wake_waiters();
@@ -536,7 +537,7 @@ static void iopd_reclaim_let_go(struct iopd_tree *tree)
 	gone = iopd_reclaim_is_gone(tree);
 	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 	if (gone)
-		iopd_tree_release(tree);
+		iopd_refill_release(tree);
 	else
 		iopd_reclaim_kick_later();
 }

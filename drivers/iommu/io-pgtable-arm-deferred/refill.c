@@ -21,7 +21,6 @@
 #include <linux/irq_work.h>
 #include <linux/workqueue.h>
 
-#include "pages.h"
 #include "refill.h"
 
 /**
@@ -67,14 +66,8 @@ void iopd_refill_ask(struct iopd_tree *tree)
 	irq_work_queue(&refill.kick);
 }
 
-/**
- * iopd_refill_has() - the tree has been released: has the tasklet it in hand?
- * @tree: a tree that nothing else knows of
- *
- * Context: any.
- * Return: true if so; then it is freed from here.
- */
-bool iopd_refill_has(struct iopd_tree *tree)
+/* The tree has been released. Return: true if the tasklet has it in hand. */
+static bool iopd_refill_has(struct iopd_tree *tree)
 {
 	unsigned long flags;
 	bool has;
@@ -87,6 +80,22 @@ bool iopd_refill_has(struct iopd_tree *tree)
 		list_del_init(&tree->refill_node);
 	raw_spin_unlock_irqrestore(&refill.lock, flags);
 	return has;
+}
+
+/**
+ * iopd_refill_release() - the last table is gone
+ * @tree: a tree of which the caller is the last to know
+ *
+ * The structure goes now, or when the tasklet is done with it. The module may
+ * go next: nothing of the page table is left, and the reclaimer waits for its
+ * worker before it goes.
+ *
+ * Context: may sleep.
+ */
+void iopd_refill_release(struct iopd_tree *tree)
+{
+	if (!iopd_refill_has(tree))
+		tree->ops->free(tree);
 }
 
 static struct iopd_tree *iopd_refill_take(void)
@@ -132,7 +141,7 @@ static void iopd_refill_run(struct tasklet_struct *tasklet)
 
 	if (!tree)
 		return;
-	iopd_pages_make_ready(tree);
+	tree->ops->make_ready(tree);
 	if (iopd_refill_put(tree))
 		tasklet_hi_schedule(&refill.tasklet);
 }
@@ -152,7 +161,7 @@ static void iopd_refill_bury(struct work_struct *work)
 	list_splice_init(&refill.orphans, &orphans);
 	raw_spin_unlock_irq(&refill.lock);
 	list_for_each_entry_safe(tree, next, &orphans, refill_node)
-		iopd_tree_free(tree);
+		tree->ops->free(tree);
 }
 
 /* Looks at the tasklet, which reclaims nothing and waits for nothing, 50 us apart */

@@ -10,7 +10,7 @@
 #include "tree.h"
 
 void iopd_refill_ask(struct iopd_tree *tree);
-bool iopd_refill_has(struct iopd_tree *tree);
+void iopd_refill_release(struct iopd_tree *tree);
 void iopd_refill_wait(void);
 void iopd_refill_init(void);
 void iopd_refill_exit(void);

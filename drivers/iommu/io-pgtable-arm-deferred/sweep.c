@@ -259,34 +259,6 @@ static bool iopd_sweep_step(struct iopd_sweep *sweep)
 }
 
 /**
- * iopd_sweep_may_flush() - may the driver be asked for a flush?
- * @tree: the tree
- *
- * Context: any; takes no lock. iopd_sweep_flush() looks again, under the mutex.
- * Return: true if so.
- */
-bool iopd_sweep_may_flush(struct iopd_tree *tree)
-{
-	struct iopd *iopd = container_of(tree, struct iopd, tree);
-
-	return READ_ONCE(iopd->worker_flushes);
-}
-
-/**
- * iopd_sweep_has_room() - is there room for more in limbo?
- * @tree: the tree
- *
- * Context: any; takes no lock.
- * Return: true if a sweep may cut tables off.
- */
-bool iopd_sweep_has_room(struct iopd_tree *tree)
-{
-	return READ_ONCE(tree->limbo_count) < (iopd_sweep_may_flush(tree) ?
-					       IOPD_SWEEP_LIMBO :
-					       IOPD_SWEEP_LIMBO_MAX);
-}
-
-/**
  * iopd_sweep() - go on with a pass over a page table
  * @tree: a tree that is busy for the caller
  * @pos: where, from 0; on return where to go on
@@ -335,7 +307,7 @@ void iopd_sweep_flush(struct iopd_tree *tree)
 	struct iopd *iopd = container_of(tree, struct iopd, tree);
 
 	mutex_lock(&iopd->flush_lock);
-	if (iopd->worker_flushes)
+	if (tree->worker_flushes)
 		iopd_ask_flush_all(iopd);
 	mutex_unlock(&iopd->flush_lock);
 }
@@ -346,7 +318,7 @@ void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
 
 	might_sleep();
 	mutex_lock(&iopd->flush_lock);
-	WRITE_ONCE(iopd->worker_flushes, allow);
+	WRITE_ONCE(iopd->tree.worker_flushes, allow);
 	mutex_unlock(&iopd->flush_lock);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);

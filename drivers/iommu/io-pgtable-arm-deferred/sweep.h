@@ -17,17 +17,22 @@
 #define IOPD_SWEEP_LIMBO	48
 #define IOPD_SWEEP_LIMBO_MAX	1024
 
-/* How far a pass has come */
-enum iopd_swept {
-	IOPD_SWEPT_PART,	/* there is more to look at */
-	IOPD_SWEPT_ALL,
-	IOPD_SWEPT_FULL,	/* nothing is cut off before a flush */
-};
+/* May the driver be asked for a flush? iopd_sweep_flush() looks again, locked. */
+static inline bool iopd_sweep_may_flush(const struct iopd_tree *tree)
+{
+	return READ_ONCE(tree->worker_flushes);
+}
+
+/* Is there room for more in limbo? Takes no lock. */
+static inline bool iopd_sweep_has_room(const struct iopd_tree *tree)
+{
+	return READ_ONCE(tree->limbo_count) < (iopd_sweep_may_flush(tree) ?
+					       IOPD_SWEEP_LIMBO :
+					       IOPD_SWEEP_LIMBO_MAX);
+}
 
 enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts,
 			   unsigned int *scan);
-bool iopd_sweep_has_room(struct iopd_tree *tree);
-bool iopd_sweep_may_flush(struct iopd_tree *tree);
 void iopd_sweep_flush(struct iopd_tree *tree);
 
 #endif /* _IOPD_SWEEP_H */

@@ -73,6 +73,33 @@ enum iopd_sweep_state {
 	IOPD_SWEEP_FLUSHING,	/* the driver is being asked for it */
 };
 
+/* How far a pass of a sweep has come */
+enum iopd_swept {
+	IOPD_SWEPT_PART,	/* there is more to look at */
+	IOPD_SWEPT_ALL,
+	IOPD_SWEPT_FULL,	/* nothing is cut off before a flush */
+};
+
+struct iopd_tree;
+
+/**
+ * struct iopd_tree_ops - what the lower layers call of the upper ones
+ * @sweep: go on with a pass over the page table: iopd_sweep()
+ * @flush: ask the driver for a flush: iopd_sweep_flush()
+ * @make_ready: allocate a chunk: iopd_pages_make_ready()
+ * @free: free the structure, which nothing knows any more; may sleep
+ *
+ * The reclaimer and refill.c know a tree, and nothing of the live page table that
+ * it belongs to: these are all calls from there. main.c has the one such table.
+ */
+struct iopd_tree_ops {
+	enum iopd_swept (*sweep)(struct iopd_tree *tree, unsigned long *pos,
+				 bool cuts, unsigned int *scan);
+	void (*flush)(struct iopd_tree *tree);
+	void (*make_ready)(struct iopd_tree *tree);
+	void (*free)(struct iopd_tree *tree);
+};
+
 /**
  * struct iopd_tree - the memory of one page table
  * @dev: the IOMMU, for DMA unmapping; a reference is held
@@ -120,15 +147,16 @@ enum iopd_sweep_state {
  * @hand: held by the task that frees a batch of it, if it has one
  * @whole: the root has been handed over; the last table takes the tree along
  * @awaited: the task that closed the tree frees it, and takes the tree along
- * @touched: something has been unmapped since a sweep began
  * @sweep: how far the sweep is
- * @sweep_pass: what @sweep was when the tree was made busy; later it may be another
- * @sweep_done: the pass that was made is
- * @sweep_full: it was not made to its end, for limbo is full
  * @sweep_node: place among those for which a sweep is due
  * @sweep_at: when it is due, in jiffies
  * @sweep_rcu: the grace period between its passes
  * @flush_node: place among those that wait for the driver's flush
+ * @touched: something has been unmapped since a sweep began
+ * @worker_flushes: the driver may be asked for a flush of what it has cut off
+ * @sweep_pass: what @sweep was when the tree was made busy; later it may be another
+ * @sweep_done: the pass that was made is
+ * @sweep_full: it was not made to its end, for limbo is full
  * @sweep_pos: where the pass stands
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
@@ -136,15 +164,17 @@ enum iopd_sweep_state {
  *	     first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
  * @left_ready: what @ready was
+ * @ops: what the reclaimer calls
  *
- * Who may write a member is said at each group of them. Each part that has other
- * writers begins a cache line: what every mapper reads (up to @closed), what makers
- * of tables write, what a detach writes, and what the reclaimer writes.
- * @flushed_gen goes with what is written once a flush, for mappers read it where a
- * slot has lost a table; the lock, on which unmappers wait, does not.
+ * The members are grouped by their owner. Each group says who may write them, and
+ * who reads them without the lock. Each part that has other writers begins a
+ * cache line: what every mapper reads (up to @closed), what makers of tables
+ * write, what a detach writes, and what the reclaimer writes. @flushed_gen goes
+ * with what is written once a flush, for mappers read it where a slot has lost a
+ * table; the lock, on which unmappers wait, does not.
  */
 struct iopd_tree {
-	/* Shape: written before the page table is handed out */
+	/* Shape: does not change once the page table has been handed out */
 	struct device *dev;
 	struct lpae_geometry geo;
 	bool coherent;
@@ -154,23 +184,33 @@ struct iopd_tree {
 	u8 table_order;
 	phys_addr_t reach;
 	struct page *root;
-	/* Written once, under the reclaimer's lock; mappers read it without */
+	/*
+	 * Written once: by the close, with the reclaimer's lock, or where a
+	 * page table is abandoned, without. Mappers and batches read it without.
+	 */
 	bool closed;
 
-	/* Pages: mappers and the tasklet in refill.c, each by an atomic operation */
+	/*
+	 * Pages. By atomic operations: makers of tables, the tasklet of refill.c,
+	 * batches, and the close
+	 */
 	atomic_long_t spare[IOPD_SPARES] ____cacheline_aligned_in_smp;
 	atomic_long_t ready;
-	/* The lock of refill.c */
+	/* The lock of refill.c; makers of tables look at @asked without */
 	bool asked;
 	struct list_head refill_node;
-	/* Mappers: a lockless list, and two hints of which an old value will do */
+	/* Makers of tables add to it; they, and the last batch, take all of it */
 	struct llist_head returned;
+	/* Makers of tables, without a lock: two hints, an old value will do */
 	unsigned int pause;
 	gfp_t zone;
-	/* @detach_lock; mappers read it without */
+	/* Limbo's, but for its place: the detach lock; mappers read it without */
 	unsigned long flushed_gen;
 
-	/* Limbo: @detach_lock; @limbo_count is read without it, too */
+	/*
+	 * Limbo: the detach lock. Unmappers and the sweep read @limbo_count
+	 * without, and a task that has the driver flush reads @flushes
+	 */
 	spinlock_t detach_lock ____cacheline_aligned_in_smp;
 	struct list_head limbo;
 	unsigned long limbo_count;
@@ -179,7 +219,10 @@ struct iopd_tree {
 	unsigned long limbo_gen;
 	unsigned long flushes;
 
-	/* Reclaim: the reclaimer's lock */
+	/*
+	 * Reclaim: the reclaimer's lock. The task that frees its own tree reads
+	 * @pending_count without
+	 */
 	struct list_head ungraced ____cacheline_aligned_in_smp;
 	struct list_head grace;
 	struct rcu_head rcu;
@@ -199,18 +242,20 @@ struct iopd_tree {
 	bool whole;
 	bool awaited;
 
-	/* Unmappers, once a sweep, by xchg(); the sweep's begin clears it */
-	bool touched;
 	/* Sweep: the reclaimer's lock */
 	enum iopd_sweep_state sweep;
 	struct list_head sweep_node;
 	unsigned long sweep_at;
 	struct rcu_head sweep_rcu;
 	struct list_head flush_node;
+	/* Unmappers and flushers set it by xchg(), the sweep's begin clears it */
+	bool touched;
+	/* The page table's flush_lock; the sweep reads it without, too */
+	bool worker_flushes;
 
 	/*
-	 * The task that has made the tree busy: for the first four under the
-	 * reclaimer's lock, or in a batch that ends with it
+	 * Batch: the task that has made the tree busy. While there is none the
+	 * first four are guarded by the reclaimer's lock
 	 */
 	enum iopd_sweep_state sweep_pass;
 	bool sweep_done;
@@ -219,9 +264,12 @@ struct iopd_tree {
 	struct list_head work;
 	struct iopd_cursor cursor;
 	struct page *partial[IOPD_PARTIALS];
-	/* Written by the close, under the reclaimer's lock, for the last batch */
+	/* Written by the close, with the reclaimer's lock, for the last batch */
 	unsigned long left[IOPD_SPARES];
 	unsigned long left_ready;
+
+	/* Shape, too, but no mapper reads it */
+	const struct iopd_tree_ops *ops;
 };
 
 /* Which of the cache lines of its structure a member begins in */
@@ -235,8 +283,5 @@ static_assert(IOPD_LINE(struct iopd_tree, flushed_gen) <
 static_assert(IOPD_LINE(struct iopd_tree, limbo_gen) <
 	      IOPD_LINE(struct iopd_tree, ungraced));
 #endif
-
-void iopd_tree_release(struct iopd_tree *tree);
-void iopd_tree_free(struct iopd_tree *tree);
 
 #endif /* _IOPD_TREE_H */
