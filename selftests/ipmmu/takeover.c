@@ -29,6 +29,20 @@ FIXTURE_TEARDOWN(takeover)
 	owner_close(&self->o);
 }
 
+/* Of what it had set up nothing is left that a walk could start from or be told by */
+static void all_is_written(struct __test_metadata *_metadata, const struct owner *o)
+{
+	unsigned int n;
+
+	for (n = 1; n < CONTEXTS; n++) {
+		EXPECT_NE(o->root & 0xfffff000, peek(&o->witness, ROOT, CONTEXT(n, IMTTLBR0)));
+		EXPECT_NE(o->root & 0xfffff000, peek(&o->witness, ROOT, CONTEXT(n, IMTTLBR1)));
+		EXPECT_EQ(peek(&o->witness, ROOT, CONTEXT(n, IMTTUBR0)),
+			  peek(&o->witness, ROOT, CONTEXT(n, IMTTUBR1)));
+	}
+	EXPECT_EQ(0, peek(&o->witness, 1 + o->cache, imuctr(o->utlb) + IMUASID));
+}
+
 TEST_F_TIMEOUT(takeover, left_on, 120)
 {
 	u64 before[2], refused;
@@ -63,6 +77,7 @@ TEST_F_TIMEOUT(takeover, left_on, 120)
 	/* What pointed elsewhere is on, and not where it was */
 	EXPECT_EQ(1, peek(&self->o.witness, 2, imuctr(LEFT_UTLB)) & 1);
 	EXPECT_EQ(~0ull, engine_translate(&self->o.dma, self->o.iova, DMA_TRANSLATE_READ));
+	all_is_written(_metadata, &self->o);
 
 	/* All but those two contexts are to be had */
 	EXPECT_EQ(1, contexts_in_state("reserved"));

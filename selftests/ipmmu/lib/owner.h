@@ -25,6 +25,7 @@
 #define IMTTLBR1		0x18
 #define IMTTUBR1		0x1c
 #define  IMUCTR_ON(context)	((context) << 4 | 1)
+#define IMUASID			0x08	/* behind IMUCTR */
 #define IMSCTLR			0x500
 #define IMSAUXCTLR		0x504
 #define  IMSAUXCTLR_S2PTE	0x8
@@ -127,6 +128,7 @@ static inline void owner_sets_up(const struct owner *o, unsigned int contexts)
 	poke(&o->witness, 2, imuctr(FOREIGN_UTLB), IMUCTR_ON(0));
 	poke(&o->witness, 2, imuctr(LEFT_UTLB), IMUCTR_ON(3));
 	poke(&o->witness, 1 + o->cache, imuctr(o->utlb), IMUCTR_ON(OWNERS));
+	poke(&o->witness, 1 + o->cache, imuctr(o->utlb) + IMUASID, OWNERS);
 	witness_clear(&o->witness);
 }
 
