@@ -43,34 +43,20 @@ FIXTURE_TEARDOWN(missing)
 	file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "\n");
 }
 
-/* Its number, or -1 if the device has none */
-static int group_of(const struct pci_function *pci)
-{
-	char path[96], group[256];
-	ssize_t len;
-
-	pci_path(pci, "iommu_group", path, sizeof(path));
-	len = readlink(path, group, sizeof(group) - 1);
-	if (len < 0)
-		return -1;
-	group[len] = '\0';
-	return atoi(strrchr(group, '/') + 1);
-}
-
 static int group_wait(const struct pci_function *pci)
 {
 	unsigned int ms;
 
-	for (ms = 0; ms < WAIT_MS && group_of(pci) < 0; ms += 50)
+	for (ms = 0; ms < WAIT_MS && pci_group(pci) < 0; ms += 50)
 		host_sleep_ms(50);
-	return group_of(pci);
+	return pci_group(pci);
 }
 
 /* Whatever the machine takes for it: no group unless the driver has said why */
 static void waits_for_a_group(struct __test_metadata *_metadata,
 			      const struct _test_data_missing *self)
 {
-	int group = group_of(&self->o.dma);
+	int group = pci_group(&self->o.dma);
 
 	if (log_count(self->log, GIVEN_UP, NULL))
 		return;
@@ -144,7 +130,7 @@ TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
 
 	/* One context for two masters: they share it */
 	ASSERT_LE(0, group_wait(&o->dma));
-	EXPECT_EQ(group_of(&o->dma), group_wait(&self->second));
+	EXPECT_EQ(pci_group(&o->dma), group_wait(&self->second));
 	is_blocked(_metadata, o);
 	EXPECT_EQ(CONTEXTS - FREE_CONTEXTS - 1, contexts_in_state("found"));
 	patrol_end(&o->dma);

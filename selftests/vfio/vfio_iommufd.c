@@ -7,16 +7,13 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <signal.h>
-#include <sys/wait.h>
-
 #include "kselftest_harness.h"
 
 #include "../ipmmu/lib/patrol.h"
 #include "iommufd.h"
+#include "vfio_rig.h"
 
 #define BUFFER_SIZE	0x100000ull
-#define BACK_MS		30000
 #define IOVA		0x50000000ull
 /* A window of MSI doorbells where no memory may be mapped */
 #define SW_MSI_IOVA	0x08000000ull
@@ -73,9 +70,7 @@ static u8 *memory_get(u64 size)
 
 FIXTURE(iommufd)
 {
-	struct pci_function witness;
-	struct pci_function dma;
-	struct host_pages before;
+	struct vfio_rig rig;
 	struct user u;
 	u8 *buffer;
 };
@@ -84,22 +79,20 @@ FIXTURE_SETUP(iommufd)
 {
 	const char *failed;
 
-	ASSERT_EQ(0, witness_open(&self->witness));
-	ASSERT_EQ(0, pci_find(&self->dma, WITNESS_VENDOR, DMA_DEVICE, 0));
-	witness_clear(&self->witness);
-	ASSERT_TRUE(vfio_bind(&self->dma));
+	failed = vfio_rig_open(&self->rig);
+	ASSERT_EQ(NULL, failed)
+		TH_LOG("%s", failed);
 	self->buffer = memory_get(BUFFER_SIZE);
 	ASSERT_NE(NULL, self->buffer);
 
 	/* What the group keeps from the first time on is not what is counted */
-	failed = user_open(&self->u, &self->dma);
+	failed = user_open(&self->u, &self->rig.dma);
 	ASSERT_EQ(NULL, failed)
 		TH_LOG("%s: %s", failed, strerror(errno));
 	user_close(&self->u);
-	ASSERT_EQ(0, reclaimer_wait(BACK_MS));
-	self->before = host_pages();
+	ASSERT_EQ(0, vfio_rig_count(&self->rig));
 
-	failed = user_open(&self->u, &self->dma);
+	failed = user_open(&self->u, &self->rig.dma);
 	ASSERT_EQ(NULL, failed)
 		TH_LOG("%s: %s", failed, strerror(errno));
 }
@@ -108,19 +101,7 @@ FIXTURE_TEARDOWN(iommufd)
 {
 	user_close(&self->u);
 	munmap(self->buffer, BUFFER_SIZE);
-	EXPECT_EQ(0, host_pages_back(&self->before, BACK_MS));
-	vfio_unbind(&self->dma);
-	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
-	EXPECT_EQ(0, verdict(&self->witness));
-	pci_close(&self->witness);
-}
-
-static void fill(struct random *r, u8 *bytes, u64 len)
-{
-	u64 i;
-
-	for (i = 0; i < len; i++)
-		bytes[i] = random_next(r) >> 56;
+	EXPECT_EQ(0, vfio_rig_close(&self->rig));
 }
 
 /* Bound and attached to nothing, it reaches nothing */
@@ -148,7 +129,7 @@ TEST_F(iommufd, map_copy)
 			TH_LOG("no IOVA above 4 GiB in this mode");
 			break;
 		}
-		fill(&r, self->buffer, BUFFER_SIZE);
+		random_fill(&r, self->buffer, BUFFER_SIZE);
 		ASSERT_EQ(0, iommufd_map(u->iommufd, u->ioas, self->buffer, iova,
 					 BUFFER_SIZE));
 		ASSERT_EQ(DMA_OK, engine_run(&u->v.pci, DMA_COPY, iova + 5,
@@ -256,7 +237,7 @@ TEST_F_TIMEOUT(iommufd, replace, 120)
 	EXPECT_LT(0, patrol_get(&u->v.pci, DMA_PASSED));
 	patrol_end(&u->v.pci);
 	EXPECT_EQ(0, patrol_strayed(&u->v.pci));
-	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
+	EXPECT_EQ(0, witness_counter(&self->rig.witness, WITNESS_BYPASSES));
 
 	/* The one that it is in cannot go; the other can */
 	EXPECT_EQ(-EBUSY, iommufd_destroy(u->iommufd, spaces[n].hwpt));
@@ -326,28 +307,17 @@ static void work_forever(const struct pci_function *dma, int started)
 TEST_F_TIMEOUT(iommufd, killed, 240)
 {
 	struct random r = random_seeded();
-	int i, fds[2], status;
-	pid_t child;
-	char byte;
+	const char *failed;
+	int i;
 
 	user_close(&self->u);
 	for (i = 0; i < KILLS; i++) {
-		ASSERT_EQ(0, pipe(fds));
-		child = fork();
-		ASSERT_LE(0, child);
-		if (!child)
-			work_forever(&self->dma, fds[1]);
-		close(fds[1]);
-		ASSERT_EQ(1, read(fds[0], &byte, 1));
-		close(fds[0]);
-		host_sleep_ms(random_below(&r, 500));
-		ASSERT_EQ(0, kill(child, SIGKILL));
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		ASSERT_TRUE(WIFSIGNALED(status));
-		ASSERT_EQ(0, host_pages_back(&self->before, BACK_MS));
+		failed = vfio_rig_kill(&self->rig, &r, work_forever);
+		ASSERT_EQ(NULL, failed)
+			TH_LOG("%s", failed);
 	}
 	/* And the device is to be had again */
-	ASSERT_EQ(NULL, user_open(&self->u, &self->dma));
+	ASSERT_EQ(NULL, user_open(&self->u, &self->rig.dma));
 }
 
 int main(int argc, char **argv)

@@ -7,23 +7,18 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #include <poll.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include "kselftest_harness.h"
 
-#include "vfio.h"
+#include "vfio_rig.h"
 
 #define BUFFER_SIZE	0x100000ull
-#define BACK_MS		30000
 /* A window of MSI doorbells where no memory may be mapped */
 #define SW_MSI_IOVA	0x08000000ull
 
 FIXTURE(type1)
 {
-	struct pci_function witness;
-	struct pci_function dma;
-	struct host_pages before;
+	struct vfio_rig rig;
 	struct vfio v;
 	u8 *buffer;
 };
@@ -32,20 +27,18 @@ FIXTURE_SETUP(type1)
 {
 	const char *failed;
 
-	ASSERT_EQ(0, witness_open(&self->witness));
-	ASSERT_EQ(0, pci_find(&self->dma, WITNESS_VENDOR, DMA_DEVICE, 0));
-	witness_clear(&self->witness);
-	ASSERT_TRUE(vfio_bind(&self->dma));
+	failed = vfio_rig_open(&self->rig);
+	ASSERT_EQ(NULL, failed)
+		TH_LOG("%s", failed);
 
 	/* What the group keeps from the first time on is not what is counted */
-	failed = vfio_open(&self->v, &self->dma);
+	failed = vfio_open(&self->v, &self->rig.dma);
 	ASSERT_EQ(NULL, failed)
 		TH_LOG("%s: %s", failed, strerror(errno));
 	vfio_close(&self->v);
-	ASSERT_EQ(0, reclaimer_wait(BACK_MS));
-	self->before = host_pages();
+	ASSERT_EQ(0, vfio_rig_count(&self->rig));
 
-	failed = vfio_open(&self->v, &self->dma);
+	failed = vfio_open(&self->v, &self->rig.dma);
 	ASSERT_EQ(NULL, failed)
 		TH_LOG("%s: %s", failed, strerror(errno));
 	self->buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE,
@@ -57,18 +50,7 @@ FIXTURE_TEARDOWN(type1)
 {
 	vfio_close(&self->v);
 	munmap(self->buffer, BUFFER_SIZE);
-	EXPECT_EQ(0, host_pages_back(&self->before, BACK_MS));
-	vfio_unbind(&self->dma);
-	EXPECT_EQ(0, verdict(&self->witness));
-	pci_close(&self->witness);
-}
-
-static void fill(struct random *r, u8 *bytes, u64 len)
-{
-	u64 i;
-
-	for (i = 0; i < len; i++)
-		bytes[i] = random_next(r) >> 56;
+	EXPECT_EQ(0, vfio_rig_close(&self->rig));
 }
 
 /* One half to the other, at an IOVA below and at one above 4 GiB */
@@ -86,7 +68,7 @@ TEST_F(type1, map_copy)
 			TH_LOG("no IOVA above 4 GiB in this mode");
 			break;
 		}
-		fill(&r, self->buffer, BUFFER_SIZE);
+		random_fill(&r, self->buffer, BUFFER_SIZE);
 		ASSERT_EQ(0, vfio_map(&self->v, self->buffer, iova, BUFFER_SIZE, true));
 		ASSERT_EQ(DMA_OK, engine_run(&self->v.pci, DMA_COPY, iova + 5,
 					     iova + half + 5, half - 5));
@@ -109,7 +91,7 @@ TEST_F(type1, unmapped_refused)
 					0, 64));
 	ASSERT_EQ(0, vfio_unmap(&self->v, iova, HOST_PAGE));
 	EXPECT_EQ(DMA_FAULT, engine_run(&self->v.pci, DMA_READ, iova, 0, 64));
-	EXPECT_EQ(0, witness_counter(&self->witness, WITNESS_BYPASSES));
+	EXPECT_EQ(0, witness_counter(&self->rig.witness, WITNESS_BYPASSES));
 }
 
 TEST_F(type1, read_only)
@@ -186,28 +168,17 @@ static void work_forever(const struct pci_function *dma, int started)
 TEST_F_TIMEOUT(type1, killed, 120)
 {
 	struct random r = random_seeded();
-	int i, fds[2], status;
-	pid_t child;
-	char byte;
+	const char *failed;
+	int i;
 
 	vfio_close(&self->v);
 	for (i = 0; i < KILLS; i++) {
-		ASSERT_EQ(0, pipe(fds));
-		child = fork();
-		ASSERT_LE(0, child);
-		if (!child)
-			work_forever(&self->dma, fds[1]);
-		close(fds[1]);
-		ASSERT_EQ(1, read(fds[0], &byte, 1));
-		close(fds[0]);
-		host_sleep_ms(random_below(&r, 500));
-		ASSERT_EQ(0, kill(child, SIGKILL));
-		ASSERT_EQ(child, waitpid(child, &status, 0));
-		ASSERT_TRUE(WIFSIGNALED(status));
-		ASSERT_EQ(0, host_pages_back(&self->before, BACK_MS));
+		failed = vfio_rig_kill(&self->rig, &r, work_forever);
+		ASSERT_EQ(NULL, failed)
+			TH_LOG("%s", failed);
 	}
 	/* And the device is to be had again */
-	ASSERT_EQ(NULL, vfio_open(&self->v, &self->dma));
+	ASSERT_EQ(NULL, vfio_open(&self->v, &self->rig.dma));
 }
 
 #define BIG_BUFFER	(64ull << 20)
@@ -227,7 +198,7 @@ TEST_F_TIMEOUT(type1, sixteen_gib, 280)
 	ASSERT_NE(NULL, memory);
 	if (vfio_last_iova(&self->v) < BIG_START + size)
 		size = (1ull << 32) - BIG_START;
-	fill(&r, memory, BIG_BUFFER);
+	random_fill(&r, memory, BIG_BUFFER);
 	live = reclaimer("live");
 	for (offset = 0; offset < size; offset += BIG_BUFFER)
 		ASSERT_EQ(0, vfio_map(&self->v, memory, BIG_START + offset,

@@ -22,38 +22,11 @@ struct attachment {
  * A domain of its own behind the device, with one page. Before 6.12 the
  * attachment fails when contexts run out, from then on the allocation.
  */
-static inline int attachment_try(struct attachment *a, u64 paddr)
-{
-	int ret = domain_device(a->fd, IPMMU_TEST_ALLOC, &a->dma);
-
-	if (ret && ret != -EEXIST)
-		return ret;
-	ret = domain_attach(a->fd, &a->dma);
-	return ret ? ret : domain_map(a->fd, HOST_1G, paddr, HOST_PAGE, DOMAIN_RW);
-}
+int attachment_try(struct attachment *a, u64 paddr);
 
 /* 0 or the error; -ENODEV when there is no nth device */
-static inline int attachment_open(struct attachment *a, unsigned int nth, u64 paddr)
-{
-	int ret;
-
-	a->fd = -1;
-	if (engine_open(&a->dma, nth))
-		return -ENODEV;
-	a->fd = open("/dev/" IPMMU_TEST_NODE, O_RDWR | O_CLOEXEC);
-	if (a->fd < 0)
-		return -errno;
-	ret = domain_device(a->fd, IPMMU_TEST_CLAIM, &a->dma);
-	return ret ? ret : attachment_try(a, paddr);
-}
-
-static inline void attachment_close(struct attachment *a)
-{
-	if (a->fd >= 0)
-		close(a->fd);
-	a->fd = -1;
-	pci_close(&a->dma);
-}
+int attachment_open(struct attachment *a, unsigned int nth, u64 paddr);
+void attachment_close(struct attachment *a);
 
 /* Since 5.19 a group that is claimed and attached to nothing is blocked. */
 static inline bool claim_blocks(void)
@@ -62,30 +35,9 @@ static inline bool claim_blocks(void)
 }
 
 /* How many contexts are in that state */
-static inline unsigned int contexts_in_state(const char *state)
-{
-	char text[4096], *line;
-	unsigned int count = 0;
-
-	file_read(DRIVER_DEBUGFS "contexts", text, sizeof(text));
-	for (line = text; (line = strstr(line, state)); line++)
-		count++;
-	return count;
-}
+unsigned int contexts_in_state(const char *state);
 
 /* The number of the context that an engine is in; -1 if its micro-TLB is off */
-static inline int context_of(const struct pci_function *dma)
-{
-	static const char word[] = " context ";
-	char text[16384], *line, *found;
-
-	file_read(DRIVER_DEBUGFS "utlbs", text, sizeof(text));
-	for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-		found = strstr(line, word);
-		if (found && strstr(line, dma->name))
-			return strtol(found + strlen(word), NULL, 10);
-	}
-	return -1;
-}
+int context_of(const struct pci_function *dma);
 
 #endif /* IPMMU_LIB_ATTACHMENT_H */
