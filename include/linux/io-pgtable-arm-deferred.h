@@ -18,13 +18,14 @@
  * DOC: Life of a table
  *
  * *Live* tables are reached from the root. A table whose entry in its parent
- * was cleared is *detached* and sits in the *limbo* of its page table: caches of
- * the hardware may still lead to it. A flush that **started after** the
+ * was cleared is *detached* and sits in the *limbo* of its page table: caches
+ * of the hardware may still lead to it. A flush that **started after** the
  * detach, once complete, makes it *pending*: it is handed to the reclaimer,
  * which frees it in a bounded batch. The reclaimer touches no hardware.
  *
- * The driver owns the flush, the library owns the memory. A flush of all that the
- * hardware knows of the page table is told to the library, whatever its reason:
+ * The driver owns the flush, the library owns the memory. A flush of all that
+ * the hardware knows of the page table is told to the library, whatever its
+ * reason:
  *
  *	static int my_flush(void *cookie)
  *	{
@@ -46,10 +47,10 @@
  *		my_tlb_flush_all(cookie);
  *	}
  *
- * my_flush() returns 0 when the hardware has said that it is done, and an error if
- * it has not: then the tables stay, and nothing is mapped until a later flush is
- * complete. Hardware that is powered off has forgotten everything and walks
- * nothing: return 0, and do so from within io_pgtable_deferred_flush(). A
+ * my_flush() returns 0 when the hardware has said that it is done, and an error
+ * if it has not: then the tables stay, and nothing is mapped until a later
+ * flush is complete. Hardware that is powered off has forgotten everything and
+ * walks nothing: return 0, and do so from within io_pgtable_deferred_flush(). A
  * callback that comes back without it is told once in the kernel log.
  *
  * tlb_flush_all(), tlb_flush_walk() and the domain's flush_iotlb_all are such
@@ -61,17 +62,17 @@
 /**
  * DOC: Flushing by address, or everything
  *
- * A driver that flushes leaves by their addresses (tlb_add_page() and iotlb_sync)
- * makes those flushes without telling the library. They are enough for leaves and
- * for nothing else: where unmap cuts a table off or takes a block apart, the
- * hardware knows the way to that table, and leaves of another size than the
- * caller's. So the library calls tlb_flush_walk() before that unmap returns, as the
- * kernel's own does, and tlb_flush_all() when more than 64 tables that have become
- * empty page by page wait for a flush. Where the gather is queued, the flush of
- * the queue (flush_iotlb_all) does all that.
+ * A driver that flushes leaves by their addresses (tlb_add_page() and
+ * iotlb_sync) makes those flushes without telling the library. They are enough
+ * for leaves and for nothing else: where unmap cuts a table off or takes a
+ * block apart, the hardware knows the way to that table, and leaves of another
+ * size than the caller's. So the library calls tlb_flush_walk() before that
+ * unmap returns, as the kernel's own does, and tlb_flush_all() when more than
+ * 64 tables that have become empty page by page wait for a flush. Where the
+ * gather is queued, the flush of the queue (flush_iotlb_all) does all that.
  *
- * A driver that flushes everything in iotlb_sync says so before each unmap, and is
- * not asked for more:
+ * A driver that flushes everything in iotlb_sync says so before each unmap, and
+ * is not asked for more:
  *
  *	gather->start = 0;
  *	gather->end = ULONG_MAX;
@@ -81,92 +82,98 @@
 /**
  * DOC: The callbacks of io_pgtable_cfg.tlb
  *
- * map and unmap call them in the context of their own caller, with no lock of the
- * library's held, and several CPUs may do so at the same time. tlb_flush_all() is
- * called by a work of the library, too: see io_pgtable_deferred_allow_flush(). A driver whose
- * map or unmap is called where sleeping is not allowed has callbacks that do not
- * sleep. With no callbacks at all (tlb is NULL) a block never takes the place of a
- * table, and io_pgtable_deferred_free() takes the flush for granted.
+ * map and unmap call them in the context of their own caller, with no lock of
+ * the library's held, and several CPUs may do so at the same time.
+ * tlb_flush_all() is called by a work of the library, too: see
+ * io_pgtable_deferred_allow_flush(). A driver whose map or unmap is called
+ * where sleeping is not allowed has callbacks that do not sleep. With no
+ * callbacks at all (tlb is NULL) a block never takes the place of a table, and
+ * io_pgtable_deferred_free() takes the flush for granted.
  */
 
 /**
  * DOC: What map and unmap may be called with, and what they return
  *
- * Addresses and sizes are bytes, counts are leaves. map_pages() returns 0 when all
- * is mapped, or one of the following. What was mapped before that has been added to
- * mapped, and stays; of the rest nothing has changed.
+ * Addresses and sizes are bytes, counts are leaves. map_pages() returns 0 when
+ * all is mapped, or one of the following. What was mapped before that has been
+ * added to mapped, and stays; of the rest nothing has changed.
  *
  * - -EINVAL: no leaf is asked for, the size is not one that is served, IOVA or
  *   output address is no multiple of it, or prot has neither read nor write.
- * - -ERANGE: the IOVAs or the output addresses go beyond what the page table was made
- *   for.
- * - -EEXIST: something is mapped there. Or a block is to go where there is a table,
- *   and the driver has no tlb_flush_walk() to be asked for the flush.
- * - -ENOMEM: there is no memory for a table, in the way that gfp allows, or none that
- *   the IOMMU reaches.
- * - -EIO: the hardware has not confirmed a flush without which it could not be told
- *   what is new there. Nothing is mapped until a later flush is complete.
+ * - -ERANGE: the IOVAs or the output addresses go beyond what the page table
+ *   was made for.
+ * - -EEXIST: something is mapped there. Or a block is to go where there is a
+ *   table, and the driver has no tlb_flush_walk() to be asked for the flush.
+ * - -ENOMEM: there is no memory for a table, in the way that gfp allows, or
+ *   none that the IOMMU reaches.
+ * - -EIO: the hardware has not confirmed a flush without which it could not be
+ *   told what is new there. Nothing is mapped until a later flush is complete.
  * - -ENODEV: the page table has been freed: a bug of the caller, told once.
  *
- * unmap_pages() returns how many bytes are gone, less than asked for where nothing
- * was mapped, or where a block would have had to be taken apart and there was no
- * memory for the table (from 6.14 on: where a block would have to be taken apart).
+ * unmap_pages() returns how many bytes are gone, less than asked for where
+ * nothing was mapped, or where a block would have had to be taken apart and
+ * there was no memory for the table (from 6.14 on: where a block would have to
+ * be taken apart).
  *
- * iova_to_phys() returns the physical address that a byte is mapped to, or 0 where
- * nothing is mapped, which is also what an IOVA beyond the page table gets.
+ * iova_to_phys() returns the physical address that a byte is mapped to, or 0
+ * where nothing is mapped, which is also what an IOVA beyond the page table
+ * gets.
  *
  * read_and_clear_dirty(), from 6.7 on, records what the hardware has written to
- * since it was last made clean, by leaves. It returns 0, or -EINVAL: the page table was
- * made without IO_PGTABLE_QUIRK_ARM_HD, the range is empty, or goes beyond the page
- * table. The caller flushes what has been made clean.
+ * since it was last made clean, by leaves. It returns 0, or -EINVAL: the page
+ * table was made without IO_PGTABLE_QUIRK_ARM_HD, the range is empty, or goes
+ * beyond the page table. The caller flushes what has been made clean.
  *
- * pgtable_walk(), from 6.15 on, gives the entries on the way to a byte, by level. It
- * returns 0, or -EINVAL where nothing is mapped or the IOVA is beyond the page table;
- * the entries are filled as far as the walk went.
+ * pgtable_walk(), from 6.15 on, gives the entries on the way to a byte, by
+ * level. It returns 0, or -EINVAL where nothing is mapped or the IOVA is beyond
+ * the page table; the entries are filled as far as the walk went.
  *
- * A block never takes the place of a leaf, whichever of the two is larger. This is
- * stricter than the kernel's own library, which lets go of a table with all that
- * is mapped in it and returns 0: here an entry leads to what its owner has mapped
- * until the owner unmaps it, and a caller who is wrong about what is there hears of
- * it. Tables in which nothing is left, at any depth, do give way.
+ * A block never takes the place of a leaf, whichever of the two is larger. This
+ * is stricter than the kernel's own library, which lets go of a table with all
+ * that is mapped in it and returns 0: here an entry leads to what its owner has
+ * mapped until the owner unmaps it, and a caller that is wrong about what is
+ * there hears of it. Tables in which nothing is left, at any depth, do give
+ * way.
  */
 
 /**
  * DOC: Where map and unmap may be called
  *
- * map_pages() may sleep if gfp allows direct reclaim. If not, and unmap_pages() always,
- * it takes no more than a spinlock_t, allocates without waiting, and calls the driver
- * for flushes: it may be called in any context where these are allowed. Without
- * PREEMPT_RT those are tasks, softirqs and hard interrupts, with interrupts enabled
- * or not. With PREEMPT_RT a spinlock_t and the page allocator sleep, so they are
- * tasks and threaded interrupt handlers, which hold no raw spinlock and have neither
- * preemption nor interrupts disabled. iova_to_phys() and pgtable_walk() take no lock:
- * any context. read_and_clear_dirty() may sleep.
+ * map_pages() may sleep if gfp allows direct reclaim. If not, and unmap_pages()
+ * always, it takes no more than a spinlock_t, allocates without waiting, and
+ * calls the driver for flushes: it may be called in any context where these are
+ * allowed. Without PREEMPT_RT those are tasks, softirqs and hard interrupts,
+ * with interrupts enabled or not. With PREEMPT_RT a spinlock_t and the page
+ * allocator sleep, so they are tasks and threaded interrupt handlers, which
+ * hold no raw spinlock and have neither preemption nor interrupts disabled.
+ * iova_to_phys() and pgtable_walk() take no lock: any context.
+ * read_and_clear_dirty() may sleep.
  *
- * Calls on different ranges of IOVA may be made at the same time, on any CPUs, and no
- * lock is needed around them. Calls whose ranges overlap may not: what is mapped
- * after that is not defined, and two that unmap the same leaf both count it, so that
- * its table may go too early. A library that is built with
+ * Calls on different ranges of IOVA may be made at the same time, on any CPUs,
+ * and no lock is needed around them. Calls whose ranges overlap may not: what
+ * is mapped after that is not defined, and two that unmap the same leaf both
+ * count it, so that its table may go too early. A library that is built with
  * IO_PGTABLE_DEFERRED_DEBUG=y looks for such calls, and warns of them with both
  * ranges, tasks and callers.
  *
- * The operations that look may be called at any time, together with all others, for
- * any range: what they say is true of one moment during the call. Of a leaf that is
- * unmapped meanwhile the dirty state may be lost, as it is with any unmap.
+ * The operations that look may be called at any time, together with all others,
+ * for any range: what they say is true of one moment during the call. Of a leaf
+ * that is unmapped meanwhile the dirty state may be lost, as it is with any
+ * unmap.
  *
  * A table is charged to the control group of the task that maps, if gfp has
- * __GFP_ACCOUNT. Beside its tables a group pays for at most 15 pages of each page
- * table, which its next tables are made of, and for tables that other callers made
- * first: no more than three for each call under way.
+ * __GFP_ACCOUNT. Beside its tables a group pays for at most 15 pages of each
+ * page table, which its next tables are made of, and for tables that other
+ * callers made first: no more than three for each call under way.
  */
 
 /**
  * DOC: Who cannot use this library
  *
- * Drivers of ARM_MALI_LPAE (panfrost, panthor), for there is no such format here, and
- * drivers that bring their own memory for tables in io_pgtable_cfg.alloc (panthor,
- * msm): tables are freed when the driver may have let go of that. Both are refused,
- * with a message.
+ * Drivers of ARM_MALI_LPAE (panfrost, panthor), for there is no such format
+ * here, and drivers that bring their own memory for tables in
+ * io_pgtable_cfg.alloc (panthor, msm): tables are freed when the driver may
+ * have let go of that. Both are refused, with a message.
  */
 
 /**
@@ -209,7 +216,8 @@ struct io_pgtable_deferred {
  *
  * Holds a reference to cfg->iommu_dev until the last table is freed, which may
  * be after io_pgtable_deferred_free() returned. free_io_pgtable_ops() of the
- * kernel must never see what this returns. @cfg is copied: io_pgtable_cfg.tlb and
+ * kernel must never see what this returns. @cfg is copied: io_pgtable_cfg.tlb
+ * and
  * @cookie must stay until the page table is freed.
  *
  * Context: may sleep. Any number of calls at the same time.
@@ -223,25 +231,27 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
  * io_pgtable_deferred_free() - flush, and hand a whole page table to the reclaimer
  * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
  *
- * Stands in for free_io_pgtable_ops(): the flush is made by cfg->tlb->tlb_flush_all()
- * with the cookie, which must be there until this returns. After that the
- * hardware knows nothing of the page table, and its ASID or VMID may be used
- * again. The hardware must have been told to leave the tables alone before.
+ * Stands in for free_io_pgtable_ops(): the flush is made by
+ * cfg->tlb->tlb_flush_all() with the cookie, which must be there until this
+ * returns. After that the hardware knows nothing of the page table, and its
+ * ASID or VMID may be used again. The hardware must have been told to leave the
+ * tables alone before.
  *
- * If that flush does not complete, three times over, the tables stay allocated for
- * good, and the kernel log says so: the hardware may still walk them.
+ * If that flush does not complete, three times over, the tables stay allocated
+ * for good, and the kernel log says so: the hardware may still walk them.
  *
- * Nothing of @ops may be used any more: a map that races is a bug of the caller,
- * reported once and refused where it can be seen. A flush that has begun and not
- * ended is told in the kernel log; what it took is lost.
+ * Nothing of @ops may be used any more: a map that races is a bug of the
+ * caller, reported once and refused where it can be seen. A flush that has
+ * begun and not ended is told in the kernel log; what it took is lost.
  *
  * Costs the same whatever the size of the tree, unless the module parameter
- * deferred is 0 or more pages are pending than the parameter limit allows:
- * then the caller frees in batches of the same bounded size, and
- * reschedules between them. With deferred it frees no more than it has handed
- * over, else exactly that, unless a fatal signal comes: the workers free the rest.
+ * deferred is 0 or more pages are pending than the parameter limit allows: then
+ * the caller frees in batches of the same bounded size, and reschedules between
+ * them. With deferred it frees no more than it has handed over, else exactly
+ * that, unless a fatal signal comes: the workers free the rest.
  *
- * Context: may sleep. Once for each page table, with no other call for it under way;
+ * Context: may sleep. Once for each page table, with no other call for it under
+ * way;
  *	    any number of calls for different ones.
  */
 void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
@@ -251,9 +261,9 @@ void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
  * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
  *
  * The hardware must have been told to leave the tables alone, and a flush that
- * started after that must be complete. No callback of cfg->tlb is called from here
- * on. The cookie may be gone, if io_pgtable_deferred_allow_flush() has been told
- * before that no flush is to be asked for.
+ * started after that must be complete. No callback of cfg->tlb is called from
+ * here on. The cookie may be gone, if io_pgtable_deferred_allow_flush() has
+ * been told before that no flush is to be asked for.
  *
  * Context: as io_pgtable_deferred_free().
  */
@@ -262,14 +272,16 @@ void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops);
 /**
  * io_pgtable_deferred_flush() - make a flush, and release what it was for
  * @ops: the page table
- * @flush: flushes all that the hardware knows of the page table, and waits for it.
+ * @flush: flushes all that the hardware knows of the page table, and waits for
+ *   it.
  *	   Returns 0 when that is complete, also if there is no hardware that is
  *	   on; else an error, and nothing is released
  * @cookie: for @flush
  *
  * Several may run at the same time, for the same page table, too.
  *
- * Context: that of @flush, and as io_pgtable_deferred_flush_begin(). No lock is held
+ * Context: that of @flush, and as io_pgtable_deferred_flush_begin(). No lock is
+ * held
  *	    while @flush runs.
  * Return: what @flush returned.
  */
@@ -281,11 +293,12 @@ int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
  * @ops: the page table
  * @limbo: filled with every table detached until now
  *
- * For a driver whose flush is no single function; io_pgtable_deferred_flush() cannot
- * lose its end. Must be called before the first register of the flush is written,
- * and io_pgtable_deferred_flush_end() must follow.
+ * For a driver whose flush is no single function; io_pgtable_deferred_flush()
+ * cannot lose its end. Must be called before the first register of the flush is
+ * written, and io_pgtable_deferred_flush_end() must follow.
  *
- * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT sleeps;
+ * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT
+ * sleeps;
  *	    it is held for a few instructions, and not at all if
  *	    io_pgtable_deferred_is_settled(). Several flushes of a page table may be
  *	    under way, each with a @limbo of its own, and end in any order.
@@ -312,10 +325,10 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
  * io_pgtable_deferred_is_settled() - does a flush go without brackets?
  * @ops: the page table
  *
- * For the common case of a flush after nothing but leaves were unmapped: nothing is
- * in limbo, whatever was has been flushed, and so has whatever a flush that
- * failed was for. A flush that begins after this has nothing to take, and if
- * it completes nothing to tell. If it does not complete,
+ * For the common case of a flush after nothing but leaves were unmapped:
+ * nothing is in limbo, whatever was has been flushed, and so has whatever a
+ * flush that failed was for. A flush that begins after this has nothing to
+ * take, and if it completes nothing to tell. If it does not complete,
  * io_pgtable_deferred_flush_failed() must be called.
  *
  * Must be called before the first register of the flush is written; the acquire
@@ -338,8 +351,8 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
  * io_pgtable_deferred_flush_failed() - a flush without brackets did not complete
  * @ops: the page table
  *
- * What was unmapped before it stays in doubt until a later flush completes; nothing
- * is mapped until then.
+ * What was unmapped before it stays in doubt until a later flush completes;
+ * nothing is mapped until then.
  *
  * Context: as io_pgtable_deferred_flush_begin().
  */
@@ -351,12 +364,12 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
  * @allow: what the driver says to that; at first it may
  *
  * Tables that have become empty page by page are found some time after the last
- * unmap, and wait for a flush. cfg->tlb->tlb_flush_all() is called for that, by a
- * work that may sleep, that is frozen while the system is suspended, and that
+ * unmap, and wait for a flush. cfg->tlb->tlb_flush_all() is called for that, by
+ * a work that may sleep, that is frozen while the system is suspended, and that
  * runs for one page table at a time. A driver whose cookie goes before the page
  * table does, and one that cannot be asked at any time, must say so: then those
- * tables wait for the next flush that the driver makes. There are about a thousand
- * of them at most, or, where the library may ask, about fifty.
+ * tables wait for the next flush that the driver makes. There are about a
+ * thousand of them at most, or, where the library may ask, about fifty.
  *
  * With @allow false no such call is under way when this returns, and none will
  * come: what the callback uses may go. io_pgtable_deferred_free() and
@@ -369,13 +382,13 @@ void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow);
 /**
  * io_pgtable_deferred_drain() - wait until what is pending now has been freed
  *
- * Tables handed over later are not waited for, and any number of callers may wait
- * at the same time, each for its own share. The caller lends a hand: it runs
- * batches itself and reschedules between them.
+ * Tables handed over later are not waited for, and any number of callers may
+ * wait at the same time, each for its own share. The caller lends a hand: it
+ * runs batches itself and reschedules between them.
  *
  * Context: may sleep.
- * Return: 0, or -EINTR when a fatal signal ended the wait before that; the workers
- * free what is left.
+ * Return: 0, or -EINTR when a fatal signal ended the wait before that; the
+ * workers free what is left.
  */
 int io_pgtable_deferred_drain(void);
 
@@ -402,11 +415,12 @@ struct io_pgtable_deferred_run {
  * @ops: the page table
  * @iova: where to look from, in bytes; on return where to look from next, or
  *	  ULONG_MAX when that was the end
- * @run: leaves in one table with consecutive IOVAs, consecutive output addresses
+ * @run: leaves in one table with consecutive IOVAs, consecutive output
+ *   addresses
  *	 and the same attributes; with @count 0 if none was found so far
  *
- * Others may map and unmap meanwhile: a run is true at the moment at which it was
- * read, and each call looks at no more than 512 entries. The caller keeps
+ * Others may map and unmap meanwhile: a run is true at the moment at which it
+ * was read, and each call looks at no more than 512 entries. The caller keeps
  * the page table from being freed.
  *
  * Context: any.

@@ -12,9 +12,9 @@
 #include "tree.h"
 
 /*
- * Pages accounted and given back at once: enough to make the counters cheap, and
- * few enough to stay far below the delay that a real-time task sees from the
- * idle kernel.
+ * Pages accounted and given back at once: enough to make the counters cheap,
+ * and few enough to stay far below the delay that a real-time task sees from
+ * the idle kernel.
  */
 #define IOPD_RECLAIM_PAGES	16
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Counters that mappers, unmappers and workers change as they go, each CPU its own
- * part: none of them waits for a cache line that another CPU writes to.
+ * Counters that mappers, unmappers and workers change as they go, each CPU its
+ * own part: none of them waits for a cache line that another CPU writes to.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -14,8 +14,9 @@
  * iopd_counter_sum() - what a counter stands at
  * @counter: per CPU
  *
- * A part may be negative: one CPU takes away what another has added. While others
- * count, the sum may be off by what they do meanwhile, and below zero for that.
+ * A part may be negative: one CPU takes away what another has added. While
+ * others count, the sum may be off by what they do meanwhile, and below zero
+ * for that.
  *
  * Context: any.
  * Return: the sum of all parts.

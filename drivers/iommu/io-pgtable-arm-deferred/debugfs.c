@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Counters for people and tests: a number a file, and a list of what is pending.
- * Described in Documentation/ABI/debugfs-io-pgtable-arm-deferred.
+ * Counters for people and tests: a number a file, and a list of what is
+ * pending. Described in Documentation/ABI/debugfs-io-pgtable-arm-deferred.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

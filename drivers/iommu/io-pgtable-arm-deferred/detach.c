@@ -85,10 +85,10 @@ static u64 *iopd_stamp_one(const struct iopd *iopd, u64 *slot, u64 entry,
  *
  * The table counts for one. It has no other under it, and its own count of them
  * says so: that is raised in the section in which a table is published, which a
- * sweep has waited for (S2), and lowered by a detach, under this lock. It is not
- * read here, so that it need not be right where callers map and unmap the same
- * range at the same time: the counts of the tables above are a sum, and come
- * out right in the end.
+ * sweep has waited for (S2), and lowered by a detach, under this lock. It is
+ * not read here, so that it need not be right where callers map and unmap the
+ * same range at the same time: the counts of the tables above are a sum, and
+ * come out right in the end.
  *
  * Context: the detach lock is held, and has been since the walk.
  * Return: false if it is in use after all.

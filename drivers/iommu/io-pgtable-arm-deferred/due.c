@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * When sweeps are made. The first unmapper since the last sweep puts the tree into a
- * list of those that are due some time later, where a delayed work finds it. A task
- * that needs memory, or drains, does not wait so long. From then on the tree has
- * something for the workers to do, in their turns, as if there were tables to free.
+ * When sweeps are made. The first unmapper since the last sweep puts the tree
+ * into a list of those that are due some time later, where a delayed work finds
+ * it. A task that needs memory, or drains, does not wait so long. From then on
+ * the tree has something for the workers to do, in their turns, as if there
+ * were tables to free.
  *
- * What a sweep has cut off waits for a flush. The next one that the driver makes
- * will do; if the driver allows it, it is asked for one, by a work of its own: on a
- * queue that is frozen while the system is suspended, for this one touches
- * hardware, and with nothing held but a mutex that is the page table's alone.
+ * What a sweep has cut off waits for a flush. The next one that the driver
+ * makes will do; if the driver allows it, it is asked for one, by a work of its
+ * own: on a queue that is frozen while the system is suspended, for this one
+ * touches hardware, and with nothing held but a mutex that is the page table's
+ * alone.
  *
  * A tree with a sweep under way is not freed: iopd_reclaim_put_back() looks at
  * that.
@@ -33,8 +35,8 @@ static void iopd_reclaim_sweep_due(struct iopd_tree *tree)
 }
 
 /*
- * The sweep has come to its end, or to where limbo was full: then the flush that
- * empties limbo touches the tree. With the reclaimer's lock held.
+ * The sweep has come to its end, or to where limbo was full: then the flush
+ * that empties limbo touches the tree. With the reclaimer's lock held.
  */
 static void iopd_reclaim_sweep_end(struct iopd_tree *tree)
 {
@@ -114,8 +116,9 @@ void iopd_reclaim_sweep_some(struct iopd_tree *tree, unsigned int *scan)
 }
 
 /*
- * The sweep begins: what is unmapped from here on is the next one's. The barrier
- * orders that before the first look at a mark, as for those of tables: S1 in sweep.c.
+ * The sweep begins: what is unmapped from here on is the next one's. The
+ * barrier orders that before the first look at a mark, as for those of tables:
+ * S1 in sweep.c.
  */
 static void iopd_reclaim_sweep_begin(struct iopd_tree *tree)
 {
@@ -260,9 +263,9 @@ static struct iopd_tree *iopd_reclaim_flush_take(void)
 }
 
 /*
- * The driver has been asked. If there is room in limbo now a sweep that was waiting for
- * it goes on. One that ends may have been all that kept a tree that is closed: that
- * is not to be looked at after this.
+ * The driver has been asked. If there is room in limbo now a sweep that was
+ * waiting for it goes on. One that ends may have been all that kept a tree that
+ * is closed: that is not to be looked at after this.
  */
 static void iopd_reclaim_flush_put(struct iopd_tree *tree)
 {

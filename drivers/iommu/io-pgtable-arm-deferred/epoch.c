@@ -3,19 +3,19 @@
  * Epochs: what was handed over before a wait began, told from what came later.
  *
  * A waiter ends the epoch that hand-overs belong to and gets its number, the
- * ticket. What is handed over from then on belongs to the next. A tree frees its
- * tables in the order of their hand-over, and counts how many of each epoch it
- * owes; so a ticket is done when no tree owes anything of its epoch or an older
- * one, however much comes in meanwhile.
+ * ticket. What is handed over from then on belongs to the next. A tree frees
+ * its tables in the order of their hand-over, and counts how many of each epoch
+ * it owes; so a ticket is done when no tree owes anything of its epoch or an
+ * older one, however much comes in meanwhile.
  *
  * Trees stand in a queue for each epoch, by the oldest that they owe, and the
  * oldest goes first. Without waiters there is one epoch and one queue, in which
  * trees take turns. A helper takes no tree that its ticket does not cover.
  *
  * IOPD_EPOCHS are told apart. Where so many waiters have begun, with hand-overs
- * in between, and the oldest still waits, the ticket of the next one covers what
- * comes in until that has ended: all of what it waits for there was pending when
- * it began, too.
+ * in between, and the oldest still waits, the ticket of the next one covers
+ * what comes in until that has ended: all of what it waits for there was
+ * pending when it began, too.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -33,7 +33,9 @@ static void iopd_reclaim_begin_epoch(void)
 	iopd_reclaimer.ring_full = false;
 }
 
-/* The oldest come to their end, and with the first of them there is room again. */
+/*
+ * The oldest come to their end, and with the first of them there is room again.
+ */
 static void iopd_reclaim_end_epochs(void)
 {
 	unsigned long first = iopd_reclaimer.first;

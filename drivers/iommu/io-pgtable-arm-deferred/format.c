@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * From what a driver asks for to the shape of the tables and the registers of the
- * hardware. What comes out is what the kernel's own library says for the same
- * input, in the kernel that this is built for.
+ * From what a driver asks for to the shape of the tables and the registers of
+ * the hardware. What comes out is what the kernel's own library says for the
+ * same input, in the kernel that this is built for.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -69,7 +69,10 @@ static const struct iopd_format iopd_formats[] = {
 	[ARM_64_LPAE_S2] = { true, 0, 0, IOPD_S2_QUIRKS },
 };
 
-/* The size of the CPU's pages if it is wanted, else the next smaller, else larger */
+/*
+ * The size of the CPU's pages if it is wanted, else the next smaller, else
+ * larger
+ */
 static unsigned long iopd_pick_granule(unsigned long sizes)
 {
 	if (sizes & PAGE_SIZE)

@@ -38,10 +38,10 @@ static void iopd_limbo_put(struct iopd *iopd, struct list_head *tables,
 
 	lockdep_assert_held(&tree->detach_lock);
 	/*
-	 * The cleared entries are in memory before the tables are in limbo, so that
-	 * a flusher that finds them there flushes after the detach. Cleaning the
-	 * cache has had this barrier in it, but the DMA API cleans nothing for an
-	 * IOMMU that is coherent.
+	 * The cleared entries are in memory before the tables are in limbo, so
+	 * that a flusher that finds them there flushes after the detach.
+	 * Cleaning the cache has had this barrier in it, but the DMA API cleans
+	 * nothing for an IOMMU that is coherent.
 	 */
 	wmb();
 	list_splice_tail_init(tables, &tree->limbo);
@@ -68,11 +68,11 @@ void iopd_limbo_add(struct iopd *iopd, struct list_head *tables,
 }
 
 /*
- * Is there anything left that a flush could release or make good? Called with the
- * detach lock held, after all other stores: a flusher that reads "no" without the
- * lock sees them. A limbo that another flusher has taken and not given back yet
- * does not count once a flush that began later has completed: that flusher hands
- * its tables over by itself.
+ * Is there anything left that a flush could release or make good? Called with
+ * the detach lock held, after all other stores: a flusher that reads "no"
+ * without the lock sees them. A limbo that another flusher has taken and not
+ * given back yet does not count once a flush that began later has completed:
+ * that flusher hands its tables over by itself.
  */
 static void iopd_limbo_judge(struct iopd *iopd)
 {
@@ -107,8 +107,8 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	limbo->count = tree->limbo_count;
 	limbo->failed = iopd->failed;
 	/*
-	 * With nothing in limbo, all limbos before this one have been taken, and
-	 * are covered by this flush, too.
+	 * With nothing in limbo, all limbos before this one have been taken,
+	 * and are covered by this flush, too.
 	 */
 	if (limbo->count)
 		tree->limbo_gen++;
@@ -117,8 +117,8 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 	tree->brackets++;
 	spin_unlock_irqrestore(&tree->detach_lock, flags);
 	/*
-	 * What was read there says what the flush covers, so it is read before the
-	 * first register of the flush is written.
+	 * What was read there says what the flush covers, so it is read before
+	 * the first register of the flush is written.
 	 */
 	smp_mb();
 }
@@ -147,8 +147,8 @@ static void iopd_flush_failed(struct iopd *iopd)
 }
 
 /*
- * The callback that was asked for a flush looks for this. Called with the detach
- * lock held. Return: false if there was no begin.
+ * The callback that was asked for a flush looks for this. Called with the
+ * detach lock held. Return: false if there was no begin.
  */
 static bool iopd_flush_told(struct iopd_tree *tree, bool settled)
 {
@@ -224,7 +224,9 @@ int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
 
-/* --- asking the driver ------------------------------------------------------- */
+/*
+ * --- asking the driver -------------------------------------------------------
+ */
 
 /*
  * What the flush was asked for is not done. If none has even ended since there

@@ -26,7 +26,9 @@ phys_addr_t iopd_iova_to_phys(struct io_pgtable_ops *ops, unsigned long iova)
 	if (at > iopd->last)
 		return 0;
 
-	/* A neighbour's table on the way may be cut off, and not freed before. */
+	/*
+	 * A neighbour's table on the way may be cut off, and not freed before.
+	 */
 	rcu_read_lock();
 	iopd_descend(iopd, at, LPAE_LAST_LEVEL, &walk);
 	rcu_read_unlock();

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VMSAv8-64 and long-descriptor VMSAv8-32, stages 1 and 2: entries and geometry,
- * nothing else. No memory, no locks, no device: a program in user space can include
- * and test it. Section numbers are those of the Arm ARM, DDI 0487.
+ * VMSAv8-64 and long-descriptor VMSAv8-32, stages 1 and 2: entries and
+ * geometry, nothing else. No memory, no locks, no device: a program in user
+ * space can include and test it. Section numbers are those of the Arm ARM, DDI
+ * 0487.
  *
- * Words: a *table* holds *entries*; an entry is invalid, leads to a *table* of the
- * next level, or is a *leaf* (a page at the last level, a block above). Levels
- * count from 0 next to the root of a 48-bit table to 3. The *granule* is the size
- * of a page, and of every table but the root.
+ * Words: a *table* holds *entries*; an entry is invalid, leads to a *table* of
+ * the next level, or is a *leaf* (a page at the last level, a block above).
+ * Levels count from 0 next to the root of a 48-bit table to 3. The *granule* is
+ * the size of a page, and of every table but the root.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -33,7 +34,10 @@
 /* D8.2.2: a stage 2 root may be this many tables side by side. */
 #define LPAE_CONCATENATED_MAX	16
 
-/* D8.2.1: the widest address without FEAT_LPA, and with it, for which we need 64 KiB */
+/*
+ * D8.2.1: the widest address without FEAT_LPA, and with it, for which we need
+ * 64 KiB
+ */
 #define LPAE_BITS		48
 #define LPAE_BITS_64K		52
 
@@ -87,17 +91,17 @@
 #define LPAE_SW_STAMP		GENMASK_ULL(63, 2)
 
 /*
- * Bits 58:55 are left to software (D8.3.2). An entry that leads to a table
- * gets this one once it has been cleaned to the point where a non-coherent
- * walker sees it. A mapper or unmapper that finds the bit clear has to clean the
+ * Bits 58:55 are left to software (D8.3.2). An entry that leads to a table gets
+ * this one once it has been cleaned to the point where a non-coherent walker
+ * sees it. A mapper or unmapper that finds the bit clear has to clean the
  * entry, too, for the mapper that published it may not have come so far.
  */
 #define LPAE_SW_CLEAN		BIT_ULL(55)
 
 /*
- * Two more of these, about the table that the entry leads to: something under it
- * has been unmapped since the last sweep, and a sweep is about to cut it off if
- * it is empty. See sweep.c.
+ * Two more of these, about the table that the entry leads to: something under
+ * it has been unmapped since the last sweep, and a sweep is about to cut it off
+ * if it is empty. See sweep.c.
  */
 #define LPAE_SW_TOUCHED		BIT_ULL(56)
 #define LPAE_SW_CLOSING		BIT_ULL(57)
@@ -158,7 +162,9 @@ static inline size_t lpae_leaf_size(const struct lpae_geometry *geo, int level)
 	return BIT(lpae_shift(geo, level));
 }
 
-/* The level whose leaves have @size bytes, a power of two that is one of them */
+/*
+ * The level whose leaves have @size bytes, a power of two that is one of them
+ */
 static inline int lpae_leaf_level(const struct lpae_geometry *geo, size_t size)
 {
 	unsigned int shift = __ffs(size);
@@ -176,7 +182,10 @@ static inline unsigned int lpae_entries(const struct lpae_geometry *geo,
 	return BIT(level == geo->start ? geo->root_bits : geo->bits);
 }
 
-/* Which entry of a table of @level is found by @at, an offset within the input size */
+/*
+ * Which entry of a table of @level is found by @at, an offset within the input
+ * size
+ */
 static inline unsigned int lpae_index(const struct lpae_geometry *geo,
 				      unsigned long at, int level)
 {
@@ -231,7 +240,9 @@ static inline u64 lpae_attributes(u64 entry)
 	return entry & ~LPAE_ADDRESS;
 }
 
-/* Write @nr leaves of @size bytes to @entry and on, the first of them for @pa */
+/*
+ * Write @nr leaves of @size bytes to @entry and on, the first of them for @pa
+ */
 static inline void lpae_fill(const struct lpae_geometry *geo, u64 *entry,
 			     unsigned int nr, u64 attrs, phys_addr_t pa,
 			     size_t size)

@@ -185,8 +185,8 @@ static bool iopd_flush_before_free(struct iopd *iopd)
 }
 
 /*
- * The hardware may still walk the tables, and there will be no driver to ask again:
- * they stay, with the module and the device that they are mapped for.
+ * The hardware may still walk the tables, and there will be no driver to ask
+ * again: they stay, with the module and the device that they are mapped for.
  */
 static void iopd_abandon(struct iopd *iopd)
 {

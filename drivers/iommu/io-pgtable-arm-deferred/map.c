@@ -29,7 +29,8 @@
  * @done: leaves mapped
  * @made: tables have been made
  * @ticket: how long to wait for memory, 0 when there was no need to
- * @built: tables for the next run that no other has seen, by level, each with the
+ * @built: tables for the next run that no other has seen, by level, each with
+ *   the
  *	   one below it in it, and the last with the first leaves of the run
  * @top: level of the first of them; below @level there is none
  * @filled: leaves in the last of them
@@ -76,9 +77,10 @@ static void iopd_map_discard(struct iopd_map *map, int level)
 }
 
 /*
- * Wait for the unmapper, or the sweep, that is cutting tables off. With PREEMPT_RT
- * that task may have been preempted with the lock held: waiting for the lock lends
- * it the mapper's priority, and walking again and again would not.
+ * Wait for the unmapper, or the sweep, that is cutting tables off. With
+ * PREEMPT_RT that task may have been preempted with the lock held: waiting for
+ * the lock lends it the mapper's priority, and walking again and again would
+ * not.
  */
 static void iopd_await_detach(struct iopd *iopd)
 {
@@ -110,11 +112,11 @@ static int iopd_map_await_flush(struct iopd_map *map, u64 stamped)
 }
 
 /*
- * What is pending may be all that a memory control group is allowed, and no shrinker
- * is asked when a group is at its limit. So no task is refused memory, or killed
- * for it, before what was pending when its map was refused for the first time has
- * been freed. What is handed over later is not waited for: then the map fails, or
- * meets the group's OOM killer, as if nothing were deferred.
+ * What is pending may be all that a memory control group is allowed, and no
+ * shrinker is asked when a group is at its limit. So no task is refused memory,
+ * or killed for it, before what was pending when its map was refused for the
+ * first time has been freed. What is handed over later is not waited for: then
+ * the map fails, or meets the group's OOM killer, as if nothing were deferred.
  */
 static u64 *iopd_map_alloc(struct iopd_map *map, int level, gfp_t gfp)
 {
@@ -171,8 +173,8 @@ static u64 *iopd_build_one(struct iopd_map *map, int level, u64 *child,
 }
 
 /*
- * Build what is missing below @level from the leaves up, as much of the run in it as
- * one table holds. It is published by the next walk, with one entry.
+ * Build what is missing below @level from the leaves up, as much of the run in
+ * it as one table holds. It is published by the next walk, with one entry.
  */
 static int iopd_map_build(struct iopd_map *map, int level)
 {
@@ -195,8 +197,9 @@ static int iopd_map_build(struct iopd_map *map, int level)
 }
 
 /*
- * A block is to go where a table is: only if that maps nothing. Return: -EAGAIN to
- * walk again, or -EEXIST, also where the driver could not be asked for the flush.
+ * A block is to go where a table is: only if that maps nothing. Return: -EAGAIN
+ * to walk again, or -EEXIST, also where the driver could not be asked for the
+ * flush.
  */
 static int iopd_map_replace(struct iopd_map *map)
 {
@@ -208,8 +211,8 @@ static int iopd_map_replace(struct iopd_map *map)
 }
 
 /*
- * How much of the run finds empty entries; @stamped gets the youngest stamp among
- * them, for they need a flush only where blocks follow tables.
+ * How much of the run finds empty entries; @stamped gets the youngest stamp
+ * among them, for they need a flush only where blocks follow tables.
  */
 static unsigned int iopd_map_room(struct iopd_map *map, const u64 *slot,
 				  u64 *stamped)
@@ -238,7 +241,10 @@ static bool iopd_map_must_flush(const struct iopd_map *map, u64 entry)
 	       READ_ONCE(map->iopd->tree.flushed_gen);
 }
 
-/* The table is there, and the walk has ended in it: write as much as it has room for. */
+/*
+ * The table is there, and the walk has ended in it: write as much as it has
+ * room for.
+ */
 static int iopd_map_run(struct iopd_map *map, const struct iopd_walk *walk,
 			u64 *stamped)
 {
@@ -262,8 +268,8 @@ static int iopd_map_run(struct iopd_map *map, const struct iopd_walk *walk,
 }
 
 /*
- * Tables are missing below where the walk has ended. Return: -ENOENT if they have to
- * be built first, which is not done in a read-side section.
+ * Tables are missing below where the walk has ended. Return: -ENOENT if they
+ * have to be built first, which is not done in a read-side section.
  */
 static int iopd_map_publish(struct iopd_map *map, const struct iopd_walk *walk,
 			    u64 *stamped)
@@ -285,7 +291,9 @@ static int iopd_map_publish(struct iopd_map *map, const struct iopd_walk *walk,
 	ret = iopd_publish(iopd, walk, map->built[level], walk->entry);
 	if (ret)
 		return ret;
-	/* What is left of what was built are tables that others have published. */
+	/*
+	 * What is left of what was built are tables that others have published.
+	 */
 	iopd_map_discard(map, level);
 	map->top = map->level + 1;
 	iopd_map_advance(map, map->filled);
@@ -293,7 +301,10 @@ static int iopd_map_publish(struct iopd_map *map, const struct iopd_walk *walk,
 	return 0;
 }
 
-/* M1 in sweep.c. Return: 0 when a run is mapped, -EAGAIN to walk again, or an error. */
+/*
+ * M1 in sweep.c. Return: 0 when a run is mapped, -EAGAIN to walk again, or an
+ * error.
+ */
 static int iopd_map_step(struct iopd_map *map)
 {
 	struct iopd_walk walk __uninitialized;
@@ -388,8 +399,8 @@ static int iopd_map_check(struct iopd *iopd, unsigned long iova,
 }
 
 /*
- * The general way: more than a page, tables to make, or something to wait for. @missing
- * is the level below which tables are known to be missing, or @level.
+ * The general way: more than a page, tables to make, or something to wait for.
+ * @missing is the level below which tables are known to be missing, or @level.
  */
 static noinline int iopd_map_many(struct iopd *iopd, unsigned long at,
 				  phys_addr_t paddr, int level, int missing,
@@ -421,9 +432,10 @@ static noinline int iopd_map_many(struct iopd *iopd, unsigned long at,
 }
 
 /*
- * A single leaf into a slot that is empty, of a table that is there, needs no waiting
- * for, and has been cleaned on the way to. That is nearly all of them. Return:
- * false if it is not so; then nothing has been done, and @missing may be less than
+ * A single leaf into a slot that is empty, of a table that is there, needs no
+ * waiting for, and has been cleaned on the way to. That is nearly all of them.
+ * Return: false if it is not so; then nothing has been done, and @missing may
+ * be less than
  * @level: below it there is no table.
  */
 static __always_inline bool iopd_map_one(struct iopd *iopd, unsigned long at,
@@ -487,9 +499,9 @@ int iopd_map_range(struct io_pgtable_ops *ops, unsigned long iova,
 		ret = iopd_map_many(iopd, at, paddr, level, missing, pgcount,
 				    prot, gfp, &done);
 	/*
-	 * Entries before what tells a device to use them. Cleaning the cache has
-	 * had such a barrier in it, but the DMA API cleans nothing for an IOMMU
-	 * that is coherent, whatever the driver says of its walker.
+	 * Entries before what tells a device to use them. Cleaning the cache
+	 * has had such a barrier in it, but the DMA API cleans nothing for an
+	 * IOMMU that is coherent, whatever the driver says of its walker.
 	 */
 	wmb();
 	iopd_call_leave(iopd, &call);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Debug builds (IO_PGTABLE_DEFERRED_DEBUG=y): do calls that map and unmap at the same
- * time keep out of each other's ranges?
+ * Debug builds (IO_PGTABLE_DEFERRED_DEBUG=y): do calls that map and unmap at
+ * the same time keep out of each other's ranges?
  *
- * Each call enters a list of its page table, with a record on its own stack, so that
- * nothing is allocated, and looks whether one of the others has a part of its range.
+ * Each call enters a list of its page table, with a record on its own stack, so
+ * that nothing is allocated, and looks whether one of the others has a part of
+ * its range.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

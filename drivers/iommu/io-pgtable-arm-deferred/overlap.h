@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Debug builds (IO_PGTABLE_DEFERRED_DEBUG=y): do calls that map and unmap at the same
- * time keep out of each other's ranges? In other builds nothing is left of this.
+ * Debug builds (IO_PGTABLE_DEFERRED_DEBUG=y): do calls that map and unmap at
+ * the same time keep out of each other's ranges? In other builds nothing is
+ * left of this.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

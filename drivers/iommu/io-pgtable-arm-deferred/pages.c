@@ -3,32 +3,36 @@
  * The memory of tables.
  *
  * A tree that has come to some size takes pages in chunks: one allocation of
- * neighbours that is not compound, so that each has its struct page to itself. The
- * rest of the last chunk are the spares of the tree. When all pages of a chunk
- * are done with it is given back by one call, which costs little more than for
- * one page, and not by way of the CPU's own list of free pages, which the allocator
- * empties in one go once it is full.
+ * neighbours that is not compound, so that each has its struct page to itself.
+ * The rest of the last chunk are the spares of the tree. When all pages of a
+ * chunk are done with it is given back by one call, which costs little more
+ * than for one page, and not by way of the CPU's own list of free pages, which
+ * the allocator empties in one go once it is full.
  *
- * Single pages do go by way of that list, so a chunk is kept whole as long as there
- * is hope for the rest of it. A few of those that are done with in part wait for
- * their neighbours: the oldest of too many is split, and so are all once the tree
- * has had nothing to free for a while. Their pages are single ones from there
- * on. If the tree has been closed the others follow soon, and none is split.
+ * Single pages do go by way of that list, so a chunk is kept whole as long as
+ * there is hope for the rest of it. A few of those that are done with in part
+ * wait for their neighbours: the oldest of too many is split, and so are all
+ * once the tree has had nothing to free for a while. Their pages are single
+ * ones from there on. If the tree has been closed the others follow soon, and
+ * none is split.
  *
- * Where no chunk is free a table is allocated for itself, as in small trees, and
- * where pages or tables are larger than 4 KiB. Roots are never taken from chunks.
+ * Where no chunk is free a table is allocated for itself, as in small trees,
+ * and where pages or tables are larger than 4 KiB. Roots are never taken from
+ * chunks.
  *
- * Spares serve the control group that has paid for their chunk, and no other: there
- * are some that no group pays for, and some of one group. While those last, callers of
- * a third get single pages. So a group is charged for the tables that its tasks have
- * made, and for the spares of its last chunk in each page table, 15 at most.
+ * Spares serve the control group that has paid for their chunk, and no other:
+ * there are some that no group pays for, and some of one group. While those
+ * last, callers of a third get single pages. So a group is charged for the
+ * tables that its tasks have made, and for the spares of its last chunk in each
+ * page table, 15 at most.
  *
- * A caller that may not block does not allocate a chunk. It takes one that has been
- * made ready, see refill.c, or else a single page.
+ * A caller that may not block does not allocate a chunk. It takes one that has
+ * been made ready, see refill.c, or else a single page.
  *
  * Any mapper, in any context, takes spares and returns tables that it has not
- * published; both are one atomic operation. The state of chunks is changed only by
- * the task that has made the tree busy, apart from that of a chunk not yet in use.
+ * published; both are one atomic operation. The state of chunks is changed only
+ * by the task that has made the tree busy, apart from that of a chunk not yet
+ * in use.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -57,8 +61,8 @@
 #define IOPD_CHUNK_PAGES	BIT(IOPD_CHUNK_ORDER)
 
 /*
- * Trees with fewer tables get single pages: with that, spares are never more than
- * the tables are.
+ * Trees with fewer tables get single pages: with that, spares are never more
+ * than the tables are.
  */
 #define IOPD_CHUNK_TREE		IOPD_CHUNK_PAGES
 
@@ -68,7 +72,10 @@
 /* Spares that are left when the next chunk is to be made ready */
 #define IOPD_READY_SPARES	(IOPD_CHUNK_PAGES / 2)
 
-/* Single pages that are taken before a chunk is asked for again that there was not */
+/*
+ * Single pages that are taken before a chunk is asked for again that there was
+ * not
+ */
 #define IOPD_CHUNK_PAUSE	IOPD_CHUNK_PAGES
 
 /*
@@ -92,7 +99,10 @@
 
 DEFINE_PER_CPU(long, iopd_page_count);
 
-/* A chunk fits its fields: all but the first page that are left, and the spares. */
+/*
+ * A chunk fits its fields: all but the first page that are left, and the
+ * spares.
+ */
 static_assert(IOPD_PAGE_LEFT / IOPD_PAGE_LEFT_ONE >= IOPD_CHUNK_PAGES - 1);
 static_assert(IOPD_CHUNK_PAGES - 1 <= IOPD_SPARE_COUNT);
 static_assert(IOPD_SPARE_CLOSED < PAGE_SIZE);
@@ -127,10 +137,10 @@ struct page *iopd_pages_get(struct iopd_tree *tree, unsigned int order,
 }
 
 /*
- * Who pays for a page that is no table yet, or was to be one: in the room of the list
- * that detached tables are linked in. It may be read when another caller has
- * already taken the page, and then what was read is not used. Bit 0 stays clear,
- * for in that word it makes a page the tail of another.
+ * Who pays for a page that is no table yet, or was to be one: in the room of
+ * the list that detached tables are linked in. It may be read when another
+ * caller has already taken the page, and then what was read is not used. Bit 0
+ * stays clear, for in that word it makes a page the tail of another.
  */
 static unsigned long iopd_payer_word(u64 payer)
 {
@@ -226,7 +236,9 @@ static struct page *iopd_spare_take(struct iopd_tree *tree, u64 payer,
 	return page;
 }
 
-/* Each page of it, so that it is not found out when one of them becomes a table */
+/*
+ * Each page of it, so that it is not found out when one of them becomes a table
+ */
 static bool iopd_chunk_is_reachable(struct iopd_tree *tree, struct page *first)
 {
 	const size_t size = PAGE_SIZE << IOPD_CHUNK_ORDER;
@@ -304,7 +316,10 @@ static struct page *iopd_ready_take(struct iopd_tree *tree)
 	return virt_to_page((void *)ready);
 }
 
-/* A chunk for @payer: the one that is ready, or, for a caller that may wait, a new one */
+/*
+ * A chunk for @payer: the one that is ready, or, for a caller that may wait, a
+ * new one
+ */
 static struct page *iopd_chunk_find(struct iopd_tree *tree, gfp_t gfp,
 				    u64 payer)
 {
@@ -329,7 +344,10 @@ static struct page *iopd_chunk_get(struct iopd_tree *tree, gfp_t gfp, u64 payer)
 	if (!IOPD_CHUNK_ORDER || tree->table_order ||
 	    iopd_page_below(tree->root) < IOPD_CHUNK_TREE)
 		return NULL;
-	/* Those that are left belong to another group, or one that cannot be told. */
+	/*
+	 * Those that are left belong to another group, or one that cannot be
+	 * told.
+	 */
 	if (payer == COMPAT_UNKNOWN_PAYER || atomic_long_read(spares))
 		return NULL;
 
@@ -346,7 +364,10 @@ static struct page *iopd_chunk_get(struct iopd_tree *tree, gfp_t gfp, u64 payer)
 	return iopd_spare_take(tree, payer, &left);
 }
 
-/* For the callers to come that may not block; not while there is no chunk to be had */
+/*
+ * For the callers to come that may not block; not while there is no chunk to be
+ * had
+ */
 static void iopd_ready_ask(struct iopd_tree *tree)
 {
 	if (IOPD_CHUNK_ORDER && !tree->table_order && !READ_ONCE(tree->pause) &&
@@ -365,8 +386,8 @@ static struct page *iopd_single_get(struct iopd_tree *tree, gfp_t gfp)
 }
 
 /*
- * Takes the whole list, for only that is safe against other mappers that do the same,
- * keeps one page that @payer pays for, and puts the others back.
+ * Takes the whole list, for only that is safe against other mappers that do the
+ * same, keeps one page that @payer pays for, and puts the others back.
  */
 static struct page *iopd_returned_take(struct iopd_tree *tree, u64 payer)
 {
@@ -398,7 +419,9 @@ static struct page *iopd_pages_at_hand(struct iopd_tree *tree, gfp_t gfp,
 		return page;
 	page = iopd_spare_take(tree, payer, &left) ?:
 	       iopd_chunk_get(tree, gfp, payer);
-	/* Not with the last spare, or the chunk: this caller has done enough. */
+	/*
+	 * Not with the last spare, or the chunk: this caller has done enough.
+	 */
 	if (payer == COMPAT_NO_PAYER && !gfpflags_allow_blocking(gfp) &&
 	    (!page || left == IOPD_READY_SPARES))
 		iopd_ready_ask(tree);
@@ -406,8 +429,8 @@ static struct page *iopd_pages_at_hand(struct iopd_tree *tree, gfp_t gfp,
 }
 
 /*
- * A small page table, and a caller that may not block: there is no page at hand, none
- * to get from a chunk, and no chunk to ask for.
+ * A small page table, and a caller that may not block: there is no page at
+ * hand, none to get from a chunk, and no chunk to ask for.
  */
 static bool iopd_pages_has_none(struct iopd_tree *tree, gfp_t gfp)
 {
@@ -533,7 +556,9 @@ static unsigned int iopd_chunk_split(struct iopd_tree *tree, struct page *first)
 	return iopd_pages_give(tree, done, nr);
 }
 
-/* Most recent first: @first comes to the front, the last of too many is split. */
+/*
+ * Most recent first: @first comes to the front, the last of too many is split.
+ */
 static unsigned int iopd_partial_add(struct iopd_tree *tree, struct page *first)
 {
 	struct page *page = first;

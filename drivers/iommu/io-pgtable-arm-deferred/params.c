@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What an administrator says to the reclaimer. All may change at any time, and are
- * read anew for each batch and each call.
+ * What an administrator says to the reclaimer. All may change at any time, and
+ * are read anew for each batch and each call.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -22,8 +22,8 @@
 #define IOPD_RECLAIM_BATCH_MAX	4096
 
 /*
- * From the first unmap to the search for empty tables: many unmaps share one, and what
- * is mapped again meanwhile keeps its tables. A day at most.
+ * From the first unmap to the search for empty tables: many unmaps share one,
+ * and what is mapped again meanwhile keeps its tables. A day at most.
  */
 #define IOPD_RECLAIM_SWEEP_MS_DEFAULT	250
 #define IOPD_RECLAIM_SWEEP_MS_MAX	86400000

@@ -41,9 +41,9 @@
  * the driver's domain. By then nothing but @tree is used.
  *
  * What every mapper reads is on lines that do not change while the page table
- * lives: @iop, @root to the first part of @tree. @unsettled is read by all, too,
- * and written by unmappers that cut tables off and by flushes that end: it has a line
- * apart, with what else flushes write.
+ * lives: @iop, @root to the first part of @tree. @unsettled is read by all,
+ * too, and written by unmappers that cut tables off and by flushes that end: it
+ * has a line apart, with what else flushes write.
  *
  * Inside, an address is an offset from @base, called @at; the driver's
  * callbacks get the IOVA.
@@ -87,12 +87,12 @@ static inline struct iopd *iopd_from_ops(struct io_pgtable_ops *ops)
 }
 
 /*
- * Has a flush failed, and no flush that began after that been completed? Then the
- * hardware may know translations that are no longer there.
+ * Has a flush failed, and no flush that began after that been completed? Then
+ * the hardware may know translations that are no longer there.
  *
- * Takes no lock. A mapper that reuses an IOVA has been told so by the unmapper of
- * it, by a lock or message of the driver's: that orders these reads after the end of
- * the unmapper's flush, which wrote what they look at.
+ * Takes no lock. A mapper that reuses an IOVA has been told so by the unmapper
+ * of it, by a lock or message of the driver's: that orders these reads after
+ * the end of the unmapper's flush, which wrote what they look at.
  */
 static inline bool iopd_is_stale(const struct iopd *iopd)
 {
@@ -100,7 +100,9 @@ static inline bool iopd_is_stale(const struct iopd *iopd)
 	       READ_ONCE(iopd->failed) != READ_ONCE(iopd->recovered);
 }
 
-/* Entries of a run of @count leaves that the table at @level still has room for */
+/*
+ * Entries of a run of @count leaves that the table at @level still has room for
+ */
 static inline unsigned int iopd_run_length(struct iopd *iopd, unsigned long at,
 					   int level, size_t count)
 {

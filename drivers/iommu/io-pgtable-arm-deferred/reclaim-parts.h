@@ -18,8 +18,8 @@
 struct shrinker;
 
 /*
- * Workers, each with a tree of its own: the CPUs of the largest R-Car Gen3. More
- * would only take turns.
+ * Workers, each with a tree of its own: the CPUs of the largest R-Car Gen3.
+ * More would only take turns.
  */
 #define IOPD_RECLAIM_WORKERS_MAX	8
 
@@ -51,7 +51,8 @@ void iopd_reclaim_init_params(void);
 
 /**
  * struct iopd_reclaim_epoch - what was handed over between two waiters' begin
- * @waiting: trees with something to free that owe nothing older, in the order of
+ * @waiting: trees with something to free that owe nothing older, in the order
+ *   of
  *	     their turns
  * @owed: tables of this epoch that are not free
  */
@@ -74,9 +75,10 @@ struct iopd_reclaim_epoch {
  * @nr_resting: how many
  * @asked: how many times drains have asked for trees to be trimmed
  * @done: woken when a tree is waiting again, or some tables are free
- * @hands: each held by a task that frees a batch, so that it can be lent priority
- * @wq: the workqueue of all works here but @flush; NULL before and after, under the
- *	lock of the module parameters
+ * @hands: each held by a task that frees a batch, so that it can be lent
+ *   priority
+ * @wq: the workqueue of all works here but @flush; NULL before and after, under
+ *	the lock of the module parameters
  * @works: the workers; of those above the parameter none goes on
  * @later: wakes the first worker a moment after a hand-over
  * @trim: trims what has rested long enough

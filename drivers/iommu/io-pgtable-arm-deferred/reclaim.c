@@ -3,10 +3,10 @@
  * The reclaimer.
  *
  * Trees with something to free stand in a queue. A task that runs a batch (a
- * worker, or a helper) takes the first, frees a bounded number of its tables with
- * no lock held, and puts it back at the end: a small tree behind a huge one waits
- * for a few batches, not for all of them. Which queue, and which tree a helper
- * may take, is in epoch.c; what callers wait for, in wait.c.
+ * worker, or a helper) takes the first, frees a bounded number of its tables
+ * with no lock held, and puts it back at the end: a small tree behind a huge
+ * one waits for a few batches, not for all of them. Which queue, and which tree
+ * a helper may take, is in epoch.c; what callers wait for, in wait.c.
  *
  * While a tree is busy it is out of the queue, so one task has it in hand at a
  * time, however many workers and helpers there are, and the lock hands over
@@ -14,25 +14,25 @@
  * meanwhile, a mutex that nothing but a waiter for this very tree ever takes,
  * and only to lend priority.
  *
- * A tree lives until it has been handed over as a whole, has nothing pending, waits
- * for no grace period and is not awaited by the task that closed it: the task that
- * finds it so, under the lock, frees the structure after that. A tree in a grace
- * period is kept by in_grace, which its callback clears under the lock, in which
- * it also queues it again; it does not look at it after that, since it may be
- * gone.
+ * A tree lives until it has been handed over as a whole, has nothing pending,
+ * waits for no grace period and is not awaited by the task that closed it: the
+ * task that finds it so, under the lock, frees the structure after that. A tree
+ * in a grace period is kept by in_grace, which its callback clears under the
+ * lock, in which it also queues it again; it does not look at it after that,
+ * since it may be gone.
  *
  * A tree that lives and has nothing to free any more rests, see trim.c. The
  * freeing itself is in batch.c, what an administrator may say in params.c, and
  * what happens when memory is short in shrink.c.
  *
- * Something waiting means that a worker is queued, is going to be in a moment, or
- * runs, or that a helper runs: each looks whether anything waits after it has put
- * its tree back, and queues a worker if so. Two that take the last two trees see
- * each other's.
+ * Something waiting means that a worker is queued, is going to be in a moment,
+ * or runs, or that a helper runs: each looks whether anything waits after it
+ * has put its tree back, and queues a worker if so. Two that take the last two
+ * trees see each other's.
  *
- * Nothing here allocates, fails, or touches the IOMMU or the domain that the tables
- * belonged to; all that is used of a page table is its struct iopd_tree, which
- * holds a reference to the IOMMU's struct device.
+ * Nothing here allocates, fails, or touches the IOMMU or the domain that the
+ * tables belonged to; all that is used of a page table is its struct iopd_tree,
+ * which holds a reference to the IOMMU's struct device.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -197,7 +197,9 @@ static bool iopd_reclaim_is_gone(const struct iopd_tree *tree)
 	       tree->sweep == IOPD_SWEEP_NONE;
 }
 
-/* Return: true when the tree has come to its end and is the caller's to free. */
+/*
+ * Return: true when the tree has come to its end and is the caller's to free.
+ */
 static bool iopd_reclaim_put_back(struct iopd_tree *tree)
 {
 	tree->hand = NULL;
@@ -224,7 +226,10 @@ static bool iopd_reclaim_put_back(struct iopd_tree *tree)
  */
 void iopd_reclaim_enqueue(struct iopd_tree *tree)
 {
-	/* A tree that rests has no other; while it is busy they are not ours to see. */
+	/*
+	 * A tree that rests has no other; while it is busy they are not ours to
+	 * see.
+	 */
 	if (!list_empty(&tree->pending))
 		iopd_reclaim_end_rest(tree);
 	if (tree->state != IOPD_TREE_IDLE)
@@ -265,11 +270,11 @@ void iopd_reclaim_kick(void)
 }
 
 /*
- * A worker that is woken takes the CPU of the task that wakes it at that task's next
- * point to reschedule, and as one that has slept keeps it for as long as the
- * scheduler's slice is. The task is often in the middle of something: a driver goes
- * on to lock a mutex after it has freed a page table, and VFIO holds one all the
- * while. So the first batch is for a moment later, at least
+ * A worker that is woken takes the CPU of the task that wakes it at that task's
+ * next point to reschedule, and as one that has slept keeps it for as long as
+ * the scheduler's slice is. The task is often in the middle of something: a
+ * driver goes on to lock a mutex after it has freed a page table, and VFIO
+ * holds one all the while. So the first batch is for a moment later, at least
  * IOPD_RECLAIM_MOMENT.
  */
 #define IOPD_RECLAIM_MOMENT	(1 + DIV_ROUND_UP(HZ, 500))
@@ -296,7 +301,9 @@ static void iopd_reclaim_later(struct work_struct *work)
  */
 void iopd_reclaim_wake_waiters(void)
 {
-	/* Pairs with the barrier in wait_event(): what they look at, then them. */
+	/*
+	 * Pairs with the barrier in wait_event(): what they look at, then them.
+	 */
 	if (wq_has_sleeper(&iopd_reclaimer.done))
 		wake_up_all(&iopd_reclaimer.done);
 }
@@ -323,7 +330,9 @@ static bool iopd_reclaim_end_batch(const struct iopd_reclaim_batch *b,
 	return ends;
 }
 
-/* Free a batch of a tree that is busy for the caller. Return: how many pages. */
+/*
+ * Free a batch of a tree that is busy for the caller. Return: how many pages.
+ */
 static long iopd_reclaim_batch(struct iopd_tree *tree, struct rt_mutex *hand,
 			       bool help)
 {
@@ -379,8 +388,9 @@ static void iopd_reclaim_batch_by_worker(unsigned int worker)
  * One batch, and to the end of the workqueue: kworkers reschedule between items
  * on every kernel, and flushing or freezing never waits for more than this.
  *
- * The parameter may be lowered before the batch and while it runs. The first worker
- * may be asleep then, having found all trees in the hands of others: it goes on.
+ * The parameter may be lowered before the batch and while it runs. The first
+ * worker may be asleep then, having found all trees in the hands of others: it
+ * goes on.
  */
 static void iopd_reclaim_work(struct work_struct *work)
 {
@@ -468,8 +478,8 @@ static bool iopd_reclaim_begin_grace(struct iopd_tree *tree)
 }
 
 /*
- * No lookup is in these sub-trees any more; some others may have come in. Of a tree
- * that was closed meanwhile there may be nothing left but itself.
+ * No lookup is in these sub-trees any more; some others may have come in. Of a
+ * tree that was closed meanwhile there may be nothing left but itself.
  */
 static void iopd_reclaim_graced(struct rcu_head *rcu)
 {
@@ -511,7 +521,9 @@ void iopd_reclaim_queue(struct iopd_tree *tree, struct list_head *tables,
 	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 }
 
-/* Of a tree that is closed no lookup is left, so nothing of it waits for one. */
+/*
+ * Of a tree that is closed no lookup is left, so nothing of it waits for one.
+ */
 static void iopd_reclaim_close_locked(struct iopd_tree *tree, struct page *root,
 				      unsigned long pages)
 {

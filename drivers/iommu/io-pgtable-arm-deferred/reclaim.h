@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The reclaimer: takes detached trees in O(1), gives their pages back in bounded
- * batches, and keeps count.
+ * The reclaimer: takes detached trees in O(1), gives their pages back in
+ * bounded batches, and keeps count.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -24,7 +24,8 @@
  * @longest_batch: most tables in a batch
  * @longest_batch_ns: longest time a batch took
  * @trees: trees that have something pending
- * @held: pages that wait for the others of their chunks, in trees that have nothing
+ * @held: pages that wait for the others of their chunks, in trees that have
+ *   nothing
  * @trees_done: whole page tables freed
  * @helps: batches run by another task than a worker
  * @drains: calls that waited for everything

@@ -2,17 +2,17 @@
 /*
  * Chunks that are made ready for mappers that may not block.
  *
- * Clearing a chunk takes as long as clearing 16 tables, and a mapper with interrupts
- * disabled is not to pay for tables to come. So it takes a chunk that has been
- * cleared, or a single page, and asks for a chunk here. That is one interrupt which
- * the CPU sends to itself, for waking a task would take longer than the map: once
- * interrupts are enabled again a tasklet allocates the chunk. One of them is kept
- * ready for each page table that has asked.
+ * Clearing a chunk takes as long as clearing 16 tables, and a mapper with
+ * interrupts disabled is not to pay for tables to come. So it takes a chunk
+ * that has been cleared, or a single page, and asks for a chunk here. That is
+ * one interrupt which the CPU sends to itself, for waking a task would take
+ * longer than the map: once interrupts are enabled again a tasklet allocates
+ * the chunk. One of them is kept ready for each page table that has asked.
  *
- * A page table may be freed meanwhile. It is taken off the list then; if the tasklet
- * has it in hand, a work frees the structure when the tasklet is done. The chunk goes
- * back then, for iopd_pages_close() has seen to it that a closed tree takes
- * none. So neither side waits for the other.
+ * A page table may be freed meanwhile. It is taken off the list then; if the
+ * tasklet has it in hand, a work frees the structure when the tasklet is done.
+ * The chunk goes back then, for iopd_pages_close() has seen to it that a closed
+ * tree takes none. So neither side waits for the other.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -164,7 +164,10 @@ static void iopd_refill_bury(struct work_struct *work)
 		tree->ops->free(tree);
 }
 
-/* Looks at the tasklet, which reclaims nothing and waits for nothing, 50 us apart */
+/*
+ * Looks at the tasklet, which reclaims nothing and waits for nothing, 50 us
+ * apart
+ */
 #define IOPD_REFILL_LOOKS	100
 
 /**

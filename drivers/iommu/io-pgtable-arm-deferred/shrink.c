@@ -35,9 +35,9 @@ static unsigned long iopd_reclaim_shrink_count(struct shrinker *shrinker,
 
 /*
  * Memory is short: the task that asks for it frees what is pending, in the same
- * batches as the worker, and as many pages as it is told to. Freeing a table takes
- * nothing that an allocation could be holding: the reclaimer's hands are tried
- * for and never waited for, and the raw spinlock is held for moments.
+ * batches as the worker, and as many pages as it is told to. Freeing a table
+ * takes nothing that an allocation could be holding: the reclaimer's hands are
+ * tried for and never waited for, and the raw spinlock is held for moments.
  */
 static unsigned long iopd_reclaim_shrink_scan(struct shrinker *shrinker,
 					      struct shrink_control *sc)

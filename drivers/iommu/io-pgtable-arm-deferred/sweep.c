@@ -2,16 +2,17 @@
 /*
  * Tables that have become empty page by page.
  *
- * Callers count nothing: a mapper writes its leaves, an unmapper clears them, each
- * with plain stores and without a lock. Empty tables are found by a sweep, which
- * the reclaimer's worker makes some time after the last unmap, in two passes
- * with an RCU grace period between them. Two marks lead it, which are software's
- * bits in the entry that leads to a table, so that a walk sees them by the way.
+ * Callers count nothing: a mapper writes its leaves, an unmapper clears them,
+ * each with plain stores and without a lock. Empty tables are found by a sweep,
+ * which the reclaimer's worker makes some time after the last unmap, in two
+ * passes with an RCU grace period between them. Two marks lead it, which are
+ * software's bits in the entry that leads to a table, so that a walk sees them
+ * by the way.
  *
  * M1 A mapper walks, and writes its leaves, or publishes a table that it has
  *    built before, in one RCU read-side section. If the table to write to is
- *    marked "closing" the mapper takes the mark away first, by a cmpxchg. If that
- *    finds that the table has been cut off, the mapper walks again.
+ *    marked "closing" the mapper takes the mark away first, by a cmpxchg. If
+ *    that finds that the table has been cut off, the mapper walks again.
  * M2 Into a slot that has lost a table the mapper puts something only after a
  *    flush that started after the detach is complete: the slot carries the
  *    number of the limbo (LPAE_SW_STAMP), and flushed_gen tells.
@@ -21,24 +22,27 @@
  *    at the first that is there: the unmapper that put it there goes on.
  * S1 The first pass goes down where there are marks, from above, and makes
  *    "closing" of "touched".
- * S2 A grace period. Mappers that had not seen "closing" have written by then, and
- *    unmappers that had seen "touched" have cleared.
- * S3 The second pass goes down where it finds "closing". It looks at the tables, those
- *    that have others under them last. One that has an entry is left alone, without
- *    the mark. An empty one is cut off by one cmpxchg of its slot, from the
- *    entry with the mark to a stamp: a mapper's M1 either precedes that, and then
- *    it fails, or follows, and then the mapper finds the stamp.
- * S4 That is done under the detach lock, the table is in limbo before the lock is
- *    given up, and counts above it are lowered, in the order of detach.h. An
+ * S2 A grace period. Mappers that had not seen "closing" have written by then,
+ *    and unmappers that had seen "touched" have cleared.
+ * S3 The second pass goes down where it finds "closing". It looks at the
+ *    tables, those that have others under them last. One that has an entry is
+ *    left alone, without the mark. An empty one is cut off by one cmpxchg of
+ *    its slot, from the entry with the mark to a stamp: a mapper's M1 either
+ *    precedes that, and then it fails, or follows, and then the mapper finds
+ *    the stamp.
+ * S4 That is done under the detach lock, the table is in limbo before the lock
+ *    is given up, and counts above it are lowered, in the order of detach.h. An
  *    unmapper of a whole table holds the lock, too. So a table is cut off once.
- * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands over.
+ * F1 A flush takes limbo, runs, and when complete moves flushed_gen and hands
+ *    over.
  * R1 The reclaimer frees a table a grace period after that, so that mappers,
- *    unmappers and lookups that have walked to it before S3 may still look at its
- *    entries.
+ *    unmappers and lookups that have walked to it before S3 may still look at
+ *    its entries.
  *
- * The order of U1 and S1 matters, for the marks are in different words: an unmapper
- * marks below, then looks above; the sweep takes the mark away above, then looks
- * below. Each of the four is ordered by a full barrier, so one sees the other.
+ * The order of U1 and S1 matters, for the marks are in different words: an
+ * unmapper marks below, then looks above; the sweep takes the mark away above,
+ * then looks below. Each of the four is ordered by a full barrier, so one sees
+ * the other.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -224,7 +228,10 @@ static void iopd_sweep_close(struct iopd_sweep *sweep, unsigned long at, int lev
 	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
 }
 
-/* Go on behind the entry of the last table, and up at its end. Return: is there more? */
+/*
+ * Go on behind the entry of the last table, and up at its end. Return: is there
+ * more?
+ */
 static bool iopd_sweep_advance(struct iopd_sweep *sweep)
 {
 	const struct lpae_geometry *geo = &sweep->iopd->tree.geo;
@@ -241,7 +248,10 @@ static bool iopd_sweep_advance(struct iopd_sweep *sweep)
 	return at < sweep->iopd->last;
 }
 
-/* Look at the entry at @at, and go down if it leads to where the pass has to go. */
+/*
+ * Look at the entry at @at, and go down if it leads to where the pass has to
+ * go.
+ */
 static bool iopd_sweep_step(struct iopd_sweep *sweep)
 {
 	u64 *slot = iopd_sweep_slot(sweep, sweep->at, sweep->level);
@@ -280,7 +290,9 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 	};
 	bool more = tree->geo.start < LPAE_LAST_LEVEL;
 
-	/* A batch cuts off no more than a few, so this is looked at but once. */
+	/*
+	 * A batch cuts off no more than a few, so this is looked at but once.
+	 */
 	if (!iopd_sweep_has_room(tree) && (cuts || !iopd_sweep_may_flush(tree)))
 		return IOPD_SWEPT_FULL;
 	sweep.table[tree->geo.start] = sweep.iopd->root;
@@ -323,12 +335,16 @@ void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);
 
-/* --- a block where a table is ---------------------------------------------------- */
+/*
+ * --- a block where a table is
+ * ----------------------------------------------------
+ */
 
 /*
- * Have @walk, which ends at an entry that leads to a table, end at one that leads to
- * a table without entries, there or below. Called with the detach lock held, so
- * that none of the tables goes. Return: false where there is a leaf on the way.
+ * Have @walk, which ends at an entry that leads to a table, end at one that
+ * leads to a table without entries, there or below. Called with the detach lock
+ * held, so that none of the tables goes. Return: false where there is a leaf on
+ * the way.
  */
 static bool iopd_find_empty(struct iopd *iopd, struct iopd_walk *walk,
 			    unsigned long *at)

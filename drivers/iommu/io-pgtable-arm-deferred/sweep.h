@@ -10,14 +10,16 @@
 #include "tree.h"
 
 /*
- * Tables in limbo with which a sweep waits for a flush: fewer than those for which an
- * unmapper would ask for one; and where the driver is not to be asked, so many that
- * it is not the library that keeps them.
+ * Tables in limbo with which a sweep waits for a flush: fewer than those for
+ * which an unmapper would ask for one; and where the driver is not to be asked,
+ * so many that it is not the library that keeps them.
  */
 #define IOPD_SWEEP_LIMBO	48
 #define IOPD_SWEEP_LIMBO_MAX	1024
 
-/* May the driver be asked for a flush? iopd_sweep_flush() looks again, locked. */
+/*
+ * May the driver be asked for a flush? iopd_sweep_flush() looks again, locked.
+ */
 static inline bool iopd_sweep_may_flush(const struct iopd_tree *tree)
 {
 	return READ_ONCE(tree->worker_flushes);

@@ -98,9 +98,9 @@ void iopd_table_init_reach(struct iopd_tree *tree)
  * iopd_table_init_cleaning() - have tables to come cleaned by the shortest way
  * @tree: the tree, whose root is publishable
  *
- * The root has been mapped for DMA, and was found where it is. Where that says the same
- * of all memory within reach, the way through the DMA API to the cleaning, which is
- * some 100 instructions, would tell nothing new.
+ * The root has been mapped for DMA, and was found where it is. Where that says
+ * the same of all memory within reach, the way through the DMA API to the
+ * cleaning, which is some 100 instructions, would tell nothing new.
  *
  * Context: any.
  */
@@ -115,8 +115,8 @@ void iopd_table_init_cleaning(struct iopd_tree *tree)
  * @tree: the tree
  * @table: the table, which no walker knows the way to
  *
- * All of the page is cleaned, once; by dma_map_single() where that may have more
- * to do. The walker is given physical addresses, so a mapping that is not
+ * All of the page is cleaned, once; by dma_map_single() where that may have
+ * more to do. The walker is given physical addresses, so a mapping that is not
  * one-to-one (a bounce buffer, say) is none.
  *
  * Context: any.
@@ -144,8 +144,8 @@ int iopd_table_publishable(struct iopd_tree *tree, u64 *table)
 		return -EFAULT;
 	}
 	/*
-	 * The entries in it before the entry that leads to it: where the IOMMU is
-	 * coherent, mapping has cleaned nothing.
+	 * The entries in it before the entry that leads to it: where the IOMMU
+	 * is coherent, mapping has cleaned nothing.
 	 */
 	dma_wmb();
 	return 0;

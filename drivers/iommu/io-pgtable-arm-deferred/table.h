@@ -25,13 +25,13 @@
  *	9:6	left: in a chunk's first page: how many of the others are not done
  *	63:29	how many tables are under it
  *
- * Entries are not counted: a leaf is written and cleared with one store, into the
- * table and nowhere else. Which tables are empty is found out by a sweep, see
- * sweep.c.
+ * Entries are not counted: a leaf is written and cleared with one store, into
+ * the table and nowhere else. Which tables are empty is found out by a sweep,
+ * see sweep.c.
  *
  * The count of tables makes a detached sub-tree a known quantity without a
- * walk. Mappers that publish tables under it and unmappers that cut them off change
- * it, while the page table is live; after the detach no task does.
+ * walk. Mappers that publish tables under it and unmappers that cut them off
+ * change it, while the page table is live; after the detach no task does.
  *
  * The bits of chunks are not the table's, and may change whatever it does: that
  * is in pages.c.
@@ -77,13 +77,18 @@ static inline unsigned long iopd_page_below(struct page *page)
 	return iopd_page_word(page) >> IOPD_PAGE_BELOW_SHIFT;
 }
 
-/* Atomic: mappers publish below the same table at the same time, without a lock. */
+/*
+ * Atomic: mappers publish below the same table at the same time, without a
+ * lock.
+ */
 static inline void iopd_page_add_below(struct page *page, long nr)
 {
 	atomic_long_add(nr * (long)IOPD_PAGE_BELOW, iopd_page_state(page));
 }
 
-/* For a table that is still its maker's alone, though its chunk, if any, is not */
+/*
+ * For a table that is still its maker's alone, though its chunk, if any, is not
+ */
 static inline void iopd_page_init(struct page *page, int level,
 				  unsigned long below)
 {
@@ -133,10 +138,10 @@ static inline void iopd_table_unmap(struct iopd_tree *tree, struct page *page)
  * Coherent walkers need no cleaning; the barrier that orders the entries
  * before what the caller does next is the caller's, once for all of its runs.
  *
- * An entry is in one line of the cache. Where the device is mapped directly that
- * line is cleaned right here: the way through the DMA API to that instruction
- * takes as many as a walk from the root. So are runs, and whole tables, where that
- * is known to be all that the API does.
+ * An entry is in one line of the cache. Where the device is mapped directly
+ * that line is cleaned right here: the way through the DMA API to that
+ * instruction takes as many as a walk from the root. So are runs, and whole
+ * tables, where that is known to be all that the API does.
  */
 static inline void iopd_sync_entry(struct iopd_tree *tree, u64 *entry)
 {

@@ -41,13 +41,16 @@ struct iopd_cursor {
 #define IOPD_EPOCHS		8
 
 /*
- * Chunks that wait for the rest of them. Where tables go in the order in which they
- * have come, that is one for each level; the others are for callers that make and
- * free tables of the same tree side by side.
+ * Chunks that wait for the rest of them. Where tables go in the order in which
+ * they have come, that is one for each level; the others are for callers that
+ * make and free tables of the same tree side by side.
  */
 #define IOPD_PARTIALS		8
 
-/* Kinds of spares: pages that no control group pays for, and those that one does */
+/*
+ * Kinds of spares: pages that no control group pays for, and those that one
+ * does
+ */
 #define IOPD_SPARES		2
 
 struct rt_mutex;
@@ -60,8 +63,8 @@ enum iopd_tree_state {
 };
 
 /*
- * How far the search for empty tables is, see sweep.c and due.c; changes under the
- * reclaimer's lock.
+ * How far the search for empty tables is, see sweep.c and due.c; changes under
+ * the reclaimer's lock.
  */
 enum iopd_sweep_state {
 	IOPD_SWEEP_NONE,	/* nothing has been unmapped since the last */
@@ -89,8 +92,9 @@ struct iopd_tree;
  * @make_ready: allocate a chunk: iopd_pages_make_ready()
  * @free: free the structure, which nothing knows any more; may sleep
  *
- * The reclaimer and refill.c know a tree, and nothing of the live page table that
- * it belongs to: these are all calls from there. main.c has the one such table.
+ * The reclaimer and refill.c know a tree, and nothing of the live page table
+ * that it belongs to: these are all calls from there. main.c has the one such
+ * table.
  */
 struct iopd_tree_ops {
 	enum iopd_swept (*sweep)(struct iopd_tree *tree, unsigned long *pos,
@@ -105,8 +109,10 @@ struct iopd_tree_ops {
  * @dev: the IOMMU, for DMA unmapping; a reference is held
  * @geo: shape of the tree
  * @coherent: the walker snoops, so tables are not mapped for DMA
- * @unmaps: the mapping of a table for DMA has to be undone, for it is not direct
- * @line: bytes of a cache line, where tables are cleaned without the DMA API; else 0
+ * @unmaps: the mapping of a table for DMA has to be undone, for it is not
+ *   direct
+ * @line: bytes of a cache line, where tables are cleaned without the DMA API;
+ *   else 0
  * @root_order: log2 of the pages of the root
  * @table_order: log2 of the pages of each other table
  * @reach: the last address at which the walker finds a table
@@ -154,24 +160,26 @@ struct iopd_tree_ops {
  * @flush_node: place among those that wait for the driver's flush
  * @touched: something has been unmapped since a sweep began
  * @worker_flushes: the driver may be asked for a flush of what it has cut off
- * @sweep_pass: what @sweep was when the tree was made busy; later it may be another
+ * @sweep_pass: what @sweep was when the tree was made busy; later it may be
+ *   another
  * @sweep_done: the pass that was made is
  * @sweep_full: it was not made to its end, for limbo is full
  * @sweep_pos: where the pass stands
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
- * @partial: chunks that tables were freed of and that are not free yet, by their
+ * @partial: chunks that tables were freed of and that are not free yet, by
+ *   their
  *	     first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
  * @left_ready: what @ready was
  * @ops: what the reclaimer calls
  *
- * The members are grouped by their owner. Each group says who may write them, and
- * who reads them without the lock. Each part that has other writers begins a
- * cache line: what every mapper reads (up to @closed), what makers of tables
+ * The members are grouped by their owner. Each group says what may write them,
+ * and what reads them without the lock. Each part that has other writers begins
+ * a cache line: what every mapper reads (up to @closed), what makers of tables
  * write, what a detach writes, and what the reclaimer writes. @flushed_gen goes
- * with what is written once a flush, for mappers read it where a slot has lost a
- * table; the lock, on which unmappers wait, does not.
+ * with what is written once a flush, for mappers read it where a slot has lost
+ * a table; the lock, on which unmappers wait, does not.
  */
 struct iopd_tree {
 	/* Shape: does not change once the page table has been handed out */
@@ -186,25 +194,30 @@ struct iopd_tree {
 	struct page *root;
 	/*
 	 * Written once: by the close, with the reclaimer's lock, or where a
-	 * page table is abandoned, without. Mappers and batches read it without.
+	 * page table is abandoned, without. Mappers and batches read it
+	 * without.
 	 */
 	bool closed;
 
 	/*
-	 * Pages. By atomic operations: makers of tables, the tasklet of refill.c,
-	 * batches, and the close
+	 * Pages. By atomic operations: makers of tables, the tasklet of
+	 * refill.c, batches, and the close
 	 */
 	atomic_long_t spare[IOPD_SPARES] ____cacheline_aligned_in_smp;
 	atomic_long_t ready;
 	/* The lock of refill.c; makers of tables look at @asked without */
 	bool asked;
 	struct list_head refill_node;
-	/* Makers of tables add to it; they, and the last batch, take all of it */
+	/*
+	 * Makers of tables add to it; they, and the last batch, take all of it
+	 */
 	struct llist_head returned;
 	/* Makers of tables, without a lock: two hints, an old value will do */
 	unsigned int pause;
 	gfp_t zone;
-	/* Limbo's, but for its place: the detach lock; mappers read it without */
+	/*
+	 * Limbo's, but for its place: the detach lock; mappers read it without
+	 */
 	unsigned long flushed_gen;
 
 	/*
@@ -248,7 +261,9 @@ struct iopd_tree {
 	unsigned long sweep_at;
 	struct rcu_head sweep_rcu;
 	struct list_head flush_node;
-	/* Unmappers and flushers set it by xchg(), the sweep's begin clears it */
+	/*
+	 * Unmappers and flushers set it by xchg(), the sweep's begin clears it
+	 */
 	bool touched;
 	/* The page table's flush_lock; the sweep reads it without, too */
 	bool worker_flushes;
@@ -264,7 +279,9 @@ struct iopd_tree {
 	struct list_head work;
 	struct iopd_cursor cursor;
 	struct page *partial[IOPD_PARTIALS];
-	/* Written by the close, with the reclaimer's lock, for the last batch */
+	/*
+	 * Written by the close, with the reclaimer's lock, for the last batch
+	 */
 	unsigned long left[IOPD_SPARES];
 	unsigned long left_ready;
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Trees that live and have nothing to free, but hold pages that wait for the others of
- * their chunks, see pages.c. Each rests in a list: what comes in next takes it out
- * of there, and if nothing does for a while, or memory is short, or a task drains,
- * it is trimmed. It is busy meanwhile, as for a batch.
+ * Trees that live and have nothing to free, but hold pages that wait for the
+ * others of their chunks, see pages.c. Each rests in a list: what comes in next
+ * takes it out of there, and if nothing does for a while, or memory is short,
+ * or a task drains, it is trimmed. It is busy meanwhile, as for a batch.
  *
- * A tree that is swept rests, too. While a task has a batch of the sweep in hand the
- * tree is not taken from it; a drain asks that task to trim it at the end of
- * the batch.
+ * A tree that is swept rests, too. While a task has a batch of the sweep in
+ * hand the tree is not taken from it; a drain asks that task to trim it at the
+ * end of the batch.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -19,8 +19,8 @@
 #include "reclaim-parts.h"
 
 /*
- * How long pages wait for the others of their chunks: many grace periods, so that it is
- * not for one of them that chunks are split.
+ * How long pages wait for the others of their chunks: many grace periods, so
+ * that it is not for one of them that chunks are split.
  */
 #define IOPD_RECLAIM_REST	HZ
 
@@ -84,7 +84,10 @@ void iopd_reclaim_trim_later(void)
 				   IOPD_RECLAIM_REST);
 }
 
-/* The first that no task has in hand; those that are busy are as few as the CPUs. */
+/*
+ * The first that no task has in hand; those that are busy are as few as the
+ * CPUs.
+ */
 static struct iopd_tree *iopd_reclaim_first_resting(void)
 {
 	struct iopd_tree *tree;
@@ -95,7 +98,10 @@ static struct iopd_tree *iopd_reclaim_first_resting(void)
 	return NULL;
 }
 
-/* Any tree, or one that has rested long enough; busy, so that it is the caller's */
+/*
+ * Any tree, or one that has rested long enough; busy, so that it is the
+ * caller's
+ */
 static struct iopd_tree *iopd_reclaim_take_resting(bool any,
 						   struct rt_mutex *hand)
 {
@@ -118,7 +124,9 @@ static struct iopd_tree *iopd_reclaim_take_resting(bool any,
 	return tree;
 }
 
-/* It may have got something to free meanwhile, and may even have been closed. */
+/*
+ * It may have got something to free meanwhile, and may even have been closed.
+ */
 static void iopd_reclaim_put_trimmed(struct iopd_tree *tree,
 				     struct rt_mutex *hand)
 {

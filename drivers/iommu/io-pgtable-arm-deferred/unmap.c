@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Unmapping. Leaves are cleared; a table that the range covers as a whole is cut
- * off with one store, whatever is under it, and waits in limbo for the flush
- * that the caller makes anyway.
+ * Unmapping. Leaves are cleared; a table that the range covers as a whole is
+ * cut off with one store, whatever is under it, and waits in limbo for the
+ * flush that the caller makes anyway.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -83,8 +83,8 @@ static unsigned int iopd_unmap_leaves(struct iopd *iopd, u64 *slot, int level,
 }
 
 /*
- * Tables to cut off with interrupts disabled: some 30 instructions each, and one
- * cleaning of the cache for all.
+ * Tables to cut off with interrupts disabled: some 30 instructions each, and
+ * one cleaning of the cache for all.
  */
 #define IOPD_DETACH_RUN		128
 
@@ -117,7 +117,8 @@ static unsigned int iopd_unmap_tables(struct iopd_unmap *unmap,
 }
 
 /*
- * Clear a run of entries of one table: leaves, or tables, whichever comes first.
+ * Clear a run of entries of one table: leaves, or tables, whichever comes
+ * first.
  * Return: how many there were.
  */
 static unsigned int iopd_unmap_run(struct iopd_unmap *unmap,
@@ -139,7 +140,9 @@ static unsigned int iopd_unmap_run(struct iopd_unmap *unmap,
 	return nr;
 }
 
-/* What @block maps, in a table of @level, but for the entries [skip, skip + nr) */
+/*
+ * What @block maps, in a table of @level, but for the entries [skip, skip + nr)
+ */
 static void iopd_split_fill(struct iopd *iopd, u64 *table, u64 block, int level,
 			    unsigned int skip, unsigned int nr)
 {
@@ -156,10 +159,11 @@ static void iopd_split_fill(struct iopd *iopd, u64 *table, u64 block, int level,
 
 /*
  * Put a table in the place of @block that maps the same, but for the entries
- * [skip, skip + nr). Old and new agree wherever both are valid, so the block may
- * linger in a cache until the caller's flush (Arm ARM D8.17.1 asks for break
- * before make for the sake of walkers that would see both sizes at once; this
- * kernel's own library splits the same way, and so does its hardware accept it).
+ * [skip, skip + nr). Old and new agree wherever both are valid, so the block
+ * may linger in a cache until the caller's flush (Arm ARM D8.17.1 asks for
+ * break before make for the sake of walkers that would see both sizes at once;
+ * this kernel's own library splits the same way, and so does its hardware
+ * accept it).
  */
 static u64 *iopd_split_table(struct iopd *iopd, u64 block, int level,
 			     unsigned int skip, unsigned int nr)
@@ -196,8 +200,9 @@ static unsigned int iopd_unmap_block(struct iopd_unmap *unmap,
 }
 
 /*
- * The range is a part of the block where the walk ended. Make the table one level
- * down; if the range is smaller still, the next walk comes to a block in there.
+ * The range is a part of the block where the walk ended. Make the table one
+ * level down; if the range is smaller still, the next walk comes to a block in
+ * there.
  * Return: how many leaves of the caller's size are gone, which may be none, or
  * a negative error.
  */
@@ -230,7 +235,9 @@ static noinline int iopd_split(struct iopd_unmap *unmap,
 	return nr;
 }
 
-/* Return: how many leaves of the caller's size are gone, -EAGAIN, or an error */
+/*
+ * Return: how many leaves of the caller's size are gone, -EAGAIN, or an error
+ */
 static int iopd_unmap_found(struct iopd_unmap *unmap,
 			    const struct iopd_walk *walk)
 {
@@ -253,8 +260,8 @@ static int iopd_unmap_found(struct iopd_unmap *unmap,
 }
 
 /*
- * Unmap what @walk has come to, in its RCU read-side section. Return: false when
- * there is nothing (more) to unmap.
+ * Unmap what @walk has come to, in its RCU read-side section. Return: false
+ * when there is nothing (more) to unmap.
  */
 static bool iopd_unmap_one(struct iopd_unmap *unmap,
 			   const struct iopd_walk *walk)
@@ -267,8 +274,9 @@ static bool iopd_unmap_one(struct iopd_unmap *unmap,
 }
 
 /*
- * Tables in limbo above which a driver that flushes by address is asked for a whole
- * flush: one such flush for so many tables that have become empty page by page.
+ * Tables in limbo above which a driver that flushes by address is asked for a
+ * whole flush: one such flush for so many tables that have become empty page by
+ * page.
  */
 #define IOPD_LIMBO_MAX		64
 
@@ -282,12 +290,13 @@ static bool iopd_gather_is_whole(const struct iommu_iotlb_gather *gather)
 }
 
 /*
- * What the flush of the leaves that were gathered leaves out: a table that was cut
- * off is still known to walk caches, and its leaves by a size that is not the
- * caller's. So the driver is told right here, unless it is going to flush all.
+ * What the flush of the leaves that were gathered leaves out: a table that was
+ * cut off is still known to walk caches, and its leaves by a size that is not
+ * the caller's. So the driver is told right here, unless it is going to flush
+ * all.
  *
- * A block that has come apart does not wait for a queue: meanwhile others may unmap
- * what is left of it, and flush that by the size of its new leaves.
+ * A block that has come apart does not wait for a queue: meanwhile others may
+ * unmap what is left of it, and flush that by the size of its new leaves.
  */
 static void iopd_unmap_ask_flush(const struct iopd_unmap *unmap)
 {
@@ -311,8 +320,9 @@ static noinline void iopd_unmap_limit(struct iopd *iopd,
 }
 
 /*
- * The general way: more than a leaf, or a part of one, or one that is not there. Begins
- * with what @walk has come to, and ends the RCU read-side section of that.
+ * The general way: more than a leaf, or a part of one, or one that is not
+ * there. Begins with what @walk has come to, and ends the RCU read-side section
+ * of that.
  */
 static noinline size_t iopd_unmap_many(struct iopd *iopd, struct iopd_walk *walk,
 				       unsigned long at, size_t pgsize,
@@ -334,7 +344,9 @@ static noinline size_t iopd_unmap_many(struct iopd *iopd, struct iopd_walk *walk
 	unmap.gen = 0;
 	unmap.split = false;
 	for (;;) {
-		/* What is found may be a neighbour's, where nothing is mapped. */
+		/*
+		 * What is found may be a neighbour's, where nothing is mapped.
+		 */
 		more = iopd_unmap_one(&unmap, walk);
 		rcu_read_unlock();
 		if (!more || !unmap.left)
@@ -348,8 +360,8 @@ static noinline size_t iopd_unmap_many(struct iopd *iopd, struct iopd_walk *walk
 }
 
 /*
- * A single leaf of a table that has been cleaned on the way to. That is nearly all of
- * them. Return: false if it is not so; then nothing has been done.
+ * A single leaf of a table that has been cleaned on the way to. That is nearly
+ * all of them. Return: false if it is not so; then nothing has been done.
  */
 static __always_inline bool iopd_unmap_leaf(struct iopd *iopd,
 					    const struct iopd_walk *walk,

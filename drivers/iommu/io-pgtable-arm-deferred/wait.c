@@ -4,8 +4,8 @@
  *
  * - A wait is for what was pending when it began, see epoch.c, or for a tree of
  *   the caller's own. Nothing that comes in later makes it longer.
- * - The waiting task frees batches of that itself, oldest first, and sleeps only
- *   while others have all of it in hand or a grace period does.
+ * - The waiting task frees batches of that itself, oldest first, and sleeps
+ *   only while others have all of it in hand or a grace period does.
  * - A fatal signal ends it. The workers free what is left.
  *
  * So a wait ends when its share is free. A grace period ends as RCU has it, and
@@ -64,9 +64,10 @@ static struct rt_mutex *iopd_reclaim_hand_of(unsigned long ticket)
 }
 
 /*
- * The task that has the tree in hand may have been preempted by one of a priority
- * between its own and ours. It holds this mutex until its batch is done, and
- * meanwhile inherits our priority. Return: false when that is no way to wait.
+ * The task that has the tree in hand may have been preempted by one of a
+ * priority between its own and ours. It holds this mutex until its batch is
+ * done, and meanwhile inherits our priority. Return: false when that is no way
+ * to wait.
  */
 static bool iopd_reclaim_boost(struct rt_mutex *hand)
 {
@@ -107,9 +108,9 @@ static int iopd_reclaim_wait_for(unsigned long ticket)
 }
 
 /*
- * What rests when this begins; what comes to rest later is for drains that begin
- * later. A tree that another task sweeps a part of is trimmed by that task, at
- * the end of that part.
+ * What rests when this begins; what comes to rest later is for drains that
+ * begin later. A tree that another task sweeps a part of is trimmed by that
+ * task, at the end of that part.
  */
 static void iopd_reclaim_trim_resting(void)
 {
@@ -238,7 +239,9 @@ void iopd_reclaim_throttle_caller(void)
 	cond_resched();
 }
 
-/* Return: false when nothing comes of it, and the tasks that free must be stuck */
+/*
+ * Return: false when nothing comes of it, and the tasks that free must be stuck
+ */
 static bool iopd_reclaim_help_or_wait(unsigned long ticket)
 {
 	if (iopd_reclaim_help(ticket) >= 0) {

@@ -13,12 +13,15 @@
 #include "walk.h"
 
 #ifdef COMPAT_HAS_DIRTY
-/* Leaves or holes looked at between two offers to reschedule: 200 instructions each */
+/*
+ * Leaves or holes looked at between two offers to reschedule: 200 instructions
+ * each
+ */
 #define IOPD_DIRTY_SLICE	512
 
 /*
- * Leave @slot, which holds @leaf, clean. The leaf may be unmapped meanwhile, and
- * an entry that maps nothing must stay what it is.
+ * Leave @slot, which holds @leaf, clean. The leaf may be unmapped meanwhile,
+ * and an entry that maps nothing must stay what it is.
  */
 static void iopd_make_clean(struct iopd *iopd, u64 *slot, u64 leaf)
 {
@@ -46,7 +49,9 @@ static size_t iopd_look_dirty(struct iopd *iopd, unsigned long at,
 	return lpae_leaf_size(&iopd->tree.geo, walk.level);
 }
 
-/* The same for all up to @last. Recording may sleep, so nothing is held then. */
+/*
+ * The same for all up to @last. Recording may sleep, so nothing is held then.
+ */
 static void iopd_read_dirty(struct iopd *iopd, unsigned long at,
 			    unsigned long last, bool clear,
 			    struct iommu_dirty_bitmap *dirty)
@@ -69,9 +74,9 @@ static void iopd_read_dirty(struct iopd *iopd, unsigned long at,
 }
 
 /*
- * The caller flushes what has been made clean, by @dirty's gather: until then the
- * hardware may write without saying so. Where nothing is mapped nothing is dirty.
- * May sleep.
+ * The caller flushes what has been made clean, by @dirty's gather: until then
+ * the hardware may write without saying so. Where nothing is mapped nothing is
+ * dirty. May sleep.
  */
 static int iopd_read_and_clear_dirty(struct io_pgtable_ops *ops,
 				     unsigned long iova, size_t size,
@@ -92,9 +97,9 @@ static int iopd_read_and_clear_dirty(struct io_pgtable_ops *ops,
 
 #ifdef COMPAT_HAS_PGTABLE_WALK
 /*
- * The entries that @walk has come by. Return: false if one does not lead any more
- * where it did: with those of two moments the path would be none that a walker
- * can take.
+ * The entries that @walk has come by. Return: false if one does not lead any
+ * more where it did: with those of two moments the path would be none that a
+ * walker can take.
  */
 static bool iopd_read_path(struct iopd *iopd, unsigned long at,
 			   const struct iopd_walk *walk, u64 *entries)

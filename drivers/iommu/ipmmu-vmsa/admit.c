@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which masters are let in. A master that the device tree puts behind an IPMMU is
- * not translated just for that: where the IPMMU has errata none is, and elsewhere
- * those that are known to work, and those that the parameter "devices" names. The
- * micro-TLB of a master that is left out stays off: its DMA goes where it wants,
- * as it does without this driver, and the log says so once.
+ * Which masters are let in. A master that the device tree puts behind an IPMMU
+ * is not translated just for that: where the IPMMU has errata none is, and
+ * elsewhere those that are known to work, and those that the parameter
+ * "devices" names. The micro-TLB of a master that is left out stays off: its
+ * DMA goes where it wants, as it does without this driver, and the log says so
+ * once.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -32,8 +33,8 @@ static int ipmmu_told_match(struct device *mmu, void *name, void *wanted)
 }
 
 /*
- * The core asks again whenever a driver is tried on a master. The names of those
- * that were told are kept with the IPMMU.
+ * The core asks again whenever a driver is tried on a master. The names of
+ * those that were told are kept with the IPMMU.
  */
 static bool ipmmu_told_first(struct ipmmu *mmu, struct device *dev)
 {

@@ -5,10 +5,11 @@
  * translates nothing, and blocks the masters that point there, which turning a
  * micro-TLB off would not do.
  *
- * A context is given back in this order, and not before each step is done:
- * no micro-TLB points at it; it is off, and flushed, in root and caches; its
+ * A context is given back in this order, and not before each step is done: no
+ * micro-TLB points at it; it is off, and flushed, in root and caches; its
  * number is free. If the flush does not complete, it keeps number and tables,
- * and is tried again whenever a context is taken or a domain freed, and by time.
+ * and is tried again whenever a context is taken or a domain freed, and by
+ * time.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -18,7 +19,9 @@
 #include "ipmmu.h"
 #include "trace.h"
 
-/* A quarantined context is flushed anew after this long, and then less often. */
+/*
+ * A quarantined context is flushed anew after this long, and then less often.
+ */
 #define RETRY_FIRST_MS	500U
 #define RETRY_LAST_MS	60000U
 
@@ -72,15 +75,17 @@ static void ipmmu_context_load(struct ipmmu_root *root,
 	ctx->muted = false;
 	ctx->faults = 0;
 	/*
-	 * From here on a flush of the domain flushes the context. A table that was
-	 * detached before is not to be found from the root any more, and the
-	 * context comes on later still.
+	 * From here on a flush of the domain flushes the context. A table that
+	 * was detached before is not to be found from the root any more, and
+	 * the context comes on later still.
 	 */
 	domain->context = ctx;
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 }
 
-/* Under the root's lock: a flush has seen to it that nothing is held any more. */
+/*
+ * Under the root's lock: a flush has seen to it that nothing is held any more.
+ */
 static void ipmmu_context_freed(struct ipmmu_root *root,
 				struct ipmmu_context *ctx)
 {

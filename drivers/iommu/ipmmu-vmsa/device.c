@@ -48,8 +48,8 @@ struct ipmmu *ipmmu_from_node(struct device_node *node)
 }
 
 /*
- * The core stops at the first specifier that is not taken. The micro-TLBs of those
- * behind it are to have the same fate.
+ * The core stops at the first specifier that is not taken. The micro-TLBs of
+ * those behind it are to have the same fate.
  */
 static void ipmmu_master_others(struct device *dev,
 				void (*fate)(struct ipmmu *mmu, u32 utlb))
@@ -80,10 +80,10 @@ static void ipmmu_master_refuse_utlb(struct ipmmu *mmu, u32 utlb)
 }
 
 /*
- * What was accepted of a master before one of its specifiers was refused, that one
- * itself, and those behind it are blocked: the core goes on without an IOMMU. The
- * error is kept where ipmmu_master_probe() finds it, so that the master does
- * not come in later.
+ * What was accepted of a master before one of its specifiers was refused, that
+ * one itself, and those behind it are blocked: the core goes on without an
+ * IOMMU. The error is kept where ipmmu_master_probe() finds it, so that the
+ * master does not come in later.
  */
 static void ipmmu_master_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb,
 				int error)
@@ -166,9 +166,9 @@ ipmmu_master_create(struct device *dev, struct ipmmu *mmu,
 }
 
 /*
- * From here on the master is blocked until the core attaches it to a domain. The
- * link has masters suspended and shut down before their IPMMU, and resumed after
- * it; DMA in between would be blocked, too.
+ * From here on the master is blocked until the core attaches it to a domain.
+ * The link has masters suspended and shut down before their IPMMU, and resumed
+ * after it; DMA in between would be blocked, too.
  */
 static struct iommu_device *ipmmu_master_probe(struct device *dev)
 {
@@ -238,7 +238,10 @@ static struct iommu_group *ipmmu_master_group(struct device *dev)
 	mutex_lock(&root->mutex);
 	group = ipmmu_group_find(master, bus);
 	mutex_unlock(&root->mutex);
-	/* The last reference to a new group that is not used: its files go here. */
+	/*
+	 * The last reference to a new group that is not used: its files go
+	 * here.
+	 */
 	iommu_group_put(bus);
 	return group;
 }

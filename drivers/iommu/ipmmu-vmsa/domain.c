@@ -107,8 +107,8 @@ static int ipmmu_domain_bind(struct ipmmu_domain *domain,
 }
 
 /*
- * The tables of a domain, and nothing else of it: all that is reached through the
- * pointer is there by the time the pointer is.
+ * The tables of a domain, and nothing else of it: all that is reached through
+ * the pointer is there by the time the pointer is.
  */
 static __always_inline struct io_pgtable_ops *
 ipmmu_domain_ops(struct iommu_domain *io)
@@ -118,8 +118,8 @@ ipmmu_domain_ops(struct iommu_domain *io)
 }
 
 /*
- * The tables of a domain that is not bound yet: of one that has had no master on
- * kernels that name none when they make a domain.
+ * The tables of a domain that is not bound yet: of one that has had no master
+ * on kernels that name none when they make a domain.
  */
 static int ipmmu_unbound_map(struct io_pgtable_ops *ops, unsigned long iova,
 			     phys_addr_t paddr, size_t pgsize, size_t pgcount,
@@ -171,11 +171,11 @@ static void ipmmu_say_no_context(const struct ipmmu_master *master)
  * ipmmu_domain_alloc() - make a paging domain
  * @dev: a master it is for, or NULL if not known yet
  *
- * The core may not be told at the first attach that there is no context left: it
- * is told here.
+ * The core may not be told at the first attach that there is no context left:
+ * it is told here.
  *
- * Return: the core's part of the domain; -EBUSY when there is no context left, or
- * -ENOMEM.
+ * Return: the core's part of the domain; -EBUSY when there is no context left,
+ * or -ENOMEM.
  */
 struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 {
@@ -206,7 +206,10 @@ struct iommu_domain *ipmmu_domain_alloc(struct device *dev)
 	return &domain->io;
 }
 
-/* Masters that a freed domain still has were forgotten by the caller: block them. */
+/*
+ * Masters that a freed domain still has were forgotten by the caller: block
+ * them.
+ */
 static void ipmmu_domain_evict(struct ipmmu_domain *domain)
 {
 	struct ipmmu_root *root = domain->root;
@@ -232,7 +235,10 @@ static void ipmmu_domain_free(struct iommu_domain *io)
 	struct io_pgtable_ops *ops = root ? domain->ops : NULL;
 
 	if (root) {
-		/* The tables may outlive the domain, and ask it for nothing then. */
+		/*
+		 * The tables may outlive the domain, and ask it for nothing
+		 * then.
+		 */
 		io_pgtable_deferred_allow_flush(ops, false);
 		mutex_lock(&root->mutex);
 		ipmmu_domain_evict(domain);

@@ -3,11 +3,11 @@
  * The file tables in debugfs: what live domains map, a line a run, while others
  * map, unmap, attach and free.
  *
- * Nothing is held from one line to the next. Each look takes the mutex anew, finds
- * the domain by the number of its context, reads 512 entries at most and copies
- * what it found: with the mutex held, a domain that has a context is not freed.
- * A place never goes back, so that a reader comes to an end whatever is mapped
- * meanwhile.
+ * Nothing is held from one line to the next. Each look takes the mutex anew,
+ * finds the domain by the number of its context, reads 512 entries at most and
+ * copies what it found: with the mutex held, a domain that has a context is not
+ * freed. A place never goes back, so that a reader comes to an end whatever is
+ * mapped meanwhile.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -10,7 +10,9 @@
 #include "encode.h"
 #include "regs.h"
 
-/* Contexts 8 and up lie this much further on than the stride alone puts them. */
+/*
+ * Contexts 8 and up lie this much further on than the stride alone puts them.
+ */
 #define UPPER_CONTEXTS		8
 #define UPPER_CONTEXTS_GAP	0x600
 

@@ -126,8 +126,8 @@ static void ipmmu_fault_print(struct device *mmu,
 }
 
 /*
- * The domain's fault handler, where there is one, comes first. Whether it was a read
- * or a write the hardware does not tell.
+ * The domain's fault handler, where there is one, comes first. Whether it was a
+ * read or a write the hardware does not tell.
  */
 static void ipmmu_fault_report(struct device *mmu,
 			       const struct ipmmu_fault *fault)
@@ -206,7 +206,9 @@ static bool ipmmu_context_unmute(struct ipmmu_root *root,
 	ctx->muted = false;
 	ctx->unmuted = jiffies;
 	ctx->faults = 0;
-	/* Off, or taken for another domain, meanwhile: nothing of this holds. */
+	/*
+	 * Off, or taken for another domain, meanwhile: nothing of this holds.
+	 */
 	if (!ctx->imctr)
 		return false;
 	if (root->reachable)

@@ -2,16 +2,17 @@
 /*
  * Groups: which masters get one domain, and so one context.
  *
- * Masters on one micro-TLB cannot be told apart by the hardware, so they are one
- * group, and a master on several micro-TLBs makes one group of them all. What the
- * bus cannot tell apart (PCI functions without access control, aliases) is one
- * group, too. Beyond that it is a question of contexts. A group needs one at a
- * time, whatever domain it is in, and which group a master is in is settled once
- * and for all when it probes, before it is known how many will follow. So each
- * micro-TLB gets a group to itself until there are as many groups as contexts,
- * and masters that come after that join one that is there: none is ever without.
- * Where the kernel translates nothing by itself (iommu.passthrough=1) there may be
- * more groups than contexts, since only what is given to VFIO takes one.
+ * Masters on one micro-TLB cannot be told apart by the hardware, so they are
+ * one group, and a master on several micro-TLBs makes one group of them all.
+ * What the bus cannot tell apart (PCI functions without access control,
+ * aliases) is one group, too. Beyond that it is a question of contexts. A group
+ * needs one at a time, whatever domain it is in, and which group a master is in
+ * is settled once and for all when it probes, before it is known how many will
+ * follow. So each micro-TLB gets a group to itself until there are as many
+ * groups as contexts, and masters that come after that join one that is there:
+ * none is ever without. Where the kernel translates nothing by itself
+ * (iommu.passthrough=1) there may be more groups than contexts, since only what
+ * is given to VFIO takes one.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -128,7 +129,9 @@ static unsigned int ipmmu_contexts_usable(const struct ipmmu_root *root)
 	return count;
 }
 
-/* Identity, or a domain of the DMA API; not what user space has or is about to. */
+/*
+ * Identity, or a domain of the DMA API; not what user space has or is about to.
+ */
 static bool ipmmu_master_is_kernels(const struct ipmmu_master *master)
 {
 	if (master->domain)
@@ -182,7 +185,9 @@ ipmmu_group_partner_for_want(const struct ipmmu_master *master)
 	return other;
 }
 
-/* Whose group the parameter, or the want of contexts, makes this master share */
+/*
+ * Whose group the parameter, or the want of contexts, makes this master share
+ */
 static struct ipmmu_master *
 ipmmu_group_partner_choose(const struct ipmmu_master *master)
 {
@@ -209,7 +214,8 @@ ipmmu_group_partner_choose(const struct ipmmu_master *master)
  * @dev: the master
  *
  * Context: no lock of the driver's, for a new group comes with files in sysfs.
- * Return: a group with a reference: a new one, or one with other devices in it; or
+ * Return: a group with a reference: a new one, or one with other devices in it;
+ * or
  *	   an error.
  */
 struct iommu_group *ipmmu_group_bus(struct device *dev)

@@ -17,7 +17,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* A flush takes a few microseconds; the manual's software allows for this many. */
+/*
+ * A flush takes a few microseconds; the manual's software allows for this many.
+ */
 #define FLUSH_STEPS	100
 #define FLUSH_STEP_US	1
 
@@ -89,7 +91,8 @@ bool ipmmu_hw_is_on(const struct ipmmu *mmu, const struct ipmmu_context *ctx)
 /**
  * ipmmu_hw_cache_on() - turn a context on in a cache
  * @mmu: the cache
- * @ctx: a context that is on in the root; the caller flushes it there after this
+ * @ctx: a context that is on in the root; the caller flushes it there after
+ *   this
  */
 void ipmmu_hw_cache_on(struct ipmmu *mmu, const struct ipmmu_context *ctx)
 {
@@ -166,9 +169,9 @@ void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
  * @ctx: a context in any state, on or off
  *
  * It is on after this, without having been off: off would let through what is
- * to be blocked. The two halves of a table base are two writes, so that a walk in
- * between may start at an address made of both; where that matters, the upper
- * half, 32 address bits and up, is the same as a rule.
+ * to be blocked. The two halves of a table base are two writes, so that a walk
+ * in between may start at an address made of both; where that matters, the
+ * upper half, 32 address bits and up, is the same as a rule.
  *
  * Return: 0, or -ETIMEDOUT.
  */
@@ -221,8 +224,8 @@ static __always_inline bool ipmmu_flush_pending(const struct ipmmu_context *ctx)
 }
 
 /*
- * Write the control register of a context everywhere, with FLUSH. The caches come
- * first: the root's FLUSH bit is the one that says when all are done.
+ * Write the control register of a context everywhere, with FLUSH. The caches
+ * come first: the root's FLUSH bit is the one that says when all are done.
  */
 static __always_inline void ipmmu_flush_write(struct ipmmu_context *ctx)
 {
@@ -250,8 +253,8 @@ ipmmu_flush_begin(struct ipmmu_context *ctx)
 /*
  * Under the root's lock: is a flush of the context under way?
  *
- * There is one FLUSH bit a context, and what it does to a flush that is under way
- * when it is written again is not documented. So flushes of a context are
+ * There is one FLUSH bit a context, and what it does to a flush that is under
+ * way when it is written again is not documented. So flushes of a context are
  * numbered and one runs at a time. If none runs, one starts now and its number
  * is the caller's ticket. If one runs, it may have begun before the caller had
  * its reason: the ticket is the number of the next, which a waiter starts as
@@ -277,7 +280,9 @@ static noinline unsigned long ipmmu_flush_join(struct ipmmu_context *ctx)
 	return ctx->started + 1;
 }
 
-/* The flush numbered @seen is done; start the next unless another flusher has. */
+/*
+ * The flush numbered @seen is done; start the next unless another flusher has.
+ */
 static noinline void ipmmu_flush_next(struct ipmmu_root *root,
 				      struct ipmmu_context *ctx,
 				      unsigned long seen)
@@ -346,7 +351,10 @@ static noinline int ipmmu_flush_wait(struct ipmmu_root *root,
 	}
 }
 
-/* Out of line: a caller that is not traced pays for a branch that is patched away. */
+/*
+ * Out of line: a caller that is not traced pays for a branch that is patched
+ * away.
+ */
 static noinline int ipmmu_flush_wait_traced(struct ipmmu_root *root,
 					    struct ipmmu_context *ctx,
 					    unsigned long ticket)
@@ -398,13 +406,14 @@ static __always_inline int ipmmu_flush_run(struct ipmmu_root *root,
  * turned on and off, too.
  *
  * The polls go without the lock, and a root may be unmapped or suspended
- * meanwhile: both clear ipmmu_context.control and wait for a grace period before
- * they go on.
+ * meanwhile: both clear ipmmu_context.control and wait for a grace period
+ * before they go on.
  *
  * While the root is suspended or shut down there is nothing to flush: no
  * micro-TLB leads to the context before a resume has flushed it.
  *
- * Context: any. Polls for up to 100 us, twice that if another flush was running.
+ * Context: any. Polls for up to 100 us, twice that if another flush was
+ * running.
  * Return: 0 if a flush that started after this call is done, or if there is no
  *	   context; -ETIMEDOUT or -ENODEV if that cannot be known.
  */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The objects of the driver and who may touch them.
+ * The objects of the driver, and which locks guard them.
  *
  * One root IPMMU walks the tables of a number of contexts. Masters hang on
  * micro-TLBs of cache IPMMUs; a micro-TLB points at a context or is off, which
- * lets everything through. One that has a master is off only while the domain of
- * that master is identity: in any other case it points at a context, if only
- * at the blocking one, and goes on doing so when the master leaves. Locks, outer
- * first:
+ * lets everything through. One that has a master is off only while the domain
+ * of that master is identity: in any other case it points at a context, if only
+ * at the blocking one, and goes on doing so when the master leaves. Locks,
+ * outer first:
  *
  *	ipmmu_root.mutex   what takes long: contexts taken and given back, micro-TLBs
  *			   claimed and moved, tables made at first attach
@@ -37,7 +37,9 @@
 /* The largest SoC, R-Car H3, has 14 caches; each is a bit in a word. */
 #define IPMMU_CACHES_MAX	32
 
-/* What ipmmu_hw_utlb_leads() says of a micro-TLB that lets everything through */
+/*
+ * What ipmmu_hw_utlb_leads() says of a micro-TLB that lets everything through
+ */
 #define IPMMU_UTLB_OFF		(-1)
 
 #define IPMMU_PGSIZES		(SZ_4K | SZ_2M | SZ_1G)
@@ -55,8 +57,8 @@ struct platform_device;
  * @IPMMU_BLOCKING: the one that translates nothing, always on
  * @IPMMU_BUSY: a domain
  * @IPMMU_QUARANTINED: nothing, but the flush that was to make it free did not
- *	complete, or has just completed and left tables that are parked here: the
- *	hardware may still hold tables of the domain it served
+ *	complete, or has just completed and left tables that are parked here:
+ *	the hardware may still hold tables of the domain it served
  */
 enum ipmmu_state {
 	IPMMU_FREE,
@@ -69,15 +71,15 @@ enum ipmmu_state {
 
 /**
  * struct ipmmu_context - a context, the same number in root and caches
- * @control: IMCTR in the root, NULL while that cannot be reached; read in an RCU
- *	section by polls, see ipmmu_hw_route()
+ * @control: IMCTR in the root, NULL while that cannot be reached; read in an
+ *	RCU section by polls, see ipmmu_hw_route()
  * @flush: what is written there to flush
  * @flush_caches: what is written to the caches
  * @started: number of the last flush asked for, see ipmmu_flush_runs()
  * @finished: number of a flush known to be done, never ahead of the truth
  * @late: number of the last flush that did not complete in time
- * @control_caches: IMCTR in the caches that a flush has to reach, NULL behind the
- *	last
+ * @control_caches: IMCTR in the caches that a flush has to reach, NULL behind
+ *	the last
  * @id: the number
  * @offset: of its registers
  * @state: changed under mutex and lock, read under either
@@ -216,8 +218,8 @@ struct ipmmu_root {
  * @dev: the master
  * @mmu: the cache IPMMU
  * @domain: the paging domain it is attached to, or NULL; under the lock
- * @group: its group, to which each of its micro-TLBs has a reference; NULL until
- *	it has one
+ * @group: its group, to which each of its micro-TLBs has a reference; NULL
+ *	until it has one
  * @count: number of micro-TLBs
  * @utlb: their numbers
  */

@@ -22,7 +22,10 @@
 /* Makes of ipmmu_ops what this kernel registers */
 #include <compat/ipmmu-ops.h>
 
-/* What a SoC is known for is a default; what the administrator writes, an order. */
+/*
+ * What a SoC is known for is a default; what the administrator writes, an
+ * order.
+ */
 static int va_bits = 39;
 static bool va_bits_given;
 
@@ -120,7 +123,10 @@ static bool ipmmu_use_va64(struct ipmmu *mmu)
 
 static void ipmmu_root_teardown(struct ipmmu_root *root)
 {
-	/* Users of the interrupt are gone but for the contexts, stopped after it. */
+	/*
+	 * Users of the interrupt are gone but for the contexts, stopped after
+	 * it.
+	 */
 	if (root->irq)
 		free_irq(root->irq, root);
 	root->irq = 0;
@@ -154,7 +160,9 @@ static int ipmmu_root_probe(struct platform_device *pdev, struct ipmmu *mmu)
 	return 0;
 }
 
-/* The root that a cache names, with a link that orders probe, resume, removal. */
+/*
+ * The root that a cache names, with a link that orders probe, resume, removal.
+ */
 static struct ipmmu_root *ipmmu_cache_find_root(struct ipmmu *mmu)
 {
 	struct device_node *node;
@@ -314,7 +322,9 @@ static struct platform_driver ipmmu_deferred_driver = {
 		.name = IPMMU_DRIVER_NAME,
 		.of_match_table = ipmmu_of_ids,
 		.pm = pm_sleep_ptr(&ipmmu_pm_ops),
-		/* To be unbound under live masters would be of no use to any. */
+		/*
+		 * To be unbound under live masters would be of no use to any.
+		 */
 		.suppress_bind_attrs = true,
 	},
 	.probe = ipmmu_probe,

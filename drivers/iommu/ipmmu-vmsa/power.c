@@ -2,9 +2,9 @@
 /*
  * Suspend, resume and shutdown.
  *
- * Whether registers survive a suspend is not asked: they may be lost, kept, or, after
- * a hibernation, be what the kernel that loaded the image had put there. So
- * everything is programmed, in an order in which no master gets anywhere in
+ * Whether registers survive a suspend is not asked: they may be lost, kept, or,
+ * after a hibernation, be what the kernel that loaded the image had put there.
+ * So everything is programmed, in an order in which no master gets anywhere in
  * between:
  *
  *	suspend		caches: micro-TLBs to the blocking context
@@ -14,19 +14,21 @@
  *			the last cache: contexts get their tables, then
  *			micro-TLBs their contexts
  *
- * An IPMMU whose power domain does not come on is not resumed at all. Without the
- * root all masters stay blocked, without a cache those behind it, and the others
- * follow one stage later.
+ * An IPMMU whose power domain does not come on is not resumed at all. Without
+ * the root all masters stay blocked, without a cache those behind it, and the
+ * others follow one stage later.
  *
- * Flushes in between have nothing to do: whatever they were to make the hardware
- * forget, it is flushed before a micro-TLB leads there again. Device links have
- * masters suspended first and resumed last, the root before its caches.
+ * Flushes in between have nothing to do: whatever they were to make the
+ * hardware forget, it is flushed before a micro-TLB leads there again. Device
+ * links have masters suspended first and resumed last, the root before its
+ * caches.
  *
- * At a shutdown, which may be a kexec, micro-TLBs are blocked first and flushed, so
- * that no translated access is under way when contexts go; then all is left as it
- * is after a reset, off, since the next kernel need not have this driver, and the
- * tables are in memory that it will use. Drivers of masters have been shut down
- * by then. One whose master goes on all the same is told of.
+ * At a shutdown, which may be a kexec, micro-TLBs are blocked first and
+ * flushed, so that no translated access is under way when contexts go; then all
+ * is left as it is after a reset, off, since the next kernel need not have this
+ * driver, and the tables are in memory that it will use. Drivers of masters
+ * have been shut down by then. One whose master goes on all the same is told
+ * of.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -58,8 +60,8 @@ static void ipmmu_cache_suspend(struct ipmmu *mmu)
 }
 
 /*
- * The interrupt comes on with the root, and not where a resume leaves that out: its
- * line may have any level then, and none could tell what for.
+ * The interrupt comes on with the root, and not where a resume leaves that out:
+ * its line may have any level then, and none could tell what for.
  */
 static void ipmmu_root_suspend(struct ipmmu_root *root)
 {
@@ -125,8 +127,8 @@ static int ipmmu_masters_resume(struct ipmmu_root *root)
 }
 
 /*
- * The root has no power: what would flush and translate is not there, and its registers
- * must not be touched. This cache goes on blocking.
+ * The root has no power: what would flush and translate is not there, and its
+ * registers must not be touched. This cache goes on blocking.
  */
 static int ipmmu_cache_without_root(struct ipmmu *mmu)
 {
@@ -171,7 +173,10 @@ static int ipmmu_resume_noirq(struct device *dev)
 	return ret;
 }
 
-/* The others have waited for it, since it might have been the last to come back. */
+/*
+ * The others have waited for it, since it might have been the last to come
+ * back.
+ */
 static void ipmmu_cache_left_out(struct ipmmu *mmu)
 {
 	struct ipmmu_root *root = mmu->root;
@@ -183,8 +188,8 @@ static void ipmmu_cache_left_out(struct ipmmu *mmu)
 }
 
 /*
- * The stage after: what is still not online was left out by its power domain, which did
- * not come on, or by that of its root. The driver was not asked then.
+ * The stage after: what is still not online was left out by its power domain,
+ * which did not come on, or by that of its root. The driver was not asked then.
  */
 static int ipmmu_resume_early(struct device *dev)
 {

@@ -7,15 +7,15 @@
  * What the driver finds may have been left on by a boot loader, by a kernel
  * that crashed, or by itself: context 0 apart, which belongs to another owner,
  * every context that is on is made to translate nothing, in place, before
- * anything else happens. Nothing that points at one is let through, and no other
- * context is needed for that. The caches follow one by one, and turn their
- * micro-TLBs to the blocking context. When the last cache that the device tree
- * names has come, no micro-TLB points at a context found on, and those are free.
- * Masters wait for that, but not for ever.
+ * anything else happens. Nothing that points at one is let through, and no
+ * other context is needed for that. The caches follow one by one, and turn
+ * their micro-TLBs to the blocking context. When the last cache that the device
+ * tree names has come, no micro-TLB points at a context found on, and those are
+ * free. Masters wait for that, but not for ever.
  *
- * The blocking context walks the kernel's page of zeros. That one is never freed
- * and never written, so the context may stay on after the driver was unloaded, and
- * micro-TLBs whose masters are gone go on pointing there.
+ * The blocking context walks the kernel's page of zeros. That one is never
+ * freed and never written, so the context may stay on after the driver was
+ * unloaded, and micro-TLBs whose masters are gone go on pointing there.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -29,7 +29,10 @@
 #include "encode.h"
 #include "ipmmu.h"
 
-/* The driver core's own patience with what a device depends on, where there are modules */
+/*
+ * The driver core's own patience with what a device depends on, where there are
+ * modules
+ */
 #define CACHES_WAIT_MS	10000U
 
 static void ipmmu_root_release(struct kref *kref)
@@ -75,9 +78,10 @@ static void ipmmu_masters_try_again(void)
 }
 
 /*
- * A cache that does not probe at all may have micro-TLBs that point at a context found
- * on. Those contexts go on blocking and are given to no domain; masters share what else
- * there is. If the cache comes after all, it is taken over, and the contexts are free.
+ * A cache that does not probe at all may have micro-TLBs that point at a
+ * context found on. Those contexts go on blocking and are given to no domain;
+ * masters share what else there is. If the cache comes after all, it is taken
+ * over, and the contexts are free.
  */
 static void ipmmu_caches_wait_work(struct work_struct *work)
 {
@@ -255,10 +259,10 @@ static void ipmmu_contexts_route(struct ipmmu_root *root)
  * ipmmu_root_stop() - turn everything off but the blocking context
  * @root: the root, which has no caches any more
  *
- * The interrupt has been given back: faults of the blocking context disturb none.
- * A domain that outlives its root finds no hardware to flush from here on. A flush
- * that polls a register reads it in an RCU section: those that have seen it are
- * waited for, since the caller's next step is to unmap it.
+ * The interrupt has been given back: faults of the blocking context disturb
+ * none. A domain that outlives its root finds no hardware to flush from here
+ * on. A flush that polls a register reads it in an RCU section: those that have
+ * seen it are waited for, since the caller's next step is to unmap it.
  */
 void ipmmu_root_stop(struct ipmmu_root *root)
 {
@@ -322,7 +326,8 @@ void ipmmu_root_set_online(struct ipmmu_root *root, unsigned long online)
  * ipmmu_root_taken_over() - have all caches been seen, or waited for in vain?
  * @root: the root
  *
- * Until then contexts that were found on are not to be had, and there may be few.
+ * Until then contexts that were found on are not to be had, and there may be
+ * few.
  *
  * Context: any; takes no lock.
  * Return: true if so, or if there are no such contexts.
@@ -464,7 +469,10 @@ int ipmmu_cache_join(struct ipmmu *mmu)
 	return 0;
 }
 
-/* The context is off in the cache; a flush by the root says when that is through. */
+/*
+ * The context is off in the cache; a flush by the root says when that is
+ * through.
+ */
 static void ipmmu_context_leave_cache(struct ipmmu_context *ctx,
 				      struct ipmmu *mmu)
 {

@@ -3,11 +3,11 @@
  * Tables of SoCs: geometry of their IPMMUs, restrictions, and which masters are
  * known to work behind one.
  *
- * A SoC is told by the compatible string of its IPMMU. What the kernel calls the
- * SoC is no help: one die is sold under several names there (M3-N is r8a77965,
- * r8a779m4 and r8a779m5, E3 is also r8a779m6), and the IPMMU is that of the die.
- * The name of the SoC is looked at for one thing that no compatible string has,
- * the revision of H3.
+ * A SoC is told by the compatible string of its IPMMU. What the kernel calls
+ * the SoC is no help: one die is sold under several names there (M3-N is
+ * r8a77965, r8a779m4 and r8a779m5, E3 is also r8a779m6), and the IPMMU is that
+ * of the die. The name of the SoC is looked at for one thing that no compatible
+ * string has, the revision of H3.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -35,7 +35,8 @@
 	.ttsel_mask = GENMASK(8, 4)
 
 /*
- * H3 before ES3.0, whose IPMMU the in-tree driver uses for no master: until Linux
+ * H3 before ES3.0, whose IPMMU the in-tree driver uses for no master: until
+ *    Linux
  * 6.4 both are on its list, then ES1.x was dropped from the kernel altogether.
  */
 static const struct soc_device_attribute h3_early[] = {
@@ -45,15 +46,17 @@ static const struct soc_device_attribute h3_early[] = {
 };
 
 /*
- * VMSAv8-64 tables of stage 1 have been walked by H3, M3-W, M3-W+ and M3-N, whose
- * dies RZ/G2H, M and N share. S4 and V4H have walked such tables as stage 2, which
- * says little of the other stage. The rest has walked none.
+ * VMSAv8-64 tables of stage 1 have been walked by H3, M3-W, M3-W+ and M3-N,
+ * whose dies RZ/G2H, M and N share. S4 and V4H have walked such tables as stage
+ * 2, which says little of the other stage. The rest has walked none.
  *
- * DISCACHE is what the firmware sets for the caches that are powered at boot, on
- * H3 before ES3.0, M3-N and E3; those in power domains A3xx are left to us. RZ/G2N
+ * DISCACHE is what the firmware sets for the caches that are powered at boot,
+ * on
+ * H3 before ES3.0, M3-N and E3; those in power domains A3xx are left to us.
+ *    RZ/G2N
  * and RZ/G2E are the dies of M3-N and E3 in other packages, so it is set there,
- * too. Were that wrong, some accesses would take longer; the other mistake would
- * have a master use what its cache should have forgotten.
+ * too. Were that wrong, some accesses would take longer; the other mistake
+ * would have a master use what its cache should have forgotten.
  */
 static const struct ipmmu_soc rz_g2m = {
 	.name = "RZ/G2M", GEN3, .va64 = true, .denied = true,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints of the driver, events/ipmmu_vmsa_deferred/ in tracefs. The device is
- * the main IPMMU but for faults, where it is a master.
+ * Tracepoints of the driver, events/ipmmu_vmsa_deferred/ in tracefs. The device
+ * is the main IPMMU but for faults, where it is a master.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

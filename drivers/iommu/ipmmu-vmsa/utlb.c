@@ -2,10 +2,10 @@
 /*
  * Micro-TLBs: which masters share one, and where each points.
  *
- * Masters on one micro-TLB cannot be told apart by the hardware, so they are one
- * group, and a master on several makes one group of them all. The core gives
- * all masters of a group the same domain, one after the other: the first to
- * be moved takes the micro-TLB along.
+ * Masters on one micro-TLB cannot be told apart by the hardware, so they are
+ * one group, and a master on several makes one group of them all. The core
+ * gives all masters of a group the same domain, one after the other: the first
+ * to be moved takes the micro-TLB along.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -29,7 +29,9 @@ int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb)
 	return -EINVAL;
 }
 
-/* Under the root's lock. A cache that is offline learns of it when it resumes. */
+/*
+ * Under the root's lock. A cache that is offline learns of it when it resumes.
+ */
 static void ipmmu_utlb_set(struct ipmmu *mmu, unsigned int n,
 			   struct ipmmu_context *ctx)
 {
@@ -49,8 +51,8 @@ static void ipmmu_utlb_set(struct ipmmu *mmu, unsigned int n,
 
 /*
  * Under the root's lock: a master comes to a micro-TLB. The first one finds it
- * blocked, so that none is let through before the core has given it a domain, or
- * when the core fails to.
+ * blocked, so that none is let through before the core has given it a domain,
+ * or when the core fails to.
  */
 static void ipmmu_utlb_enter(struct ipmmu *mmu, unsigned int n)
 {
