@@ -417,13 +417,22 @@ TEST_F_TIMEOUT(tree, several_at_once, 120)
 	ASSERT_FINE(check_back(&self->before, tables, THREADS * ROUNDS));
 }
 
-/* No task helps, and nothing new comes in to start a worker. */
+/*
+ * No task helps, and nothing new comes in to start a worker. It may be slow, but
+ * not rest.
+ */
 static bool all_is_freed(void)
 {
+	long freed, last = -1;
 	int ms;
 
-	for (ms = 0; ms < 10000 && iopd_stat("pending"); ms++)
+	for (ms = 0; ms < 10000 && iopd_stat("pending"); ms++) {
+		freed = iopd_stat("freed");
+		if (freed != last)
+			ms = 0;
+		last = freed;
 		usleep(1000);
+	}
 	return !iopd_stat("pending");
 }
 

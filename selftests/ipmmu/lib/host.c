@@ -114,11 +114,16 @@ u64 host_ns(void)
 
 int reclaimer_wait(unsigned int ms)
 {
-	u64 end = host_ns() + ms * 1000000ull;
+	u64 since = host_ns();
+	long long last = -1, freed;
 
 	while (reclaimer("pending") > 0 || reclaimer("trees") > 0) {
-		if (host_ns() > end)
+		freed = reclaimer("freed");
+		if (freed != last)
+			since = host_ns();
+		else if (host_ns() - since > ms * 1000000ull)
 			return -1;
+		last = freed;
 		host_sleep_ms(5);
 	}
 	return 0;
@@ -126,12 +131,13 @@ int reclaimer_wait(unsigned int ms)
 
 int host_pages_back(const struct host_pages *before, unsigned int ms)
 {
-	u64 end = host_ns() + ms * 1000000ull;
 	struct host_pages now;
+	u64 end;
 
 	if (reclaimer_wait(ms))
 		printf("# %lld tables of %lld trees still pending\n",
 		       reclaimer("pending"), reclaimer("trees"));
+	end = host_ns() + ms * 1000000ull;
 	do {
 		now = host_pages();
 		if (host_pages_equal(before, &now))

@@ -59,7 +59,10 @@ struct host_pages host_pages(void);
 void host_sleep_ms(unsigned int ms);
 u64 host_ns(void);
 
-/* Waits for the reclaimer to have nothing left; -1 if it still has after @ms */
+/*
+ * Waits for the reclaimer to have nothing left; -1 if it has, and frees nothing
+ * for @ms. One that goes on slowly, as with KASAN on a busy machine, is not late.
+ */
 int reclaimer_wait(unsigned int ms);
 
 /* And for the counters to be back at @before */
