@@ -29,11 +29,15 @@ OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 # functions in a module have that of the module behind them; the function that
 # the racing access interrupted has no part in it.
 #
+# Without the last line, too: while the kernel is at work that may have come in part,
+# and the first half of a report of KCSAN says "BUG: ". It is not the last for long.
+#
 # And without the panic that a test asks for, by sysrq: where no other kernel goes on
 # from there, the emulator ends.
 kernel_log()
 {
-	awk -v ours="\\[($OUR_MODULES)\\]" -v depth=$RACE_DEPTH '
+	sed '$d' "$log/console.log" 2> /dev/null |
+	awk -v ours="[[]($OUR_MODULES)[]]" -v depth=$RACE_DEPTH '
 		/Kernel panic - not syncing: sysrq triggered crash/ { next }
 		/BUG: KCSAN: / { report = 1; text = ""; show = 0 }
 		!report { print; next }
@@ -43,7 +47,7 @@ kernel_log()
 		++frame <= depth && $0 ~ ours && !interrupted { show = 1 }
 		/=====/ { if (show) printf "%s", text; report = 0 }
 		END { if (report && show) printf "%s", text }
-	' "$log/console.log" 2> /dev/null
+	'
 }
 
 kernel_trouble()
