@@ -6,6 +6,8 @@
 # is. Runs on this machine, no emulator. Speaks KTAP.
 set -u
 . "$(dirname "$0")/lib/common.sh"
+# It has variables of "boot", where it is checked.
+# shellcheck source=/dev/null
 . "$MACHINE/lib/verdict.sh"
 
 work=$(mktemp -d)
