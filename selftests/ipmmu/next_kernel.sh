@@ -46,20 +46,6 @@ make_initrd()
 	[ -s "$INITRD" ]
 }
 
-# zero COUNTER
-zero()
-{
-	count=$(./witness "$1")
-	echo "$1: $count"
-	[ "$count" = 0 ]
-}
-
-# some COUNTER
-some()
-{
-	! zero "$1"
-}
-
 # A master is known by its driver, so that must come behind ours
 disk_translated()
 {
