@@ -952,7 +952,7 @@ void world_rest(void)
 static unsigned long in_limbo(const struct domain *d)
 {
 	struct iopd *iopd = iopd_from_ops(d->ops);
-	unsigned long nr = iopd->tree.limbo_count;
+	unsigned long nr = iopd->limbo.count;
 	unsigned int i;
 
 	for (i = 0; i < BRACKETS; i++)

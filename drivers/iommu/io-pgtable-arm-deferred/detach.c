@@ -99,7 +99,7 @@ bool iopd_detach_empty(struct iopd *iopd, const struct iopd_walk *walk,
 	LIST_HEAD(tables);
 	u64 *table;
 
-	lockdep_assert_held(&iopd->tree.detach_lock);
+	lockdep_assert_held(&iopd->limbo.detach_lock);
 	table = iopd_stamp_one(iopd, walk->slot, walk->entry, marks);
 	if (!table)
 		return false;

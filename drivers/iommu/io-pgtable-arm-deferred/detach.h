@@ -42,7 +42,7 @@ static inline u64 iopd_table_entry(const struct iopd *iopd, const u64 *table)
 /* What a slot holds after a detach. Called with the detach lock held. */
 static inline u64 iopd_stamp(const struct iopd *iopd)
 {
-	return FIELD_PREP(LPAE_SW_STAMP, iopd->tree.limbo_gen);
+	return FIELD_PREP(LPAE_SW_STAMP, iopd->limbo.gen);
 }
 
 /*
@@ -103,7 +103,7 @@ static inline void iopd_detach_rest(struct iopd *iopd,
  * @walk: where the first of them hangs
  * @room: how many slots to look at; it ends before the first that leads to none
  *
- * They go into the limbo that tree.limbo_gen is the number of.
+ * They go into the limbo that limbo.gen is the number of.
  *
  * Context: an unmapper of all that the tables are for, so that no other task
  * maps or unmaps under them; a sweep cuts off tables there with the same lock.
@@ -118,7 +118,7 @@ static inline unsigned int iopd_detach(struct iopd *iopd,
 	unsigned long count;
 	unsigned int nr;
 
-	lockdep_assert_held(&iopd->tree.detach_lock);
+	lockdep_assert_held(&iopd->limbo.detach_lock);
 	if (walk->level == LPAE_LAST_LEVEL)
 		return 0;
 	nr = iopd_stamp_run(iopd, walk->slot, room, &tables, &count);

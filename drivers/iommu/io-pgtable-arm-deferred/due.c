@@ -40,7 +40,7 @@ static void iopd_reclaim_sweep_due(struct iopd_tree *tree)
  */
 static void iopd_reclaim_sweep_end(struct iopd_tree *tree)
 {
-	tree->sweep_full = false;
+	tree->swept = IOPD_SWEPT_PART;
 	iopd_count(&iopd_reclaim_stats.sweeps, -1);
 	if (READ_ONCE(tree->touched) && !tree->closed) {
 		iopd_reclaim_sweep_due(tree);
@@ -84,11 +84,12 @@ void iopd_reclaim_sweep_next(struct iopd_tree *tree)
 	if (!tree->sweep_done)
 		return;
 	tree->sweep_done = false;
-	if (tree->closed || (tree->sweep == IOPD_SWEEP_MARKS && tree->sweep_full)) {
+	if (tree->closed || (tree->sweep == IOPD_SWEEP_MARKS &&
+			     tree->swept == IOPD_SWEPT_FULL)) {
 		iopd_reclaim_sweep_end(tree);
 	} else if (tree->sweep == IOPD_SWEEP_MARKS) {
 		iopd_reclaim_sweep_wait(tree);
-	} else if (READ_ONCE(tree->limbo_count) && iopd_sweep_may_flush(tree)) {
+	} else if (tree->swept != IOPD_SWEPT_ALL && iopd_sweep_may_flush(tree)) {
 		tree->sweep = IOPD_SWEEP_FLUSH;
 		list_add_tail(&tree->flush_node, &iopd_reclaimer.flushing);
 	} else {
@@ -105,14 +106,12 @@ void iopd_reclaim_sweep_next(struct iopd_tree *tree)
  */
 void iopd_reclaim_sweep_some(struct iopd_tree *tree, unsigned int *scan)
 {
-	enum iopd_swept swept = IOPD_SWEPT_ALL;
-
+	tree->swept = IOPD_SWEPT_ALL;
 	if (!READ_ONCE(tree->closed))
-		swept = tree->ops->sweep(tree, &tree->sweep_pos,
-					 tree->sweep_pass == IOPD_SWEEP_CUTS,
-					 scan);
-	tree->sweep_done = swept != IOPD_SWEPT_PART;
-	tree->sweep_full = swept == IOPD_SWEPT_FULL;
+		tree->swept = tree->ops->sweep(tree, &tree->sweep_pos,
+					       tree->sweep_pass == IOPD_SWEEP_CUTS,
+					       scan);
+	tree->sweep_done = tree->swept != IOPD_SWEPT_PART;
 }
 
 /*
@@ -267,13 +266,12 @@ static struct iopd_tree *iopd_reclaim_flush_take(void)
  * waiting for it goes on. One that ends may have been all that kept a tree that
  * is closed: that is not to be looked at after this.
  */
-static void iopd_reclaim_flush_put(struct iopd_tree *tree)
+static void iopd_reclaim_flush_put(struct iopd_tree *tree, bool room)
 {
-	bool room = iopd_sweep_has_room(tree);
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
-	if (tree->sweep_full && room && !tree->closed) {
+	if (tree->swept == IOPD_SWEPT_FULL && room && !tree->closed) {
 		tree->sweep = IOPD_SWEEP_CUTS;
 		iopd_reclaim_enqueue(tree);
 	} else {
@@ -289,8 +287,7 @@ static void iopd_reclaim_flush_work(struct work_struct *work)
 	struct iopd_tree *tree;
 
 	while ((tree = iopd_reclaim_flush_take())) {
-		tree->ops->flush(tree);
-		iopd_reclaim_flush_put(tree);
+		iopd_reclaim_flush_put(tree, tree->ops->flush(tree));
 		cond_resched();
 	}
 	if (iopd_reclaim_is_waiting())

@@ -34,9 +34,9 @@ static inline void iopd_limbo_count(const struct iopd_tree *tree, long tables)
 static void iopd_limbo_put(struct iopd *iopd, struct list_head *tables,
 			   unsigned long count)
 {
-	struct iopd_tree *tree = &iopd->tree;
+	struct iopd_limbo *limbo = &iopd->limbo;
 
-	lockdep_assert_held(&tree->detach_lock);
+	lockdep_assert_held(&limbo->detach_lock);
 	/*
 	 * The cleared entries are in memory before the tables are in limbo, so
 	 * that a flusher that finds them there flushes after the detach.
@@ -44,8 +44,8 @@ static void iopd_limbo_put(struct iopd *iopd, struct list_head *tables,
 	 * nothing for an IOMMU that is coherent.
 	 */
 	wmb();
-	list_splice_tail_init(tables, &tree->limbo);
-	WRITE_ONCE(tree->limbo_count, tree->limbo_count + count);
+	list_splice_tail_init(tables, &limbo->tables);
+	WRITE_ONCE(limbo->count, limbo->count + count);
 	/* All mappers read it: it is written when it changes. */
 	if (!iopd->unsettled)
 		WRITE_ONCE(iopd->unsettled, true);
@@ -76,12 +76,12 @@ void iopd_limbo_add(struct iopd *iopd, struct list_head *tables,
  */
 static void iopd_limbo_judge(struct iopd *iopd)
 {
-	struct iopd_tree *tree = &iopd->tree;
-	bool unsettled = tree->limbo_count ||
-			 tree->flushed_gen + 1 != tree->limbo_gen ||
+	const struct iopd_limbo *limbo = &iopd->limbo;
+	bool unsettled = limbo->count ||
+			 iopd->flushed_gen + 1 != limbo->gen ||
 			 iopd->recovered != iopd->failed;
 
-	lockdep_assert_held(&tree->detach_lock);
+	lockdep_assert_held(&limbo->detach_lock);
 	if (iopd->unsettled == unsettled)
 		return;
 	/* Pairs with io_pgtable_deferred_is_settled() */
@@ -92,7 +92,7 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo)
 {
 	struct iopd *iopd = iopd_from_ops(ops);
-	struct iopd_tree *tree = &iopd->tree;
+	struct iopd_limbo *from = &iopd->limbo;
 	unsigned long flags;
 
 	limbo->count = 0;
@@ -102,20 +102,20 @@ void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 		return;
 	}
 
-	spin_lock_irqsave(&tree->detach_lock, flags);
-	list_replace_init(&tree->limbo, &limbo->tables);
-	limbo->count = tree->limbo_count;
+	spin_lock_irqsave(&from->detach_lock, flags);
+	list_replace_init(&from->tables, &limbo->tables);
+	limbo->count = from->count;
 	limbo->failed = iopd->failed;
 	/*
 	 * With nothing in limbo, all limbos before this one have been taken,
 	 * and are covered by this flush, too.
 	 */
 	if (limbo->count)
-		tree->limbo_gen++;
-	limbo->gen = tree->limbo_gen - 1;
-	WRITE_ONCE(tree->limbo_count, 0);
-	tree->brackets++;
-	spin_unlock_irqrestore(&tree->detach_lock, flags);
+		from->gen++;
+	limbo->gen = from->gen - 1;
+	WRITE_ONCE(from->count, 0);
+	from->brackets++;
+	spin_unlock_irqrestore(&from->detach_lock, flags);
 	/*
 	 * What was read there says what the flush covers, so it is read before
 	 * the first register of the flush is written.
@@ -132,12 +132,10 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_begin);
 static void iopd_flush_completed(struct iopd *iopd,
 				 const struct io_pgtable_deferred_limbo *limbo)
 {
-	struct iopd_tree *tree = &iopd->tree;
-
 	if (iopd->recovered < limbo->failed)
 		WRITE_ONCE(iopd->recovered, limbo->failed);
-	if (tree->flushed_gen < limbo->gen)
-		WRITE_ONCE(tree->flushed_gen, limbo->gen);
+	if (iopd->flushed_gen < limbo->gen)
+		WRITE_ONCE(iopd->flushed_gen, limbo->gen);
 }
 
 /* One that fails leaves everything that was unmapped before it in doubt. */
@@ -150,15 +148,15 @@ static void iopd_flush_failed(struct iopd *iopd)
  * The callback that was asked for a flush looks for this. Called with the
  * detach lock held. Return: false if there was no begin.
  */
-static bool iopd_flush_told(struct iopd_tree *tree, bool settled)
+static bool iopd_flush_told(struct iopd_limbo *limbo, bool settled)
 {
-	lockdep_assert_held(&tree->detach_lock);
-	WRITE_ONCE(tree->flushes, tree->flushes + 1);
+	lockdep_assert_held(&limbo->detach_lock);
+	WRITE_ONCE(limbo->flushes, limbo->flushes + 1);
 	if (settled)
 		return true;
-	if (!tree->brackets)
+	if (!limbo->brackets)
 		return false;
-	tree->brackets--;
+	limbo->brackets--;
 	return true;
 }
 
@@ -173,8 +171,8 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 	if (completed && limbo->settled)
 		return;
 
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
-	begun = iopd_flush_told(&iopd->tree, limbo->settled);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
+	begun = iopd_flush_told(&iopd->limbo, limbo->settled);
 	if (completed) {
 		iopd_flush_completed(iopd, limbo);
 	} else {
@@ -183,7 +181,7 @@ void io_pgtable_deferred_flush_end(struct io_pgtable_ops *ops,
 		limbo->count = 0;
 	}
 	iopd_limbo_judge(iopd);
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 
 	WARN_ONCE(!begun, "%s: a flush of a page table ends that has not begun\n",
 		  dev_name(iopd->tree.dev));
@@ -203,11 +201,11 @@ void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops)
 	struct iopd *iopd = iopd_from_ops(ops);
 	unsigned long flags;
 
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
-	iopd_flush_told(&iopd->tree, true);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
+	iopd_flush_told(&iopd->limbo, true);
 	iopd_flush_failed(iopd);
 	iopd_limbo_judge(iopd);
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush_failed);
 
@@ -235,7 +233,7 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
  */
 static void iopd_warn_bare(struct iopd *iopd, unsigned long ended)
 {
-	WARN_ONCE(READ_ONCE(iopd->tree.flushes) == ended,
+	WARN_ONCE(READ_ONCE(iopd->limbo.flushes) == ended,
 		  "%s: a callback of io_pgtable_cfg.tlb flushes without io_pgtable_deferred_flush()\n",
 		  dev_name(iopd->tree.dev));
 }
@@ -243,7 +241,7 @@ static void iopd_warn_bare(struct iopd *iopd, unsigned long ended)
 /* Has a flush been completed that began after limbo @gen was taken? */
 static bool iopd_is_flushed(const struct iopd *iopd, unsigned long gen)
 {
-	return gen <= READ_ONCE(iopd->tree.flushed_gen);
+	return gen <= READ_ONCE(iopd->flushed_gen);
 }
 
 /**
@@ -261,7 +259,7 @@ bool iopd_flush_walk(struct iopd *iopd, unsigned long gen, unsigned long at,
 		     size_t size)
 {
 	const struct iommu_flush_ops *tlb = iopd->iop.cfg.tlb;
-	unsigned long ended = READ_ONCE(iopd->tree.flushes);
+	unsigned long ended = READ_ONCE(iopd->limbo.flushes);
 
 	if (!tlb || !tlb->tlb_flush_walk)
 		return iopd_is_flushed(iopd, gen);
@@ -300,7 +298,7 @@ bool iopd_ask_flush_all(struct iopd *iopd)
  */
 bool iopd_flush_all(struct iopd *iopd, unsigned long gen)
 {
-	unsigned long ended = READ_ONCE(iopd->tree.flushes);
+	unsigned long ended = READ_ONCE(iopd->limbo.flushes);
 	bool asked = iopd_ask_flush_all(iopd);
 
 	if (iopd_is_flushed(iopd, gen))
@@ -319,7 +317,7 @@ bool iopd_flush_all(struct iopd *iopd, unsigned long gen)
  */
 bool iopd_flush_stale(struct iopd *iopd)
 {
-	unsigned long ended = READ_ONCE(iopd->tree.flushes);
+	unsigned long ended = READ_ONCE(iopd->limbo.flushes);
 	bool asked = iopd_ask_flush_all(iopd);
 
 	if (!iopd_is_stale(iopd))
@@ -340,16 +338,15 @@ bool iopd_flush_stale(struct iopd *iopd)
  */
 void iopd_limbo_limit(struct iopd *iopd, unsigned long limit)
 {
-	struct iopd_tree *tree = &iopd->tree;
 	unsigned long flags, gen = 0;
 
-	if (READ_ONCE(tree->limbo_count) <= limit)
+	if (READ_ONCE(iopd->limbo.count) <= limit)
 		return;
 
-	spin_lock_irqsave(&tree->detach_lock, flags);
-	if (tree->limbo_count > limit)
-		gen = tree->limbo_gen;
-	spin_unlock_irqrestore(&tree->detach_lock, flags);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
+	if (iopd->limbo.count > limit)
+		gen = iopd->limbo.gen;
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 	if (!gen)
 		return;
 	atomic_long_inc(&iopd_limbo_flushes);
@@ -368,9 +365,9 @@ unsigned long iopd_limbo_close(struct iopd *iopd)
 {
 	unsigned long flags, gen;
 
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
-	gen = iopd->tree.limbo_gen++;
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
+	gen = iopd->limbo.gen++;
 	WRITE_ONCE(iopd->unsettled, true);
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 	return gen;
 }

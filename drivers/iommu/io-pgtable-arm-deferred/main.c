@@ -45,11 +45,15 @@ static void iopd_init_tree(struct iopd_tree *tree,
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
 	iopd_table_init_reach(tree);
-	spin_lock_init(&tree->detach_lock);
 	INIT_LIST_HEAD(&tree->refill_node);
-	INIT_LIST_HEAD(&tree->limbo);
-	tree->limbo_gen = 1;
 	iopd_reclaim_tree_init(tree);
+}
+
+static void iopd_init_limbo(struct iopd_limbo *limbo)
+{
+	spin_lock_init(&limbo->detach_lock);
+	INIT_LIST_HEAD(&limbo->tables);
+	limbo->gen = 1;
 }
 
 static bool iopd_alloc_root(struct iopd *iopd)
@@ -95,6 +99,7 @@ static struct iopd *iopd_create(enum io_pgtable_fmt fmt,
 		goto err_free;
 	}
 	iopd_init_tree(&iopd->tree, cfg);
+	iopd_init_limbo(&iopd->limbo);
 	iopd_calls_init(&iopd->calls);
 	if (!iopd_alloc_root(iopd))
 		goto err_free;
@@ -132,17 +137,17 @@ EXPORT_SYMBOL_GPL(io_pgtable_deferred_alloc);
 static void iopd_end(struct iopd *iopd)
 {
 	io_pgtable_deferred_allow_flush(&iopd->iop.ops, false);
-	spin_lock_irq(&iopd->tree.detach_lock);
-	iopd->tree.ended = true;
-	spin_unlock_irq(&iopd->tree.detach_lock);
+	spin_lock_irq(&iopd->limbo.detach_lock);
+	iopd->limbo.ended = true;
+	spin_unlock_irq(&iopd->limbo.detach_lock);
 }
 
 /* From here on there is no driver and no domain to call. */
 static void iopd_forget_driver(struct iopd *iopd)
 {
-	WARN_ONCE(iopd->tree.brackets,
+	WARN_ONCE(iopd->limbo.brackets,
 		  "%s: %u flushes of a page table have begun and not ended, what they took is lost\n",
-		  dev_name(iopd->tree.dev), iopd->tree.brackets);
+		  dev_name(iopd->tree.dev), iopd->limbo.brackets);
 	iopd->iop.cookie = NULL;
 	iopd->iop.cfg.tlb = NULL;
 }

@@ -86,8 +86,8 @@ static void iopd_await_detach(struct iopd *iopd)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 }
 
 /*
@@ -99,7 +99,7 @@ static int iopd_map_await_flush(struct iopd_map *map, u64 stamped)
 	struct iopd *iopd = map->iopd;
 	unsigned long gen = FIELD_GET(LPAE_SW_STAMP, stamped);
 
-	if (likely(!stamped) || gen <= READ_ONCE(iopd->tree.flushed_gen))
+	if (likely(!stamped) || gen <= READ_ONCE(iopd->flushed_gen))
 		return 0;
 
 	/*
@@ -238,7 +238,7 @@ static bool iopd_map_must_flush(const struct iopd_map *map, u64 entry)
 {
 	return unlikely(!lpae_is_valid(entry) && entry) &&
 	       FIELD_GET(LPAE_SW_STAMP, entry) >
-	       READ_ONCE(map->iopd->tree.flushed_gen);
+	       READ_ONCE(map->iopd->flushed_gen);
 }
 
 /*

@@ -19,6 +19,31 @@
 #define IOPD_NO_LEVEL		0xff
 
 /**
+ * struct iopd_limbo - the tables of a page table between detach and flush
+ * @detach_lock: held to cut tables off a live page table, and for all of this.
+ *		 Not raw: the DMA API, which cleans their slots under it, may
+ *		 take locks that sleep with PREEMPT_RT (DMA_API_DEBUG has one)
+ * @tables: roots of detached sub-trees that wait for a flush
+ * @count: how many tables they have in all
+ * @gen: number of the limbo that tables go into now, from 1
+ * @brackets: flushes that have begun, with something to take, and not ended
+ * @flushes: how many have told how they ended, to see that callbacks do
+ * @ended: the page table is being given back, and no table cut off any more
+ *
+ * Unmappers and the sweep read @count without the lock, and a task that has the
+ * driver flush reads @flushes.
+ */
+struct iopd_limbo {
+	spinlock_t detach_lock;
+	struct list_head tables;
+	unsigned long count;
+	unsigned long gen;
+	unsigned int brackets;
+	unsigned long flushes;
+	bool ended;
+};
+
+/**
  * struct iopd - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
  * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
@@ -26,6 +51,7 @@
  *	       under the detach lock
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
+ * @flushed_gen: limbos up to this one have been flushed
  * @root: table at level @tree.geo.start
  * @base: the first IOVA; not zero for the upper half of a split space
  * @last: the last IOVA, counted from @base
@@ -33,6 +59,7 @@
  * @gathers: the driver wants to hear of each leaf that is unmapped
  * @attrs: attributes of a leaf, by prot
  * @tree: its memory, which lives on after the hand-over
+ * @limbo: what has been cut off and waits for a flush
  * @levels: which level has leaves of a size, by its log2; IOPD_NO_LEVEL if none
  * @flush_lock: held while the worker has the driver flush; guards the next one
  * @calls: maps and unmaps under way, in debug builds
@@ -43,7 +70,9 @@
  * What every mapper reads is on lines that do not change while the page table
  * lives: @iop, @root to the first part of @tree. @unsettled is read by all,
  * too, and written by unmappers that cut tables off and by flushes that end: it
- * has a line apart, with what else flushes write.
+ * has a line apart, with what else flushes write, all under the detach lock;
+ * mappers read @flushed_gen where a slot has lost a table. @limbo has a line of
+ * its own, too, for unmappers wait on its lock.
  *
  * Inside, an address is an offset from @base, called @at; the driver's
  * callbacks get the IOVA.
@@ -53,6 +82,7 @@ struct iopd {
 	bool unsettled ____cacheline_aligned_in_smp;
 	unsigned long failed;
 	unsigned long recovered;
+	unsigned long flushed_gen;
 	u64 *root ____cacheline_aligned_in_smp;
 	unsigned long base;
 	unsigned long last;
@@ -61,6 +91,7 @@ struct iopd {
 	u64 attrs[BIT(LPAE_PROT_BITS)];
 	u8 levels[BITS_PER_LONG];
 	struct iopd_tree tree;
+	struct iopd_limbo limbo ____cacheline_aligned_in_smp;
 	struct mutex flush_lock;	/* no flush by the worker begins or ends */
 	struct iopd_calls calls;
 };
@@ -75,7 +106,9 @@ static_assert(offsetof(struct iopd, unsettled) ==
 static_assert(IOPD_LINE(struct iopd, iop.ops) <
 	      IOPD_LINE(struct iopd, unsettled));
 static_assert(IS_ALIGNED(offsetof(struct iopd, unsettled), SMP_CACHE_BYTES));
-static_assert(IOPD_LINE(struct iopd, recovered) <
+static_assert(IOPD_LINE(struct iopd, flushed_gen) ==
+	      IOPD_LINE(struct iopd, unsettled));
+static_assert(IOPD_LINE(struct iopd, flushed_gen) <
 	      IOPD_LINE(struct iopd, root));
 static_assert(IOPD_LINE(struct iopd, unsettled) <
 	      IOPD_LINE(struct iopd, tree.geo));

@@ -148,7 +148,6 @@ static bool iopd_reclaim_has_tables(const struct iopd_tree *tree)
  */
 bool iopd_reclaim_has_work(const struct iopd_tree *tree)
 {
-	/* Sub-trees, and sweeps, in a grace period come back by themselves. */
 	return tree->sweep == IOPD_SWEEP_MARKS ||
 	       tree->sweep == IOPD_SWEEP_CUTS || iopd_reclaim_has_tables(tree);
 }

@@ -197,7 +197,7 @@ static void iopd_sweep_cut_locked(struct iopd_sweep *sweep, unsigned long at,
 	struct iopd *iopd = sweep->iopd;
 	struct iopd_walk walk;
 
-	if (iopd->tree.ended)
+	if (iopd->limbo.ended)
 		return;
 	iopd_descend(iopd, at, level, &walk);
 	if (walk.level == level && walk.slot == iopd_sweep_slot(sweep, at, level))
@@ -223,9 +223,9 @@ static void iopd_sweep_close(struct iopd_sweep *sweep, unsigned long at, int lev
 		iopd_sweep_leave(slot, entry);
 		return;
 	}
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
 	iopd_sweep_cut_locked(sweep, at, level);
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 }
 
 /*
@@ -268,6 +268,14 @@ static bool iopd_sweep_step(struct iopd_sweep *sweep)
 	return iopd_sweep_advance(sweep);
 }
 
+/* Is there room for more in limbo? Takes no lock. */
+static bool iopd_sweep_has_room(const struct iopd *iopd)
+{
+	return READ_ONCE(iopd->limbo.count) <
+	       (iopd_sweep_may_flush(&iopd->tree) ? IOPD_SWEEP_LIMBO :
+						    IOPD_SWEEP_LIMBO_MAX);
+}
+
 /**
  * iopd_sweep() - go on with a pass over a page table
  * @tree: a tree that is busy for the caller
@@ -293,7 +301,8 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 	/*
 	 * A batch cuts off no more than a few, so this is looked at but once.
 	 */
-	if (!iopd_sweep_has_room(tree) && (cuts || !iopd_sweep_may_flush(tree)))
+	if (!iopd_sweep_has_room(sweep.iopd) &&
+	    (cuts || !iopd_sweep_may_flush(tree)))
 		return IOPD_SWEPT_FULL;
 	sweep.table[tree->geo.start] = sweep.iopd->root;
 	rcu_read_lock();
@@ -305,7 +314,10 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 	*scan = sweep.scan;
 	if (sweep.cut)
 		iopd_reclaim_note_swept(sweep.cut);
-	return more ? IOPD_SWEPT_PART : IOPD_SWEPT_ALL;
+	if (more)
+		return IOPD_SWEPT_PART;
+	return READ_ONCE(sweep.iopd->limbo.count) ? IOPD_SWEPT_LIMBO :
+						    IOPD_SWEPT_ALL;
 }
 
 /**
@@ -313,8 +325,9 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
  * @tree: the tree
  *
  * Context: may sleep; not the worker that frees, which touches no hardware.
+ * Return: is there room now for more tables that wait for a flush?
  */
-void iopd_sweep_flush(struct iopd_tree *tree)
+bool iopd_sweep_flush(struct iopd_tree *tree)
 {
 	struct iopd *iopd = container_of(tree, struct iopd, tree);
 
@@ -322,6 +335,7 @@ void iopd_sweep_flush(struct iopd_tree *tree)
 	if (tree->worker_flushes)
 		iopd_ask_flush_all(iopd);
 	mutex_unlock(&iopd->flush_lock);
+	return iopd_sweep_has_room(iopd);
 }
 
 void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
@@ -396,7 +410,7 @@ int iopd_make_way(struct iopd *iopd, unsigned long at, int level)
 	int ret = -EAGAIN;
 	bool cut = false;
 
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
 	iopd_descend(iopd, at, level, &walk);
 	if (walk.level == level && lpae_is_table(walk.entry, level)) {
 		if (iopd_find_empty(iopd, &walk, &first))
@@ -404,7 +418,7 @@ int iopd_make_way(struct iopd *iopd, unsigned long at, int level)
 		else
 			ret = -EEXIST;
 	}
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 
 	/* If the map fails now, what is above may be empty. */
 	if (cut)

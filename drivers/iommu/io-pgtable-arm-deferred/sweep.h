@@ -25,16 +25,8 @@ static inline bool iopd_sweep_may_flush(const struct iopd_tree *tree)
 	return READ_ONCE(tree->worker_flushes);
 }
 
-/* Is there room for more in limbo? Takes no lock. */
-static inline bool iopd_sweep_has_room(const struct iopd_tree *tree)
-{
-	return READ_ONCE(tree->limbo_count) < (iopd_sweep_may_flush(tree) ?
-					       IOPD_SWEEP_LIMBO :
-					       IOPD_SWEEP_LIMBO_MAX);
-}
-
 enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts,
 			   unsigned int *scan);
-void iopd_sweep_flush(struct iopd_tree *tree);
+bool iopd_sweep_flush(struct iopd_tree *tree);
 
 #endif /* _IOPD_SWEEP_H */

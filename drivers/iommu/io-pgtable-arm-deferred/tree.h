@@ -79,7 +79,8 @@ enum iopd_sweep_state {
 /* How far a pass of a sweep has come */
 enum iopd_swept {
 	IOPD_SWEPT_PART,	/* there is more to look at */
-	IOPD_SWEPT_ALL,
+	IOPD_SWEPT_ALL,		/* and no table waits for a flush */
+	IOPD_SWEPT_LIMBO,	/* all, and some table does */
 	IOPD_SWEPT_FULL,	/* nothing is cut off before a flush */
 };
 
@@ -88,7 +89,8 @@ struct iopd_tree;
 /**
  * struct iopd_tree_ops - what the lower layers call of the upper ones
  * @sweep: go on with a pass over the page table: iopd_sweep()
- * @flush: ask the driver for a flush: iopd_sweep_flush()
+ * @flush: ask the driver for a flush; is there room for more tables that wait
+ *	   for one? iopd_sweep_flush()
  * @make_ready: allocate a chunk: iopd_pages_make_ready()
  * @free: free the structure, which nothing knows any more; may sleep
  *
@@ -99,7 +101,7 @@ struct iopd_tree;
 struct iopd_tree_ops {
 	enum iopd_swept (*sweep)(struct iopd_tree *tree, unsigned long *pos,
 				 bool cuts, unsigned int *scan);
-	void (*flush)(struct iopd_tree *tree);
+	bool (*flush)(struct iopd_tree *tree);
 	void (*make_ready)(struct iopd_tree *tree);
 	void (*free)(struct iopd_tree *tree);
 };
@@ -125,16 +127,6 @@ struct iopd_tree_ops {
  * @returned: pages that were to be tables, and were not needed
  * @pause: how many tables to make before a chunk is asked for again
  * @zone: what to ask the page allocator for, so that tables are within @reach
- * @flushed_gen: limbos up to this one have been flushed
- * @detach_lock: held to cut tables off a live tree. Not raw: the DMA API, which
- *		 cleans their slots under it, may take locks that sleep with
- *		 PREEMPT_RT (DMA_API_DEBUG has one)
- * @limbo: roots of detached sub-trees that wait for a flush
- * @limbo_count: how many tables they have in all
- * @ended: the page table is being given back, and no table cut off any more
- * @brackets: flushes that have begun, with something to take, and not ended
- * @limbo_gen: number of the limbo that tables go into now, from 1
- * @flushes: how many have told how they ended, to see that callbacks do
  * @ungraced: sub-trees that a lookup may still be in
  * @grace: those of them for which an RCU grace period is running
  * @rcu: that grace period
@@ -163,7 +155,7 @@ struct iopd_tree_ops {
  * @sweep_pass: what @sweep was when the tree was made busy; later it may be
  *   another
  * @sweep_done: the pass that was made is
- * @sweep_full: it was not made to its end, for limbo is full
+ * @swept: how far that pass has come; iopd_reclaim_sweep_end() sets it back
  * @sweep_pos: where the pass stands
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
@@ -177,9 +169,7 @@ struct iopd_tree_ops {
  * The members are grouped by their owner. Each group says what may write them,
  * and what reads them without the lock. Each part that has other writers begins
  * a cache line: what every mapper reads (up to @closed), what makers of tables
- * write, what a detach writes, and what the reclaimer writes. @flushed_gen goes
- * with what is written once a flush, for mappers read it where a slot has lost
- * a table; the lock, on which unmappers wait, does not.
+ * write, and what the reclaimer writes.
  */
 struct iopd_tree {
 	/* Shape: does not change once the page table has been handed out */
@@ -215,22 +205,6 @@ struct iopd_tree {
 	/* Makers of tables, without a lock: two hints, an old value will do */
 	unsigned int pause;
 	gfp_t zone;
-	/*
-	 * Limbo's, but for its place: the detach lock; mappers read it without
-	 */
-	unsigned long flushed_gen;
-
-	/*
-	 * Limbo: the detach lock. Unmappers and the sweep read @limbo_count
-	 * without, and a task that has the driver flush reads @flushes
-	 */
-	spinlock_t detach_lock ____cacheline_aligned_in_smp;
-	struct list_head limbo;
-	unsigned long limbo_count;
-	bool ended;
-	unsigned int brackets;
-	unsigned long limbo_gen;
-	unsigned long flushes;
 
 	/*
 	 * Reclaim: the reclaimer's lock. The task that frees its own tree reads
@@ -274,7 +248,7 @@ struct iopd_tree {
 	 */
 	enum iopd_sweep_state sweep_pass;
 	bool sweep_done;
-	bool sweep_full;
+	enum iopd_swept swept;
 	unsigned long sweep_pos;
 	struct list_head work;
 	struct iopd_cursor cursor;
@@ -295,9 +269,7 @@ struct iopd_tree {
 #ifdef CONFIG_SMP
 static_assert(IOPD_LINE(struct iopd_tree, closed) <
 	      IOPD_LINE(struct iopd_tree, spare));
-static_assert(IOPD_LINE(struct iopd_tree, flushed_gen) <
-	      IOPD_LINE(struct iopd_tree, detach_lock));
-static_assert(IOPD_LINE(struct iopd_tree, limbo_gen) <
+static_assert(IOPD_LINE(struct iopd_tree, pause) <
 	      IOPD_LINE(struct iopd_tree, ungraced));
 #endif
 

@@ -106,11 +106,11 @@ static unsigned int iopd_unmap_tables(struct iopd_unmap *unmap,
 	unsigned int nr;
 
 	room = min_t(unsigned int, room, IOPD_DETACH_RUN);
-	spin_lock_irqsave(&iopd->tree.detach_lock, flags);
+	spin_lock_irqsave(&iopd->limbo.detach_lock, flags);
 	nr = iopd_detach(iopd, walk, room);
 	if (nr)
-		unmap->gen = iopd->tree.limbo_gen;
-	spin_unlock_irqrestore(&iopd->tree.detach_lock, flags);
+		unmap->gen = iopd->limbo.gen;
+	spin_unlock_irqrestore(&iopd->limbo.detach_lock, flags);
 	if (nr)
 		iopd_unmap_note_walk(unmap, nr);
 	return nr;
@@ -425,7 +425,7 @@ size_t iopd_unmap_range(struct io_pgtable_ops *ops, unsigned long iova,
 	done = iopd_unmap(iopd, at, pgsize, level, pgcount, gather);
 	iopd_call_leave(iopd, &call);
 	if (unlikely(READ_ONCE(iopd->unsettled) &&
-		     READ_ONCE(iopd->tree.limbo_count) > IOPD_LIMBO_MAX))
+		     READ_ONCE(iopd->limbo.count) > IOPD_LIMBO_MAX))
 		iopd_unmap_limit(iopd, gather);
 	compat_order_queue(&iopd->iop.cfg);
 	return done;
