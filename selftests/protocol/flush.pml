@@ -55,9 +55,9 @@ byte freed;			/* versions, a bit each */
 byte detached;			/* so that none is lost */
 bool vacant;			/* the table has no entry, and may be cut off */
 
-bool lock;			/* tree->detach_lock */
+bool lock;			/* limbo.detach_lock */
 bool unsettled;
-byte limbo;			/* tree->limbo, versions, a bit each */
+byte limbo;			/* limbo.tables, versions, a bit each */
 byte limbo_gen = 1;
 byte flushed_gen;
 byte failed, recovered;

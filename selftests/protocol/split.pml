@@ -19,6 +19,10 @@
 #include "table.pml"
 
 bool unmap_short;
+/*
+ * The root stands for any table above, and the count of that is not below zero when
+ * a sweep cuts off the table here: so an empty table above counts none (uncounted).
+ */
 bool third;			/* a third caller has a part, unmaps it, and is fast */
 
 inline split(i)
@@ -43,7 +47,11 @@ inline split(i)
 	if
 	:: ok ->
 		d_step {
+#ifdef COUNTED_AFTER_RCU
+			owes = true;
+#else
 			below++;
+#endif
 			slot_mem = slot
 		}
 		/* LPAE_SW_CLEAN: no more than another way to write the same entry */
@@ -100,6 +108,16 @@ inline unmap_part(i)
 			s = 0;
 			rcu_exit()
 		}
+#ifdef COUNTED_AFTER_RCU
+		if
+		:: owes ->
+			d_step {
+				below++;
+				owes = false
+			}
+		:: else
+		fi
+#endif
 	od;
 	flush(took, gen);
 	legal[i] = 0
@@ -109,6 +127,9 @@ proctype client(byte i)
 {
 	byte p = NONE, s, gen, took;
 	bool ok, done, c;
+#ifdef COUNTED_AFTER_RCU
+	bool owes;
+#endif
 
 	unmap_part(i);
 	d_step {

@@ -53,13 +53,13 @@ byte slot_mem;			/* as the walker sees it */
 bool touched, closing;		/* LPAE_SW_TOUCHED and _CLOSING in the slot */
 bool root_touched;		/* tree->touched: a sweep is due */
 bool sweeping;			/* one is under way */
-bool ended;			/* tree->ended */
+bool ended;			/* limbo.ended */
 short below;			/* tables under the root */
 
 mtype state[PAGES] = UNUSED;
 byte entry[PAGES * 2];		/* 0, or where to */
 
-bool lock;			/* tree->detach_lock */
+bool lock;			/* limbo.detach_lock */
 byte limbo;			/* pages in limbo, a bit each */
 byte limbo_gen = 1;
 byte flushed_gen;
@@ -79,7 +79,7 @@ bool off;			/* the walker is turned off */
 
 /* What must never be. An error of the search names one of these. */
 bool walks_freed, wrong_target, unseen_map, freed_twice, touches_freed;
-bool table_lost, count_wrong, map_failed, forgotten, leak;
+bool table_lost, uncounted, count_wrong, map_failed, forgotten, leak;
 
 #define never(what, bad)	what = (bad); assert(!what)
 #define bit(n)			(1 << (n))
@@ -146,6 +146,7 @@ inline to_limbo(p)
 {
 #ifndef BELOW_NOT_TAKEN
 	below--;
+	never(uncounted, below < 0);
 #endif
 #ifdef FLUSH_BEFORE_DETACH
 	ungraced = ungraced | bit(p);

@@ -83,12 +83,13 @@ static u64 *iopd_stamp_one(const struct iopd *iopd, u64 *slot, u64 entry,
  * @walk: where it hangs
  * @marks: only if the entry that leads to it has all of these
  *
- * The table counts for one. It has no other under it, and its own count of them
- * says so: that is raised in the section in which a table is published, which a
- * sweep has waited for (S2), and lowered by a detach, under this lock. It is
- * not read here, so that it need not be right where callers map and unmap the
- * same range at the same time: the counts of the tables above are a sum, and
- * come out right in the end.
+ * The table counts for one, for it has no other under it. Its own count of them
+ * says so, too, but is not read. One caller that unmaps a part of a block may
+ * have put a table in here, and not counted it yet, when the caller that unmaps
+ * the other parts has emptied that table: cut off now, it would leave the count
+ * here below zero until the first caller goes on. It does not come to that: the
+ * grace period of a sweep (S2) waits for the first caller, and a mapper of a
+ * block has all of its range to itself. Debug builds look whether that holds.
  *
  * Context: the detach lock is held, and has been since the walk.
  * Return: false if it is in use after all.
@@ -103,6 +104,10 @@ bool iopd_detach_empty(struct iopd *iopd, const struct iopd_walk *walk,
 	table = iopd_stamp_one(iopd, walk->slot, walk->entry, marks);
 	if (!table)
 		return false;
+	WARN_ONCE(IS_ENABLED(IOPD_DEBUG) &&
+		  iopd_page_below(iopd_table_page(table)),
+		  "%s: a table without entries counts tables under it\n",
+		  dev_name(iopd->tree.dev));
 	list_add(&iopd_table_page(table)->lru, &tables);
 	iopd_detach_rest(iopd, walk, 1, &tables, 1);
 	return true;
