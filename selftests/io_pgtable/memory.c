@@ -409,7 +409,7 @@ static long free_pages(void)
  * A task wants more than is free: it gets what is pending, and none is killed.
  * Most of the memory is eaten before, for the worker is not held for long.
  */
-TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 300)
+TEST_F_TIMEOUT(memory, pending_tables_are_memory_at_hand, 900)
 {
 	const long pending = 200 * PAGES_A_MIB, need = 120 * PAGES_A_MIB;
 	long killed = iopd_read_key("/proc/vmstat", "oom_kill");
@@ -588,14 +588,14 @@ TEST_F(memory, chain_that_is_not_paid_for)
 /*
  * The mapper may not sleep, and nothing is left: it takes the whole machine's
  */
-TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 300)
+TEST_F_TIMEOUT(memory, map_until_nothing_is_left, 900)
 {
 	struct iopd_map map = {
 		.iova = X, .paddr = PA, .pgsize = SZ_4K, .prot = RW,
 		.pgcount = 200 * SZ_1G / SZ_4K, .flags = IOPD_ATOMIC,
 	};
 	int fd = iopd_new(39, 0);
-	pid_t eater = start_eater(free_pages() - 120 * PAGES_A_MIB);
+	pid_t eater = start_eater(free_pages() - 60 * PAGES_A_MIB);
 
 	set_oom_score(-1000);
 	ASSERT_TRUE(wait_eater(eater));
