@@ -104,7 +104,7 @@ bool iopd_detach_empty(struct iopd *iopd, const struct iopd_walk *walk,
 	table = iopd_stamp_one(iopd, walk->slot, walk->entry, marks);
 	if (!table)
 		return false;
-	WARN_ONCE(IS_ENABLED(IOPD_DEBUG) &&
+	WARN_ONCE(__is_defined(IOPD_DEBUG) &&
 		  iopd_page_below(iopd_table_page(table)),
 		  "%s: a table without entries counts tables under it\n",
 		  dev_name(iopd->tree.dev));

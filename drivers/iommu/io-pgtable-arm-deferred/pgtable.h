@@ -34,7 +34,7 @@
  * driver flush reads @flushes.
  */
 struct iopd_limbo {
-	spinlock_t detach_lock;
+	spinlock_t detach_lock;	/* guards all members */
 	struct list_head tables;
 	unsigned long count;
 	unsigned long gen;

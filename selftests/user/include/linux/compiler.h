@@ -56,6 +56,7 @@
 #define SHIM_IS_ENABLED__(placeholder)		SHIM_SECOND(placeholder 1, 0, 0)
 #define SHIM_IS_ENABLED_(value)			SHIM_IS_ENABLED__(SHIM_PLACEHOLDER_##value)
 #define IS_ENABLED(option)			SHIM_IS_ENABLED_(option)
+#define __is_defined(macro)			SHIM_IS_ENABLED_(macro)
 
 /*
  * Between any two accesses something else may happen on another CPU, or in the
