@@ -61,7 +61,8 @@ static inline bool compat_cfg_has_allocator(const struct io_pgtable_cfg *cfg)
 static inline void compat_order_queue(const struct io_pgtable_cfg *cfg)
 {
 	if (cfg->quirks & IO_PGTABLE_QUIRK_NON_STRICT)
-		smp_wmb(); /* pairs with what orders the flush after the queueing */
+		/* pairs with what orders the flush after the queueing */
+		smp_wmb();
 }
 
 /*

@@ -162,7 +162,8 @@ static size_t compat_unmap(struct iommu_domain *core, unsigned long iova,
 
 	unmapped = (ipmmu_paging_ops.unmap)(domain, iova, size, 1, gather);
 	if (domain->flush_queue)
-		smp_wmb(); /* pairs with what orders the flush after the queueing */
+		/* pairs with what orders the flush after the queueing */
+		smp_wmb();
 	return unmapped;
 }
 

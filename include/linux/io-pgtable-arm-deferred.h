@@ -76,7 +76,8 @@
  *
  *	gather->start = 0;
  *	gather->end = ULONG_MAX;
- *	return domain->ops->unmap_pages(domain->ops, iova, pgsize, pgcount, gather);
+ *	return domain->ops->unmap_pages(domain->ops, iova, pgsize, pgcount,
+ *					gather);
  */
 
 /**
@@ -211,7 +212,7 @@ struct io_pgtable_deferred {
  * @fmt: ARM_32_LPAE_S1, ARM_32_LPAE_S2, ARM_64_LPAE_S1 or ARM_64_LPAE_S2
  * @cfg: what is wanted; on return what the hardware is to be told
  *	 (arm_lpae_s1_cfg or arm_lpae_s2_cfg), the page sizes that are really
- *	 served, and the input and output sizes, cut down to what the granule has
+ *	 served, and the input and output sizes, cut down to the granule's
  * @cookie: handed to the callbacks in cfg->tlb
  *
  * Holds a reference to cfg->iommu_dev until the last table is freed, which may
@@ -228,7 +229,7 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
 						 void *cookie);
 
 /**
- * io_pgtable_deferred_free() - flush, and hand a whole page table to the reclaimer
+ * io_pgtable_deferred_free() - flush, and give a page table to the reclaimer
  * @ops: what io_pgtable_deferred_alloc() returned; NULL is ignored
  *
  * Stands in for free_io_pgtable_ops(): the flush is made by
@@ -298,10 +299,10 @@ int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
  * written, and io_pgtable_deferred_flush_end() must follow.
  *
  * Context: any in which a spinlock_t may be taken, which with PREEMPT_RT
- * sleeps;
- *	    it is held for a few instructions, and not at all if
- *	    io_pgtable_deferred_is_settled(). Several flushes of a page table may be
- *	    under way, each with a @limbo of its own, and end in any order.
+ *	    sleeps; it is held for a few instructions, and not at all if
+ *	    io_pgtable_deferred_is_settled(). Several flushes of a page table
+ *	    may be under way, each with a @limbo of its own, and end in any
+ *	    order.
  */
 void io_pgtable_deferred_flush_begin(struct io_pgtable_ops *ops,
 				     struct io_pgtable_deferred_limbo *limbo);
@@ -348,7 +349,7 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
 }
 
 /**
- * io_pgtable_deferred_flush_failed() - a flush without brackets did not complete
+ * io_pgtable_deferred_flush_failed() - a flush without brackets has failed
  * @ops: the page table
  *
  * What was unmapped before it stays in doubt until a later flush completes;
@@ -359,7 +360,7 @@ static inline bool io_pgtable_deferred_is_settled(struct io_pgtable_ops *ops)
 void io_pgtable_deferred_flush_failed(struct io_pgtable_ops *ops);
 
 /**
- * io_pgtable_deferred_allow_flush() - may the library ask for a flush by itself?
+ * io_pgtable_deferred_allow_flush() - may the library ask for a flush itself?
  * @ops: the page table
  * @allow: what the driver says to that; at first it may
  *

@@ -13,7 +13,7 @@
 
 #include "../ipmmu/lib/rig.h"
 
-#define PIECE		(32 * HOST_1G)	/* filled between two lines of progress */
+#define PIECE		(32 * HOST_1G)	/* filled between lines of progress */
 #define IDLE_MS		200
 #define SETTLE_MS	3000
 #define FREE_WAIT_MS	60000

@@ -42,8 +42,8 @@ static int map_all(const struct vfio *v, const u8 *memory)
 		}
 	}
 	/*
-	 * The root was there before. So were tables of the disk's domain: as many
-	 * as are empty there may be given back meanwhile, by a sweep.
+	 * The root was there before. So were tables of the disk's domain: what
+	 * is empty there may be given back meanwhile, by a sweep.
 	 */
 	tables = reclaimer("live") - before + 1;
 	if (tables <= tables_for(SIZE) && tables + before > tables_for(SIZE))

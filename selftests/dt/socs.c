@@ -14,8 +14,8 @@
 /* A SoC as the kernel names it, and what is to hold there */
 struct known {
 	const char *soc_id;
-	const char *revision;		/* NULL: the kernel has no driver for it */
-	const char *ipmmu;		/* compatible string, behind the vendor */
+	const char *revision;		/* NULL: the kernel has no driver */
+	const char *ipmmu;		/* compatible, behind the vendor */
 	unsigned int generation;
 	bool va64;
 	bool discache;

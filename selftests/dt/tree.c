@@ -149,8 +149,9 @@ static const struct tree_ipmmu *find_ipmmu(const struct tree *tree, u32 phandle)
 	return NULL;
 }
 
-/* iommus is pairs of IPMMU and micro-TLB; iommu-map has a first requester before
- * such a pair, and a number of them behind it.
+/*
+ * iommus is pairs of IPMMU and micro-TLB; iommu-map has a first requester
+ * before such a pair, and a number of them behind it.
  */
 static bool add_specs(struct tree *tree, struct tree_master *master, const fdt32_t *cells,
 		      int length)

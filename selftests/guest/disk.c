@@ -5,7 +5,7 @@
  *
  *	disk read DEVICE MIB-OFFSET MIB		to standard output
  *	disk write DEVICE MIB-OFFSET MIB	from standard input
- *	disk busy DEVICE MIB-OFFSET MIB		writes, reads and compares for ever
+ *	disk busy DEVICE MIB-OFFSET MIB		writes, reads, compares for ever
  *
  * The first two say how high in the guest's memory the buffer was, which is the
  * highest IOVA of their transfers.

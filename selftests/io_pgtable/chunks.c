@@ -227,7 +227,10 @@ TEST_F(chunks, pages_are_held_for_a_while)
 	EXPECT_LE(held, HELD_MOST);
 	EXPECT_LE(held, BESIDE);
 	EXPECT_TRUE(held_ends(HELD_MS));
-	/* They are given back from then on, which takes its time on a busy machine. */
+	/*
+	 * They are given back from then on, which takes its time on a busy
+	 * machine.
+	 */
 	while (ms-- && BESIDE > CHUNK - 1)
 		usleep(1000);
 	EXPECT_LE(0, BESIDE);

@@ -27,7 +27,7 @@
 #define RACE_ROUNDS	600
 #define SCAN_ROOM	16384
 #define PLACES		24		/* tables that die and come back */
-#define ROUND		5		/* one more than fit, with the tables above them */
+#define ROUND		5		/* one more than fit, parents too */
 
 static __u64 seed;
 static __u64 ops;
@@ -210,7 +210,7 @@ static int map_in_the_end(struct lane *lane, __u64 iova, __u64 size,
 
 	*mapped = 0;
 	do {
-		/* Each place has an address of its own, to tell neighbours apart */
+		/* Each place has its own address, to tell neighbours apart */
 		ret = iopd_map(lane->fd, iova + *mapped, PA + iova + *mapped,
 			       size, count - *mapped / size, RW, &part);
 		*mapped += part;

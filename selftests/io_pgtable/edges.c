@@ -18,7 +18,7 @@
 #define RW		(IOPD_READ | IOPD_WRITE)
 #define IAS		39
 #define OAS		40
-#define X		(5 * SZ_1G + 6 * SZ_2M)	/* some place, on a 2 MiB border */
+#define X		(5 * SZ_1G + 6 * SZ_2M)	/* a place on a 2 MiB border */
 #define PA		(3 * SZ_1G)
 
 static __u64 leaves(int fd)
@@ -374,7 +374,10 @@ TEST_F(edge, block_over_leaves)
 				TH_LOG("0x%llx over 0x%llx at 0x%llx: %s",
 				       pairs[i].block, pairs[i].leaf, places[j],
 				       bad);
-			/* The next one counts tables, so none may be on its way out. */
+			/*
+			 * The next one counts tables, so none may be on its way
+			 * out.
+			 */
 			iopd_flush(self->fd, IOPD_FLUSH_BEGIN | IOPD_FLUSH_END);
 			iopd_drain();
 		}
@@ -619,7 +622,10 @@ TEST_F(edge, limbo_of_a_driver_by_address_is_bounded)
 	EXPECT_TRUE(iopd_fill(fd, X, SZ_2M, 500, SZ_4K, 1));
 	EXPECT_TRUE(iopd_strip(fd, X, SZ_2M, 500, SZ_4K, 1));
 	iopd_sweep_alone();
-	/* The root alone: the library has asked for the flushes that were missing */
+	/*
+	 * The root alone: the library has asked for the flushes that were
+	 * missing
+	 */
 	EXPECT_EQ(1, iopd_stat("live") - self->live);
 	EXPECT_EQ(0, iopd_stat("limbo"));
 	iopd_counters(fd, &counters);
@@ -739,7 +745,9 @@ TEST_F(edge, slot_whose_flush_is_under_way)
 	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
 	EXPECT_EQ(SZ_2M, iopd_unmap(self->fd, X, SZ_2M, 1));
 	EXPECT_EQ(1, iopd_flush(self->fd, IOPD_FLUSH_BEGIN));
-	/* Another thread's flush is not over: one's own, begun later, will do */
+	/*
+	 * Another thread's flush is not over: one's own, begun later, will do
+	 */
 	EXPECT_MAP(0, SZ_4K, X, PA, SZ_4K, 1, RW);
 	EXPECT_CALLBACKS(1);
 	iopd_flush(self->fd, IOPD_FLUSH_END);

@@ -51,7 +51,10 @@ const char *group_make(void)
 	if (access(ROOT "/cgroup.controllers", F_OK) &&
 	    mount("cgroup2", ROOT, "cgroup2", 0, NULL))
 		return "no control groups of version 2";
-	/* Where there is no memory controller, the files that are asked for lack */
+	/*
+	 * Where there is no memory controller, the files that are asked for
+	 * lack
+	 */
 	iopd_write_text(ROOT "/cgroup.subtree_control", "+memory");
 	if (mkdir(group_path(""), 0755) && errno != EEXIST)
 		return "no control group can be made";

@@ -2,10 +2,10 @@
 /*
  * Keeps a page table, for the scripts:
  *
- *	hold wait TABLES	make it, say so, free it when standard input ends
+ *	hold wait TABLES	make it, say so, free it at the end of input
  *	hold free TABLES	make it and free it
  *	hold drain TABLES	and wait until it has gone
- *	hold cut TABLES		unmap and flush them one by one, and free the rest
+ *	hold cut TABLES		unmap and flush them one by one, free the rest
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

@@ -262,7 +262,10 @@ void iopd_require(void)
 		iopd_skip_all(IOPD_DEVICE " cannot be opened");
 	close(fd);
 	iopd_drain();
-	/* A driver without a table does not disturb; tables left by us must not hide */
+	/*
+	 * A driver without a table does not disturb; tables left by us must not
+	 * hide
+	 */
 	alone = !getenv("IOPD_SHARED") &&
 		(!other_holders() || iopd_stat("live") == 0);
 }
@@ -343,7 +346,9 @@ const char *iopd_registers_differ(const struct iopd_create *ours,
 			return complain("%s: 0x%llx, the kernel 0x%llx",
 					fields[i].name, fields[i].ours,
 					fields[i].theirs);
-	/* Each has its own, and aligned to no less than the other's is for sure */
+	/*
+	 * Each has its own, and aligned to no less than the other's is for sure
+	 */
 	if (!ours->ttbr || ours->ttbr & 0xfff)
 		return complain("ttbr: 0x%llx", ours->ttbr);
 	return NULL;

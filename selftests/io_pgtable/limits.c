@@ -119,7 +119,10 @@ TEST_F(held, free_keeps_the_limit)
 		if (i < 3)
 			continue;
 		ASSERT_LT(LIMIT - BATCH, pending);
-		/* As many batches as it takes; a small tree may have a short one */
+		/*
+		 * As many batches as it takes; a small tree may have a short
+		 * one
+		 */
 		ASSERT_GE(2 * tables / BATCH + 2, iopd_stat("helps") - before);
 	}
 }
@@ -328,7 +331,10 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 	long huge, small, batches;
 	int fd, fds[STEPS];
 
-	/* What holds the worker back takes time that an emulator lacks elsewhere */
+	/*
+	 * What holds the worker back takes time that an emulator lacks
+	 * elsewhere
+	 */
 	worker_let_go();
 	fd = iopd_new(39, 0);
 	ASSERT_TRUE(iopd_fill(fd, 0, SZ_2M, regions, SZ_4K, 1));
@@ -342,7 +348,9 @@ TEST_F_TIMEOUT(held, small_tree_waits_for_a_few_batches, 120)
 	step_until_done(fds);
 	batches = iopd_stat("batches") - batches;
 	TH_LOG("behind %ld tables: %ld batches", huge, batches);
-	/* Turn by turn; batches may be short where something else wants the CPU */
+	/*
+	 * Turn by turn; batches may be short where something else wants the CPU
+	 */
 	EXPECT_GE(4 * (small / BATCH + 1), batches);
 	EXPECT_LE(huge - BATCH * batches, iopd_stat("pending"));
 }

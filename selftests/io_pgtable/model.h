@@ -41,8 +41,8 @@ void model_shape(struct model *model, __u64 page, bool concatenated);
 void model_destroy(struct model *model);
 
 /*
- * Return: the bytes that are mapped; fewer than asked for have met something, be it
- * larger or smaller
+ * Return: the bytes that are mapped; fewer than asked for have met something,
+ * be it larger or smaller
  */
 __u64 model_map(struct model *model, __u64 iova, __u64 paddr, __u64 size,
 		__u64 count, __u32 prot);

@@ -418,8 +418,8 @@ TEST_F_TIMEOUT(tree, several_at_once, 120)
 }
 
 /*
- * No task helps, and nothing new comes in to start a worker. It may be slow, but
- * not rest.
+ * No task helps, and nothing new comes in to start a worker. It may be slow,
+ * but not rest.
  */
 static bool all_is_freed(void)
 {
@@ -488,7 +488,9 @@ TEST_F_TIMEOUT(tree, fewer_workers_go_on, 120)
 
 	if (variant->deferred[0] == '0')
 		SKIP(return, "the caller frees");
-	/* Longer in hand than it takes to find out that the other one is done */
+	/*
+	 * Longer in hand than it takes to find out that the other one is done
+	 */
 	iopd_set_param("batch", "4096");
 	for (i = 0; i < FEWER_ROUNDS && (!i || time(NULL) < end); i++) {
 		fds[0] = make_sparse(small, variant->flags);

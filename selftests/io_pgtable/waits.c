@@ -259,7 +259,10 @@ TEST_F_TIMEOUT(waits, group_full_of_cut_tables, 120)
 
 	if (!have_groups())
 		SKIP(return, NO_GROUPS);
-	/* Room for a round of tables, each in a page of its own, and not for two */
+	/*
+	 * Room for a round of tables, each in a page of its own, and not for
+	 * two
+	 */
 	group_write("memory.max", 2048l * getpagesize());
 	pid = fork();
 	if (!pid)
@@ -758,7 +761,10 @@ TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 	freed = iopd_stat("freed");
 	pid = start_real_time_drain();
 	status = end_status(pid, LENDS_MS);
-	/* A slow kernel is not done by then, but the worker has gone on from batch to batch. */
+	/*
+	 * A slow kernel is not done by then, but the worker has gone on from
+	 * batch to batch.
+	 */
 	EXPECT_LT(freed + 2 * 4096, iopd_stat("freed"));
 	if (status == -1)
 		status = end_status(pid, ENDS_MS);
@@ -769,7 +775,7 @@ TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 
 /*
  * --- pages
- * --------------------------------------------------------------------------------
+ * ----------------------------------------------------------------------------
  */
 
 FIXTURE(pages)
@@ -866,7 +872,10 @@ TEST_F(pages, limit_counts_them)
 	EXPECT_LE(pages, (tables + 16) * (long)variant->granule / self->page + 1);
 	EXPECT_LE(pages, iopd_stat("pages") - own);
 
-	/* As many as are there are allowed, and not the next domain's in addition */
+	/*
+	 * As many as are there are allowed, and not the next domain's in
+	 * addition
+	 */
 	snprintf(limit, sizeof(limit), "%ld", pages);
 	iopd_set_param("limit", limit);
 	freed = iopd_stat("freed_pages");

@@ -3,7 +3,7 @@
  * A DMA engine that is at work, whatever becomes of this program and of its
  * kernel:
  *
- *	busy		gives it a domain with one page, has it go over that, and waits
+ *	busy		gives it a domain of one page to go over, and waits
  *	busy COUNTER	passed, refused or strayed
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

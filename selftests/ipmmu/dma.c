@@ -388,7 +388,9 @@ static int picture_step(struct picture *p)
 	case 8 ... 11:
 		return picture_copy(p, w, i, random_below(&p->r, WINDOW_PAGES));
 	default:
-		/* Faults are slow and tested elsewhere: most looks find a page */
+		/*
+		 * Faults are slow and tested elsewhere: most looks find a page
+		 */
 		if (!p->paddr[w][i] && random_below(&p->r, 8))
 			return 0;
 		return picture_look(p, w, i);

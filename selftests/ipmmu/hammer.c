@@ -28,9 +28,9 @@
 #define HELD		3	/* pages that a worker has mapped at a time */
 #define OWN_PAGES	6	/* of the buffer, for each worker */
 #define TRIES		64	/* to find something that is free */
-#define CHURN		16	/* times that a page is mapped and unmapped in a row */
+#define CHURN		16	/* maps and unmaps of a page in a row */
 
-#define SECONDS		15	/* if not told otherwise, for both rounds together */
+#define SECONDS		15	/* by default, for both rounds together */
 
 /*
  * The slots of 2 MiB: more of them than the library keeps empty tables, so that
@@ -636,8 +636,8 @@ static u64 option_number(const char *text)
 }
 
 /*
- * --seconds for both rounds together, --ops for each worker in a round; whichever
- * is over first. Return: nanoseconds for all rounds.
+ * --seconds for both rounds together, --ops for each worker in a round;
+ * whichever is over first. Return: nanoseconds for all rounds.
  */
 static u64 parse_options(int argc, char **argv)
 {
@@ -672,7 +672,10 @@ static void setup(struct random *r)
 
 	if (problem)
 		ksft_exit_skip("%s\n", problem);
-	/* Tables that are empty go at once: many in a run, under the feet of others */
+	/*
+	 * Tables that are empty go at once: many in a run, under the feet of
+	 * others
+	 */
 	parameter_set(RECLAIMER_PARAMETERS, "sweep_ms", "1");
 	problem = rig_open(&rig, WORKERS * OWN_PAGES);
 	for (i = 0; !problem && i < WORKERS; i++)

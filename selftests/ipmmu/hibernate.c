@@ -5,7 +5,7 @@
  * registers is not what this one had there. A device in a domain, a blocked one
  * and the disk with the image, all behind the IPMMU, are as they were.
  *
- *	hibernate		before: needs swap space, and something that resumes
+ *	hibernate		before: needs swap space, and what resumes
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */

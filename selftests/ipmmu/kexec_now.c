@@ -3,8 +3,8 @@
  * Another kernel, by kexec_load():
  *
  *	kexec_now IMAGE INITRD		starts it at once
- *	kexec_now crash IMAGE INITRD	has it started when this kernel panics, in what
- *					crashkernel= has set aside
+ *	kexec_now crash IMAGE INITRD	has it started when this kernel panics,
+ *					in what crashkernel= has set aside
  *
  * For arm64 and a device tree that has an initrd already, whose place is
  * changed; all else in it, the command line too, stays. User space is not shut
@@ -34,7 +34,7 @@
  * GiB
  */
 #define AT_ONCE		0x60000000ull
-#define ALIGNMENT	(2ull << 20)	/* of a kernel; tree and entry fit, too */
+#define ALIGNMENT	(2ull << 20)	/* of kernels; tree, entry fit too */
 #define ENTRY_ROOM	0x1000
 
 #define IMAGE_MAGIC	0x644d5241	/* "ARM\x64", at 56 */

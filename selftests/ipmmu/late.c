@@ -114,7 +114,9 @@ TEST_F_TIMEOUT(late, quarantine_ends_by_time, 60)
 
 	free_late(_metadata, self);
 	flushes_end(self);
-	/* Tried again after half a second, then after twice as long each time */
+	/*
+	 * Tried again after half a second, then after twice as long each time
+	 */
 	for (ms = 0; ms < 20000 && contexts_in_state("quarantined"); ms += 50)
 		host_sleep_ms(50);
 	EXPECT_EQ(0, contexts_in_state("quarantined"));
@@ -147,7 +149,10 @@ TEST_F_TIMEOUT(late, number_is_not_reused, 60)
 	EXPECT_EQ(0, reclaimer_wait(5000));
 	EXPECT_EQ(live - quarantined, reclaimer("live"));
 
-	/* Once: when the number is in quarantine again, no tables are left with it */
+	/*
+	 * Once: when the number is in quarantine again, no tables are left with
+	 * it
+	 */
 	EXPECT_EQ(old, context_of(&self->rig.dma));
 	flushes_do_not_end(self);
 	ASSERT_EQ(0, domain_detach(self->rig.fd, &self->rig.dma));

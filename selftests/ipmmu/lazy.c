@@ -20,7 +20,7 @@
 #include "lib/setup.h"
 
 #define WORKERS		4
-#define SECONDS		8	/* if not told otherwise, for both rounds together */
+#define SECONDS		8	/* by default, for both rounds together */
 #define COPY_MAX	0x3000	/* over two page ends */
 
 /* Slots that have to change hands, each way, and ns more to wait for that */
@@ -122,7 +122,10 @@ static bool buffer_map(struct worker *w, struct buffer *b)
 	struct ipmmu_dma_api_map arg = { .id = b->id };
 
 	if (ioctl(fd, IPMMU_DMA_API_MAP, &arg)) {
-		/* After a flush that failed nothing is mapped until one has not. */
+		/*
+		 * After a flush that failed nothing is mapped until one has
+		 * not.
+		 */
 		w->refused++;
 		return late || wrong(w, "map of %#llx: %s", b->shape->size,
 				     strerror(errno));

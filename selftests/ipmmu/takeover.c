@@ -29,7 +29,10 @@ FIXTURE_TEARDOWN(takeover)
 	owner_close(&self->o);
 }
 
-/* Of what it had set up nothing is left that a walk could start from or be told by */
+/*
+ * Of what it had set up nothing is left that a walk could start from or be told
+ * by
+ */
 static void all_is_written(struct __test_metadata *_metadata, const struct owner *o)
 {
 	unsigned int n;
@@ -83,7 +86,10 @@ TEST_F_TIMEOUT(takeover, left_on, 120)
 	EXPECT_EQ(1, contexts_in_state("reserved"));
 	EXPECT_EQ(1, contexts_in_state("blocking"));
 	EXPECT_EQ(CONTEXTS - 2, contexts_in_state("free"));
-	/* A cache that has not probed yet cannot be flushed: that is no error here */
+	/*
+	 * A cache that has not probed yet cannot be flushed: that is no error
+	 * here
+	 */
 	witness_clear(&self->o.witness);
 }
 

@@ -31,7 +31,7 @@
 
 struct mover {
 	struct pci_function dma;
-	int fd[DOMAINS];		/* a domain each, with PAGES pages in it */
+	int fd[DOMAINS];		/* a domain each, of PAGES pages */
 	u64 page[DOMAINS][PAGES];
 	int in;				/* which domain it is in, -1 none */
 	char type[96];			/* of its group */

@@ -4,7 +4,7 @@
  *
  *	witness clear		forget everything
  *	witness NAME		one counter
- *	witness verdict		the list of programming errors; fails if there are any
+ *	witness verdict		the programming errors; fails if there are any
  *	witness reaches IOVA	where each DMA engine gets with that address
  *
  * Copyright (C) 2026 The ipmmu-deferred authors

@@ -14,7 +14,7 @@
 /*
  * The last three of 128 hints: the architecture hands them out from the front.
  */
-#define MARK_LATE	0x7d	/* a task has been waiting too long, and runs now */
+#define MARK_LATE	0x7d	/* a task runs that has waited too long */
 #define MARK_BEGIN	0x7e
 #define MARK_END	0x7f
 

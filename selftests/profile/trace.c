@@ -136,7 +136,9 @@ QEMU_PLUGIN_EXPORT int qemu_plugin_install(qemu_plugin_id_t id,
 		fprintf(stderr, "trace: takes one argument, out=FILE\n");
 		return -1;
 	}
-	/* There is one ring, and additions in translated code are not atomic. */
+	/*
+	 * There is one ring, and additions in translated code are not atomic.
+	 */
 	if (!info->system_emulation || info->system.smp_vcpus != 1) {
 		fprintf(stderr, "trace: watches machines with one CPU only\n");
 		return -1;

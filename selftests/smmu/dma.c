@@ -131,8 +131,8 @@ static int new_domain(u64 **scratch)
 }
 
 /*
- * 6.1 makes a domain to block a device with when a user first takes the device, and
- * keeps that domain: its root is there before a test counts tables.
+ * 6.1 makes a domain to block a device with when a user first takes the device,
+ * and keeps that domain: its root is there before a test counts tables.
  */
 static int take_once(void)
 {
@@ -161,7 +161,9 @@ FIXTURE_TEARDOWN(smmu)
 {
 	munmap(self->rig.scratch, HOST_PAGE);
 	close(self->rig.fd);
-	/* To the last table: nothing else is behind the SMMU that is at work. */
+	/*
+	 * To the last table: nothing else is behind the SMMU that is at work.
+	 */
 	EXPECT_EQ(0, host_pages_back(&self->rig.before, 16000));
 	EXPECT_EQ(0, reclaimer("limbo"));
 }

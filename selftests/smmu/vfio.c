@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * For how long VFIO holds its mutex when a group leaves its container, and what
- * iommu_domain_free() and the library's worker have of that, with arm-smmu-v3: the
- * kernel's own, or with tables of io-pgtable-arm-deferred. The kernel's tracer
- * of functions says it.
+ * iommu_domain_free() and the library's worker have of that, with arm-smmu-v3:
+ * the kernel's own, or with tables of io-pgtable-arm-deferred. The kernel's
+ * tracer of functions says it.
  *
  * Where guest time counts instructions (smmu_test.icount=1) on one CPU the
  * figures have limits.

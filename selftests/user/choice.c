@@ -39,7 +39,9 @@ u64 choose(struct choice *choice, u64 limit)
 
 	if (!choice->input)
 		return choose_freely(choice, limit);
-	/* As many bytes as the limit has, so that small choices stay in place */
+	/*
+	 * As many bytes as the limit has, so that small choices stay in place
+	 */
 	for (; most; most >>= 8) {
 		if (!choice->left) {
 			choice->over = true;

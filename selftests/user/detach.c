@@ -134,7 +134,9 @@ static void begin(void)
 	ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &cfg, NULL);
 	if (!ops)
 		shim_panic("no page table: %s", shim_message);
-	/* Nothing but what is cut off is to make the library look for a flush. */
+	/*
+	 * Nothing but what is cut off is to make the library look for a flush.
+	 */
 	io_pgtable_deferred_allow_flush(ops, false);
 	map_page(0);
 	unmap_page(0);

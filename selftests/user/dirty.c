@@ -41,7 +41,10 @@ void dirty_written(struct domain *d, struct hw_leaf *leaf)
 
 	if (!hw_make_dirty(&d->hw, leaf))
 		return;
-	/* Through the walk cache it may have been one of a table that is cut off. */
+	/*
+	 * Through the walk cache it may have been one of a table that is cut
+	 * off.
+	 */
 	if (!hw_peek(&d->hw, leaf->iova, &live) || live.where != leaf->where)
 		return;
 	follow_split(d, leaf->iova, leaf->size);
@@ -113,7 +116,9 @@ static void record(struct iommu_dirty_bitmap *bitmap, unsigned long iova,
 		return;
 	/* There may be a block at the edge by now. */
 	wide = domain_widen(d, d->watched);
-	/* Or there may have been one, which has come apart since it was read. */
+	/*
+	 * Or there may have been one, which has come apart since it was read.
+	 */
 	if ((start < wide.start || end > wide.end) &&
 	    (is_calm(d) || end <= d->asked.start || start >= d->asked.end))
 		shim_panic("0x%lx at 0x%llx is reported, without having been asked for", size,

@@ -18,7 +18,10 @@
 void bracket_begin(struct domain *d, struct bracket *bracket)
 {
 	io_pgtable_deferred_flush_begin(d->ops, &bracket->limbo);
-	/* One that has failed meanwhile may be among those that the library has seen. */
+	/*
+	 * One that has failed meanwhile may be among those that the library has
+	 * seen.
+	 */
 	bracket->failed = d->failing;
 	bracket->open = true;
 	bracket->done = false;

@@ -28,7 +28,7 @@ struct shape {
 #define SHAPE_GATHERS	BIT(1)	/* the driver flushes leaf by leaf */
 #define SHAPE_UNMAPS	BIT(2)	/* DMA mappings have to be undone */
 #define SHAPE_NO_TLB	BIT(3)	/* no flush callbacks at all */
-#define SHAPE_SNOOPS	BIT(4)	/* the walker does, and the library is not told */
+#define SHAPE_SNOOPS	BIT(4)	/* the walker does, without a word */
 
 extern const struct shape shapes[];
 extern const unsigned int nr_shapes;
@@ -94,7 +94,7 @@ struct flight {
  * @flushes: that have completed, whichever thread asked
  * @failed: that have not
  * @failing: and those that are about to say so
- * @good: so many of those, the first ones, has a flush made good that began later
+ * @good: how many of those, from the first on, a later flush has made good
  */
 struct domain {
 	const struct shape *shape;

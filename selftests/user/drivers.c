@@ -24,7 +24,7 @@
 /* How a driver goes about a whole flush */
 enum manner {
 	PROPER,		/* io_pgtable_deferred_flush() */
-	LATE,		/* the same, and the hardware never says that it is done */
+	LATE,		/* the same, the hardware is never done */
 	BARE,		/* without telling the library */
 };
 
@@ -336,9 +336,15 @@ static void look_at_runs(void)
 	expect_run(&at, IOVA + BLOCK, PA + BLOCK, 188, IOVA + BLOCK + 188 * PAGE);
 	/* That goes elsewhere, so it is no part of the run before. */
 	expect_run(&at, IOVA + BLOCK + 188 * PAGE, PA, 1, IOVA + BLOCK + 189 * PAGE);
-	/* What is left of the table, and as many entries of the one above as make 512 */
+	/*
+	 * What is left of the table, and as many entries of the one above as
+	 * make 512
+	 */
 	expect_run(&at, 0, 0, 0, IOVA + (2 + 189) * BLOCK);
-	/* The rest of that table, the 510 that the root has after it, and the end */
+	/*
+	 * The rest of that table, the 510 that the root has after it, and the
+	 * end
+	 */
 	expect_run(&at, 0, 0, 0, IOVA + (1 + 512 - (512 - 191)) * (u64)SZ_1G);
 	expect_run(&at, 0, 0, 0, ULONG_MAX);
 	if (io_pgtable_deferred_next_run(driver.ops, &end, &run))
@@ -579,7 +585,7 @@ static void end_twice(void)
 }
 
 /*
- * ---------------------------------------------------------------------------------------------
+ * ----------------------------------------------------------------------------
  */
 
 static const struct {

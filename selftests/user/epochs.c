@@ -175,7 +175,10 @@ static void run(void)
 	nr_handovers = 0;
 	oldest = 0;
 	while (nr_handovers < HANDOVERS) {
-		/* Times of many waiters, and of few; of much to free, and little */
+		/*
+		 * Times of many waiters, and of few; of much to free, and
+		 * little
+		 */
 		unsigned int crowd = nr_handovers / 500 % 2 ? 40 : 4;
 
 		switch (pick(8)) {

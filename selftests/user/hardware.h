@@ -118,7 +118,7 @@ static inline unsigned int hw_shift(const struct hw *hw, int level)
 /* What a descriptor says */
 #define HW_READ_ONLY	(1ull << 7)
 #define HW_DBM		(1ull << 51)
-#define HW_SOFTWARE	(0xfull << 55)	/* 58:55, which are not the hardware's */
+#define HW_SOFTWARE	(0xfull << 55)	/* 58:55, not the hardware's */
 bool hw_is_table(u64 descriptor, int level);
 bool hw_is_leaf(u64 descriptor, int level);
 u64 hw_address(const struct hw *hw, u64 descriptor);

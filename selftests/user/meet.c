@@ -17,11 +17,13 @@
  */
 enum what {
 	NOTHING,
-	MAP,		/* to the first of two places, or with elsewhere to the other */
+	/* to the first of two places, or with elsewhere to the other */
+	MAP,
 	UNMAP,
 	FLUSH,
 	SETTLE,		/* all callbacks and all work that can run */
-	SWEEP,		/* time passes, and tables that are empty are looked for */
+	/* time passes, and tables that are empty are looked for */
+	SWEEP,
 	LOOK,		/* devices and lookups, at the ends and in the middle */
 	WRITE,		/* devices that write, where the hardware tells */
 	DIRTY,		/* what has been written to is made clean */
@@ -41,7 +43,8 @@ struct act {
 
 struct scene {
 	const char *name;
-	unsigned int block;	/* its size, as a number of domain_leaf_size() */
+	/* its size, as a number of domain_leaf_size() */
+	unsigned int block;
 	struct act before[4];
 	struct act outer;
 	struct act inner[6];
@@ -274,7 +277,10 @@ static long play(const struct shape *shape, long after)
 	world.steady = true;
 	d = domain_new(shape, &world.choice);
 	world.domains[0] = d;
-	/* The same in all plays of a scene, or a sweep would take more accesses in some. */
+	/*
+	 * The same in all plays of a scene, or a sweep would take more accesses
+	 * in some.
+	 */
 	io_pgtable_deferred_allow_flush(d->ops, seed % 2);
 	do_acts(scene->before, ARRAY_SIZE(scene->before));
 	met = false;

@@ -61,7 +61,10 @@ static void try_map(struct domain *d, struct call call)
 		failed = shim_fail.failed;
 		fail_none();
 		world_look();
-		/* Back to before, so that the next allocation is the first to fail */
+		/*
+		 * Back to before, so that the next allocation is the first to
+		 * fail
+		 */
 		if (failed)
 			do_unmap(d, &undo);
 		domain_flush(d, true);

@@ -120,7 +120,10 @@ int main(int argc, char **argv)
 			world_begin();
 			world.alone = true;
 			d = domain_new(&shapes[shape], &world.choice);
-			/* The check comes before these, and the call goes on after. */
+			/*
+			 * The check comes before these, and the call goes on
+			 * after.
+			 */
 			for (after = 8; after < 20; after++)
 				play(i, after);
 			domain_free(d);

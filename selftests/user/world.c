@@ -272,11 +272,17 @@ int do_map(struct domain *d, const struct call *call)
 	shim_cpu->atomic = false;
 	leave(steps);
 	flight_end(d, &flight);
-	/* What a device knows of the range is in doubt until a flush has made that good. */
+	/*
+	 * What a device knows of the range is in doubt until a flush has made
+	 * that good.
+	 */
 	if (mapped && d->good < doubts)
 		shim_panic("map 0x%llx: %d, and of %lu failed flushes %lu are made good",
 			   call->iova, ret, doubts, d->good);
-	/* Without callbacks nothing makes a failed flush good but the caller's own. */
+	/*
+	 * Without callbacks nothing makes a failed flush good but the caller's
+	 * own.
+	 */
 	judge_map(d, call, ret, mapped,
 		  failed != shim_fail.failed + d->failed ||
 		  (ret == -EIO && !d->cfg.tlb));
@@ -385,7 +391,10 @@ u64 do_unmap(struct domain *d, const struct call *call)
 			   model_find(&d->model, call->iova + done)->leaf : 0);
 	if (count != call->count)
 		settle_failed_unmap(d, call->iova + done);
-	/* If what the library asked for failed, it has it made good before any map. */
+	/*
+	 * If what the library asked for failed, it has it made good before any
+	 * map.
+	 */
 	if (done && d->shape->flags & SHAPE_GATHERS && call->prot & 1 &&
 	    d->failed == refused && !is_unflushed(d, call->iova, end))
 		flush_gathered(d, &gather, call->iova, done);
@@ -403,7 +412,10 @@ void do_lookup(struct domain *d, u64 iova)
 	u64 pa = d->ops->iova_to_phys(d->ops, d->base + iova);
 
 	leave(steps);
-	/* Another thread may have been there meanwhile, or is. What is beside stays. */
+	/*
+	 * Another thread may have been there meanwhile, or is. What is beside
+	 * stays.
+	 */
 	if ((flight && range_has(flight->range, iova)) || calls != d->calls)
 		return;
 	if (pa != wanted)
@@ -464,7 +476,9 @@ void do_walk(struct domain *d, u64 iova)
 		return;
 	if (!ret != !!model_find(&d->model, iova))
 		shim_panic("a walk to 0x%llx: %d", iova, ret);
-	/* While others are at work tables come and go, empty ones at any time. */
+	/*
+	 * While others are at work tables come and go, empty ones at any time.
+	 */
 	if (calm && world.alone)
 		judge_entries(d, iova, ret, &seen);
 }
@@ -811,7 +825,10 @@ void world_step(void)
 
 static void other_cpu(void)
 {
-	/* In a moment another CPU may do a lot: unmap, flush, and free what that was. */
+	/*
+	 * In a moment another CPU may do a lot: unmap, flush, and free what
+	 * that was.
+	 */
 	u64 calls = world.sparse ? 1 + pick(8) : 1;
 
 	for (; calls; calls--) {
@@ -966,7 +983,10 @@ void world_look(void)
 	unsigned int i;
 
 	shim_steps = SHIM_NO_STEPS;
-	/* What is unmapped and not flushed has left the store buffers some time. */
+	/*
+	 * What is unmapped and not flushed has left the store buffers some
+	 * time.
+	 */
 	wmb();
 	for (i = 0; i < DOMAINS; i++) {
 		struct domain *d = world.domains[i];

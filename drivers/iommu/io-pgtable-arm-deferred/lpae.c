@@ -168,7 +168,7 @@ u64 lpae_mair(void)
 		[LPAE_ATTR_NC] = 0x44,		/* normal, non-cacheable */
 		[LPAE_ATTR_CACHE] = 0xff,	/* write-back, allocate */
 		[LPAE_ATTR_DEVICE] = 0x04,	/* device nGnRE */
-		[LPAE_ATTR_OUTER_CACHE] = 0xf4,	/* outer only, for system caches */
+		[LPAE_ATTR_OUTER_CACHE] = 0xf4,	/* outer, for system caches */
 		[LPAE_ATTR_UNUSED ... LPAE_ATTRS - 1] = 0xff,
 	};
 	unsigned int i;

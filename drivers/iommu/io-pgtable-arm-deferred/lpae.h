@@ -61,7 +61,7 @@
 #define LPAE_SH_OUTER		2
 #define LPAE_SH_INNER		3
 #define LPAE_AF			BIT_ULL(10)
-#define LPAE_XN			GENMASK_ULL(54, 53)	/* stage 1: PXN and UXN */
+#define LPAE_XN			GENMASK_ULL(54, 53)	/* stage 1: PXN, UXN */
 
 /* D8.3.2: of stage 1 */
 #define LPAE_ATTR_INDEX		GENMASK_ULL(4, 2)
@@ -111,7 +111,7 @@
 
 /* What all leaves of a page table have in common */
 #define LPAE_FLAG_STAGE2	BIT(0)
-#define LPAE_FLAG_NS		BIT(1)	/* non-secure, for hardware that checks it */
+#define LPAE_FLAG_NS		BIT(1)	/* non-secure, where that is checked */
 #define LPAE_FLAG_DIRTY		BIT(2)	/* hardware keeps the dirty state */
 
 /* Memory types in the order of MAIR; drivers program the value as it is. */

@@ -47,8 +47,8 @@ struct iopd_limbo {
  * struct iopd - a live page table
  * @iop: what the kernel's users see; @iop.ops is handed out
  * @unsettled: limbo is not empty, or a limbo that was taken is not known to be
- *	       flushed, or a flush has failed and has not been made good; changes
- *	       under the detach lock
+ *	       flushed, or a flush has failed and has not been made good;
+ *	       changes under the detach lock
  * @failed: how many flushes have ended without being complete
  * @recovered: how many of these a flush that began later has made good
  * @flushed_gen: limbos up to this one have been flushed
@@ -92,7 +92,8 @@ struct iopd {
 	u8 levels[BITS_PER_LONG];
 	struct iopd_tree tree;
 	struct iopd_limbo limbo ____cacheline_aligned_in_smp;
-	struct mutex flush_lock;	/* no flush by the worker begins or ends */
+	/* No flush by the worker begins or ends. */
+	struct mutex flush_lock;
 	struct iopd_calls calls;
 };
 

@@ -22,7 +22,7 @@
  *	1:0	its level
  *	4	chunk: one of several pages that were allocated together
  *	5	done: one of a chunk, and no table any more
- *	9:6	left: in a chunk's first page: how many of the others are not done
+ *	9:6	left: in a chunk's first page: how many others are not done
  *	63:29	how many tables are under it
  *
  * Entries are not counted: a leaf is written and cleared with one store, into

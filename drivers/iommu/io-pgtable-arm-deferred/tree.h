@@ -59,7 +59,7 @@ struct rt_mutex;
 enum iopd_tree_state {
 	IOPD_TREE_IDLE,		/* nothing pending */
 	IOPD_TREE_QUEUED,	/* waits for its turn */
-	IOPD_TREE_BUSY,		/* a worker or helper has it in hand, for a batch */
+	IOPD_TREE_BUSY,		/* a worker or helper has it for a batch */
 };
 
 /*

@@ -9,10 +9,11 @@
  * at the blocking one, and goes on doing so when the master leaves. Locks,
  * outer first:
  *
- *	ipmmu_root.mutex   what takes long: contexts taken and given back, micro-TLBs
- *			   claimed and moved, tables made at first attach
- *	ipmmu_root.lock    raw, with interrupts off, for register accesses and for
- *			   what the interrupt and a flush read
+ *	ipmmu_root.mutex   what takes long: contexts taken and given back,
+ *			   micro-TLBs claimed and moved, tables made at first
+ *			   attach
+ *	ipmmu_root.lock    raw, with interrupts off, for register accesses and
+ *			   for what the interrupt and a flush read
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -191,7 +192,7 @@ struct ipmmu_root {
 	struct ipmmu *mmu;
 	int irq;
 	bool va64;
-	raw_spinlock_t lock;	/* registers and what interrupt and flush read */
+	raw_spinlock_t lock;	/* registers, what interrupt and flush read */
 	struct mutex mutex;	/* contexts and micro-TLBs changing hands */
 	struct ipmmu *caches[IPMMU_CACHES_MAX];
 	unsigned long online;

@@ -10,7 +10,8 @@
  *	suspend		caches: micro-TLBs to the blocking context
  *			root: no flush touches it any more
  *	resume		root: every context translates nothing
- *			caches: blocking context on, micro-TLBs to it, the rest off
+ *			caches: blocking context on, micro-TLBs to it, the
+ *			rest off
  *			the last cache: contexts get their tables, then
  *			micro-TLBs their contexts
  *

@@ -14,22 +14,22 @@
 #define IMCTR			0x00	/* control */
 #define IMCTR_VA64		BIT(29)	/* root only: VMSAv8-64 tables */
 #define IMCTR_INTEN		BIT(2)	/* interrupt on a fault */
-#define IMCTR_FLUSH		BIT(1)	/* reads as one until the flush is done */
+#define IMCTR_FLUSH		BIT(1)	/* reads as 1 until it is done */
 #define IMCTR_MMUEN		BIT(0)
 #define IMCTR_CACHE_MASK	GENMASK(2, 0)	/* all that a cache IPMMU has */
 
-#define IMTTBCR			0x08	/* root only: translation table control */
+#define IMTTBCR			0x08	/* root: translation table control */
 #define IMTTBCR_EAE		BIT(31)	/* long descriptors */
 #define IMTTBCR_TSZ1		GENMASK(20, 16)
 #define IMTTBCR_SL0		GENMASK(7, 6)	/* start level */
 #define IMTTBCR_TSZ0		GENMASK(4, 0)
 
-#define IMTTLBR0		0x10	/* root only: table base, low and high */
+#define IMTTLBR0		0x10	/* root: table base, low and high */
 #define IMTTUBR0		0x14
 #define IMTTLBR1		0x18
 #define IMTTUBR1		0x1c
 #define IMTTLBR_MASK		GENMASK(31, 12)
-#define IMTTUBR_MASK		GENMASK(7, 0)	/* 40 bits of physical address */
+#define IMTTUBR_MASK		GENMASK(7, 0)	/* of 40 bits of address */
 
 #define IMSTR			0x20	/* root only: fault status */
 #define IMSTR_ERRLVL		GENMASK(13, 12)
@@ -46,7 +46,7 @@
 
 #define IMMAIR0			0x28	/* root only: memory attributes */
 #define IMMAIR1			0x2c
-#define IMELAR			0x30	/* root only: fault address, low and high */
+#define IMELAR			0x30	/* root: fault address, low and high */
 #define IMEUAR			0x34
 
 /* Micro-TLBs, in two banks of 32 */
@@ -62,7 +62,7 @@
 /* One an IPMMU, at the control offset of the SoC */
 #define IMSCTLR			0x500
 #define IMSCTLR_DISCACHE	GENMASK(31, 29)	/* do not cache */
-#define IMSCTLR_USE_SECGRP	BIT(28)	/* set, no non-secure DMA gets through */
+#define IMSCTLR_USE_SECGRP	BIT(28)	/* set, non-secure DMA is refused */
 
 #define IMSAUXCTLR		0x504
 #define IMSAUXCTLR_S2PTE	BIT(3)	/* tables are of stage 2 */

@@ -76,7 +76,7 @@ struct ipmmu_bench_singles {
 	__u32 pad;
 	__u64 iova;
 	__u64 step;
-	__u64 ns;		/* address of calls numbers of 32 bits, filled */
+	__u64 ns;		/* address of as many u32 as calls, filled */
 };
 
 /*

@@ -234,7 +234,10 @@ static unsigned long await(const unsigned long *done, unsigned long least)
 {
 	unsigned long now;
 
-	/* Pairs with run_behind(): what is known to be mapped is seen, and so on. */
+	/*
+	 * Pairs with run_behind(): what is known to be mapped is seen, and so
+	 * on.
+	 */
 	while ((now = smp_load_acquire(done)) < least)
 		__builtin_ia32_pause();
 	return now;
@@ -270,7 +273,8 @@ static void run_behind(struct smp_thread *thread, const struct smp_pattern *patt
 			unmap(thread->domain, iova, SZ_4K, 1);
 		}
 		if ((page + 1) % HANDED == 0 || page + 1 == pairs)
-			smp_store_release(&thread->done, page + 1); /* pairs with await() */
+			/* pairs with await() */
+			smp_store_release(&thread->done, page + 1);
 	}
 }
 

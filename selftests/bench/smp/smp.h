@@ -20,7 +20,7 @@ struct smp_domain;
  * @open: make a page table in the domain
  * @close: give it back
  * @sync: what a driver does after an unmap, but for the hardware's part
- * @work: let the library's workers do what they have been given. Return: false if
+ * @work: let the library's workers do what they have been given; false if
  *	  that was nothing
  */
 struct smp_library {

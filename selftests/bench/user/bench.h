@@ -6,7 +6,7 @@
  *
  *	row VARIANT ROW VALUE		a figure
  *	size VARIANT BYTES NS		caller cost against domain size
- *	sample VARIANT NS DELAY		wake-up delay, time since the teardown began
+ *	sample VARIANT NS DELAY		wake-up delay, time from the teardown on
  *	hist VARIANT LOWER UPPER COUNT	batch lengths
  *	note VARIANT ROW WORDS		why there is no figure
  *

@@ -140,7 +140,9 @@ void measure_singles(void)
 	nothing = ns[CALLS / 2];
 	measure_tables(fd, "single_table", 0, nothing);
 	measure_tables(fd, "single_table_burst", 1, nothing);
-	/* Neither driver frees the last tables that are unmapped page by page. */
+	/*
+	 * Neither driver frees the last tables that are unmapped page by page.
+	 */
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, PAGE, 0);
 	sort_calls(fd, IPMMU_BENCH_UNMAP, PAGE, 0);
 	sort_calls(fd, IPMMU_BENCH_MAP_PAGES, PAGE, 0);

@@ -12,7 +12,7 @@
 
 #include "shim.h"
 
-#define CONFIGURATION	"pgsize_bitmap"	/* how the line about each of them begins */
+#define CONFIGURATION	"pgsize_bitmap"	/* how each one's line begins */
 
 static struct device device = { .name = "io-pgtable-test", .coherent = true };
 static const struct iommu_flush_ops *case_tlb;

@@ -50,7 +50,10 @@ struct iopd_shape {
 };
 
 struct iopd_file {
-	/* shared: everything that the library lets run in parallel; else: exclusive */
+	/*
+	 * shared: everything that the library lets run in parallel; else:
+	 * exclusive
+	 */
 	struct rw_semaphore lock;
 	struct io_pgtable_ops *ops;
 	struct io_pgtable_cfg cfg;
@@ -215,7 +218,9 @@ static long iopd_create(struct iopd_file *file, struct iopd_create *arg)
 	file->kernel = arg->flags & IOPD_KERNEL;
 	file->by_address = arg->flags & IOPD_BY_ADDRESS;
 	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
-	/* Other formats of the kernel's would leave the fields read back unset */
+	/*
+	 * Other formats of the kernel's would leave the fields read back unset
+	 */
 	if (file->kernel && arg->fmt > ARM_64_LPAE_S2)
 		return -EINVAL;
 

@@ -33,11 +33,11 @@
 #define IOPD_PRIV		0x20
 
 #define IOPD_COHERENT		0x1	/* the walker snoops */
-#define IOPD_KERNEL		0x2	/* the kernel's io-pgtable-arm instead */
+#define IOPD_KERNEL		0x2	/* of the kernel's io-pgtable-arm */
 #define IOPD_NO_TLB		0x4	/* no flush callbacks at all */
-#define IOPD_ACCOUNT		0x8	/* tables are charged to the mapper's group */
+#define IOPD_ACCOUNT		0x8	/* the mapper's group is charged */
 #define IOPD_BY_ADDRESS		0x10	/* the driver flushes leaf by leaf */
-#define IOPD_WORKER_FLUSHES	0x20	/* the worker may ask the driver for a flush */
+#define IOPD_WORKER_FLUSHES	0x20	/* the worker may ask for a flush */
 
 /*
  * One table a file: -EBUSY for a second, -EOPNOTSUPP when the library says no
@@ -125,8 +125,10 @@ struct iopd_time {
 };
 
 struct iopd_control {
-	__u32 time_out;		/* flushes the library asks for do not complete */
-	__u32 meet;		/* one unmaps the page that it is asked for at */
+	/* flushes the library asks for do not complete */
+	__u32 time_out;
+	/* one unmaps the page that it is asked for at */
+	__u32 meet;
 };
 
 struct iopd_counters {

@@ -80,7 +80,9 @@ static int api_get_scattered(struct api_buffer *buffer, unsigned int count)
 			return -ENOMEM;
 		buffer->pages[buffer->count++] = page;
 	}
-	/* Those that came one behind the other are not to be taken for a block. */
+	/*
+	 * Those that came one behind the other are not to be taken for a block.
+	 */
 	for (count /= 2; count--;)
 		swap(buffer->pages[count],
 		     buffer->pages[buffer->count - 1 - count]);

@@ -4,8 +4,8 @@
  * attribute "dma" of each tells what its DMA does through each of its
  * micro-TLBs when the kernel's DMA interface has mapped a page for it:
  *
- *	translated	it reaches that page, by another address than the CPU's, and
- *			not by the CPU's
+ *	translated	it reaches that page, not by the CPU's address but by
+ *			another
  *	direct		there is nothing between it and memory
  *	blocked		it does not reach the page
  *	wrong		it reaches something else

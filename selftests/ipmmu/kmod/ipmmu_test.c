@@ -43,8 +43,8 @@ struct test_client {
 
 /**
  * struct test_file - one open file
- * @lock: taken for reading by what only uses the domain, so that maps and unmaps
- *	  of several threads meet in the driver and not here
+ * @lock: taken for reading by what only uses the domain, so that maps and
+ *	  unmaps of several threads meet in the driver and not here
  * @domain: the domain, or NULL
  * @clients: devices claimed
  * @gather: what has been unmapped and waits for IPMMU_TEST_SYNC

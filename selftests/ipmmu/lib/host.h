@@ -61,7 +61,8 @@ u64 host_ns(void);
 
 /*
  * Waits for the reclaimer to have nothing left; -1 if it has, and frees nothing
- * for @ms. One that goes on slowly, as with KASAN on a busy machine, is not late.
+ * for @ms. One that goes on slowly, as with KASAN on a busy machine, is not
+ * late.
  */
 int reclaimer_wait(unsigned int ms);
 

@@ -34,7 +34,7 @@
 #define ROOT			0
 #define CONTEXTS		8
 #define OWNERS			5	/* context of the device that goes on */
-#define FOREIGN_UTLB		47	/* of the second cache: there is no device */
+#define FOREIGN_UTLB		47	/* of the second cache: no device */
 #define LEFT_UTLB		46
 
 /* A block of 1 GiB: user, AF, NS, memory type 0 */

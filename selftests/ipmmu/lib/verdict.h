@@ -12,7 +12,7 @@
 
 #define WITNESS_BAR_SIZE	0x1000
 #define DMA_BAR_SIZE		(DMA_BUFFER + DMA_BUFFER_SIZE)
-#define VERDICT_SHOWN		16	/* errors printed in full; the rest only counted */
+#define VERDICT_SHOWN		16	/* errors printed, others counted */
 
 int witness_open(struct pci_function *witness);
 

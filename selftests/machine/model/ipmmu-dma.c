@@ -27,7 +27,8 @@
 
 struct engine {
 	AddressSpace *space[IPMMU_MASTER_UTLBS];
-	AddressSpace *pci;		/* the same, if the function may master the bus */
+	/* the same, if the function may master the bus */
+	AddressSpace *pci;
 	unsigned int ports;
 	uint64_t port;
 	MemoryRegion container;
@@ -336,12 +337,18 @@ static void master_realize(DeviceState *qdev, Error **errp)
 	unsigned int i, utlb;
 	char name[32];
 
-	/* On PCI the function's number makes the name one of its own; here we do */
+	/*
+	 * On PCI the function's number makes the name one of its own; here we
+	 * do
+	 */
 	snprintf(name, sizeof(name), "ipmmu-master-%u-buffer", master->number);
 	if (!engine_init(engine, OBJECT(qdev), name, errp))
 		return;
 	sysbus_init_mmio(SYS_BUS_DEVICE(qdev), &engine->container);
-	/* Through a micro-TLB that is not there nothing can be sent: the last takes it */
+	/*
+	 * Through a micro-TLB that is not there nothing can be sent: the last
+	 * takes it
+	 */
 	for (i = 0; i < what->count; i++) {
 		utlb = MIN(ipmmu_master_utlb(topology, &what->spec[i]),
 			   topology->geometry->utlbs - 1);

@@ -47,7 +47,8 @@ struct ipmmu_topology {
 	const char *name;
 	const struct ipmmu_geometry *geometry;
 	const char *compatible;
-	const char *fallback;		/* a second compatible string, or NULL */
+	/* a second compatible string, or NULL */
+	const char *fallback;
 	uint32_t root;
 	unsigned int spi;
 	bool no_bits;			/* renesas,ipmmu-main has one cell */
@@ -139,9 +140,11 @@ bool ipmmu_read_memory(void *opaque, uint64_t address, uint64_t *value);
 struct ipmmu_nodes {
 	const struct ipmmu_topology *topology;
 	const char *pcie;		/* path of the PCIe node */
-	uint32_t small_reg;		/* size of the root's registers, 0: as it is */
+	/* size of the root's registers, 0: as it is */
+	uint32_t small_reg;
 	bool wrong_main;
-	bool power;			/* root and one cache are in power domains */
+	/* root and one cache are in power domains */
+	bool power;
 	const char *compatible;
 	bool bad_utlb;
 	bool two_mains;

@@ -16,7 +16,8 @@ struct access {
 	uint64_t offset;
 	uint64_t value;
 	unsigned int index;		/* context or micro-TLB */
-	unsigned int reg;		/* which of its registers, or which of the IPMMU's */
+	/* which of its registers, or which of the IPMMU's */
+	unsigned int reg;
 };
 
 const struct ipmmu_geometry ipmmu_gen3 = {

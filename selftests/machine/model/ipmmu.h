@@ -24,12 +24,14 @@
 
 #define IPMMU_CONTEXTS		16	/* R-Car Gen4; Gen3 has 8 */
 #define IPMMU_UTLBS		64	/* R-Car Gen4; Gen3 has 48 */
-#define IPMMU_CACHES		40	/* more than any SoC, and than the driver takes */
+/* more than any SoC, and than the driver takes */
+#define IPMMU_CACHES		40
 #define IPMMU_ADDRESS_BITS	40	/* input and output */
 #define IPMMU_LEVELS		4	/* levels 0 to 3 */
 #define IPMMU_ANY		(~0u)
 #define IPMMU_NEVER		(~0ull)	/* a flush delay: FLUSH stays set */
-#define IPMMU_FLUSH_DELAY	1000	/* ns; the figure matters little: it is not 0 */
+/* ns; the figure matters little: it is not 0 */
+#define IPMMU_FLUSH_DELAY	1000
 
 /*
  * A cache IPMMU's flush belongs to the root's flush that follows it within this
@@ -98,12 +100,15 @@ struct ipmmu_step {
 
 struct ipmmu_walk {
 	enum witness_walk status;
-	unsigned int level;		/* of the next read, or where the walk ended */
-	uint64_t base;			/* next table, then the start of the page */
+	/* of the next read, or where the walk ended */
+	unsigned int level;
+	/* next table, then the start of the page */
+	uint64_t base;
 	uint32_t prot;			/* WITNESS_PROT_* */
 	unsigned int steps;
 	struct ipmmu_step step[IPMMU_LEVELS];
-	uint64_t sequence;		/* age of the oldest thing it rests on */
+	/* age of the oldest thing it rests on */
+	uint64_t sequence;
 };
 
 /*
@@ -167,8 +172,10 @@ unsigned int ipmmu_store_count(struct ipmmu_store *store, const struct ipmmu_tag
 struct ipmmu_flush {
 	bool pending;
 	uint64_t deadline;
-	uint64_t polls;			/* reads of FLUSH until it ends, if it is not by time */
-	uint64_t sequence;		/* entries up to this age go when it completes */
+	/* reads of FLUSH until it ends, if it is not by time */
+	uint64_t polls;
+	/* entries up to this age go when it completes */
+	uint64_t sequence;
 };
 
 struct ipmmu_suspect {
@@ -190,9 +197,12 @@ struct ipmmu_context {
 	uint32_t euar;
 	bool elar_read;			/* since the fault */
 	bool euar_read;
-	bool modified;			/* registers changed, no flush asked for since */
-	bool written;			/* the same, if only with what they had */
-	bool loaded;			/* they were, when the last flush was asked for */
+	/* registers changed, no flush asked for since */
+	bool modified;
+	/* the same, if only with what they had */
+	bool written;
+	/* they were, when the last flush was asked for */
+	bool loaded;
 	struct ipmmu_flush flush;
 	struct ipmmu_suspect suspect;
 };
@@ -201,10 +211,13 @@ struct ipmmu_context {
 struct ipmmu_cache_context {
 	uint32_t ctr;
 	struct ipmmu_flush flush;
-	bool joined;			/* flush waits for the root's to count as one */
+	/* flush waits for the root's to count as one */
+	bool joined;
 	uint64_t joined_until;
-	bool met;			/* the root's flush that is under way has ours */
-	bool owed;			/* the root's is done, ours was never asked for */
+	/* the root's flush that is under way has ours */
+	bool met;
+	/* the root's is done, ours was never asked for */
+	bool owed;
 };
 
 struct ipmmu_utlb {
@@ -241,8 +254,10 @@ struct ipmmu {
 	struct ipmmu_cache cache[IPMMU_CACHES];
 	struct ipmmu_store iotlb;
 	struct ipmmu_store walk_cache;
-	GHashTable *cleaned;		/* pages as they were when last cleaned */
-	GMutex cleaned_lock;		/* processors clean while others are in the model */
+	/* pages as they were when last cleaned */
+	GHashTable *cleaned;
+	/* processors clean while others are in the model */
+	GMutex cleaned_lock;
 	uint64_t sequence;
 	uint64_t flush_delay;
 	uint64_t flush_polls;		/* 0: by time */

@@ -141,7 +141,10 @@ static void missing_flush_of_a_table(void)
 	start();
 	world_put(PAGE(1), 0, GOOD_TABLE(PAGE(3)));
 	world_put(PAGE(2), 1, GOOD_PAGE(NEW_PA));
-	/* The detached table is walked still: had it been freed, by whatever is there */
+	/*
+	 * The detached table is walked still: had it been freed, by whatever is
+	 * there
+	 */
 	CHECK_EQ(access_read(0x1000), NEW_PA);
 	CHECK_EQ(errors(WITNESS_ERROR_STALE_WALK), 1);
 }
@@ -167,7 +170,9 @@ static void empty_table_cut_off(void)
 	world_put(PAGE(1), 0, 0);
 	CHECK_EQ(access_read(0), REFUSED);
 	CHECK_EQ(all_errors(), 0);
-	/* Used for something else before the flush, it is not empty any more. */
+	/*
+	 * Used for something else before the flush, it is not empty any more.
+	 */
 	world_put(PAGE(2), 0, GOOD_PAGE(NEW_PA));
 	CHECK_EQ(access_read(0), NEW_PA);
 	CHECK_EQ(errors(WITNESS_ERROR_STALE_WALK), 1);

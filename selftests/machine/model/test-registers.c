@@ -238,7 +238,7 @@ static void formats(void)
 		{ IMCTR_VA64, 0xc0000000 | 25, false },
 		{ 0, 0x80000080, true },		/* SL0 2: level 1 */
 		{ 0, 0x80000000, false },		/* SL0 0: level 3 */
-		{ 0, 0x80000040 | 2, true },		/* 1 GiB, SL0 1: level 2 */
+		{ 0, 0x80000040 | 2, true },		/* 1 GiB, SL0 1 */
 		{ 0, 0x80000080 | 2, false },
 		{ 0, 0x00000080, false },		/* short descriptors */
 	};

@@ -219,7 +219,9 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 
 	quiet_lock(&memory_mutex);
 	if (!find_frame(zone, order, &frame)) {
-		/* Free pages do not grow together again; one there has to be. */
+		/*
+		 * Free pages do not grow together again; one there has to be.
+		 */
 		if (!order)
 			shim_panic("the arena is full: %ld pages", shim_pages);
 		shim_fail.failed++;
@@ -271,7 +273,9 @@ void __free_pages(struct page *page, unsigned int order)
 	char *block = page_address(page);
 	size_t size = PAGE_SIZE << order;
 
-	/* What it frees first may take locks that sleep on a real-time kernel. */
+	/*
+	 * What it frees first may take locks that sleep on a real-time kernel.
+	 */
 	if (shim_cpu->locks)
 		shim_panic("a page is freed with a raw spinlock held");
 	shim_step();
@@ -286,7 +290,10 @@ void __free_pages(struct page *page, unsigned int order)
 	shim_pages -= 1l << order;
 	for (i = frame; i < frame + (1u << order); i++)
 		__atomic_store_n(&used[i], false, __ATOMIC_RELAXED);
-	/* A thread that comes now, without having been waited for, races with this. */
+	/*
+	 * A thread that comes now, without having been waited for, races with
+	 * this.
+	 */
 	memset(block, GARBAGE, size);
 	ASAN_POISON_MEMORY_REGION(block, size);
 	ASAN_POISON_MEMORY_REGION(page, sizeof(*page) << order);
@@ -393,7 +400,9 @@ void mod_lruvec_page_state(struct page *page, enum node_stat_item item, int delt
 
 	if (!__atomic_load_n(&used[frame - frames], __ATOMIC_RELAXED))
 		shim_panic("a page is counted that is not allocated");
-	/* In that word the kernel sees whether a page is the tail of another. */
+	/*
+	 * In that word the kernel sees whether a page is the tail of another.
+	 */
 	if ((unsigned long)data_race(page->lru.next) & 1)
 		shim_panic("a page is counted that looks like a tail page");
 	__atomic_fetch_add(&node_stats[frame->node][item], delta, __ATOMIC_RELAXED);
