@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "iopd.h"
@@ -465,6 +466,14 @@ void iopd_sweep_alone(void)
 			usleep(1000);
 	}
 	iopd_drain();
+}
+
+__u64 iopd_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
 bool iopd_idles(void)

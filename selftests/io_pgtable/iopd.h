@@ -91,6 +91,10 @@ void iopd_sweep_alone(void);
  * others use the library.
  */
 bool iopd_idles(void);
+
+/* Of the clock that runs on monotonically, but not while suspended */
+__u64 iopd_now_ns(void);
+
 /*
  * Foreign load on this page table; a reader for so long; a plain callback's way
  */

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -238,21 +237,13 @@ static long wakes_of(const struct waker *waker)
 	return __atomic_load_n(&waker->wakes, __ATOMIC_RELAXED);
 }
 
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ull + now.tv_nsec;
-}
-
 /* A task in user space gives way at once, on a loaded host as on any other. */
 static long wakes_in_user_space(const struct waker *waker, __u64 ns)
 {
 	long wakes = wakes_of(waker);
-	__u64 start = now_ns();
+	__u64 start = iopd_now_ns();
 
-	while (now_ns() - start < ns)
+	while (iopd_now_ns() - start < ns)
 		;
 	return wakes_of(waker) - wakes;
 }

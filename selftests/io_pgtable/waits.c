@@ -23,7 +23,6 @@
 #include <sys/prctl.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -39,14 +38,6 @@
 
 /* A lazy callback comes after ten seconds */
 #define PROMPT		(5 * SEC)
-
-static __u64 now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * SEC + now.tv_nsec;
-}
 
 static void write_score(const char *score)
 {
@@ -170,9 +161,9 @@ TEST_F(waits, sweep_of_emptied_tables)
 	for (i = 0; i < 3; i++) {
 		ASSERT_TRUE(iopd_fill(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
 		ASSERT_TRUE(iopd_strip(self->fd, 0, SZ_2M, 8, SZ_4K, 1));
-		start = now_ns();
+		start = iopd_now_ns();
 		iopd_sweep(self->fd);
-		ns = now_ns() - start;
+		ns = iopd_now_ns() - start;
 		worst = ns > worst ? ns : worst;
 		EXPECT_EQ(self->live + 1, iopd_stat("live"));
 	}
@@ -187,9 +178,9 @@ TEST_F(waits, limit_and_cut_tables)
 
 	iopd_set_param("limit", "64");
 	for (i = 0; i < 3; i++) {
-		start = now_ns();
+		start = iopd_now_ns();
 		ASSERT_TRUE(cut(self->fd, 500));
-		ns = now_ns() - start;
+		ns = iopd_now_ns() - start;
 		worst = ns > worst ? ns : worst;
 	}
 	TH_LOG("at most %llu ms", worst / 1000000);
@@ -340,12 +331,12 @@ static void map_at_limit(void)
 		_exit(2);
 	pending = iopd_stat("pending");
 	refused = group_read("memory.events", "max");
-	start = now_ns();
+	start = iopd_now_ns();
 	ret = iopd_map(fd, 0, SZ_1G, SZ_4K, 4000 * 512, RW, NULL);
 	group_leave(0);
 	refused = group_read("memory.events", "max") - refused;
 	fprintf(stderr, "# %ld pending, fails after %llu ms, %ld times at the limit, %ld helps\n",
-		pending, (now_ns() - start) / 1000000, refused,
+		pending, (iopd_now_ns() - start) / 1000000, refused,
 		iopd_stat("helps") - helps);
 	if (refused > REFUSALS)
 		_exit(4);
@@ -364,9 +355,9 @@ TEST_F_TIMEOUT(waits, map_at_limit_ends_under_load, 120)
 	pid = fork();
 	if (!pid)
 		map_at_limit();
-	start = now_ns();
+	start = iopd_now_ns();
 	status = end_status(pid, ENDS_MS);
-	TH_LOG("ended after %llu ms", (now_ns() - start) / 1000000);
+	TH_LOG("ended after %llu ms", (iopd_now_ns() - start) / 1000000);
 	EXPECT_EQ(0, status);
 	stop_loads(fds);
 	if (status < 0)
@@ -411,10 +402,10 @@ TEST_F_TIMEOUT(waits, map_at_limit_can_be_killed, 120)
 	}
 	/* It is at the limit, and goes on to be */
 	usleep(500000);
-	start = now_ns();
+	start = iopd_now_ns();
 	kill(pid, SIGKILL);
 	status = end_status(pid, ENDS_MS);
-	TH_LOG("gone after %llu ms", (now_ns() - start) / 1000000);
+	TH_LOG("gone after %llu ms", (iopd_now_ns() - start) / 1000000);
 	EXPECT_TRUE(status >= 0 && WIFSIGNALED(status));
 	stop_loads(fds);
 	if (status < 0)
