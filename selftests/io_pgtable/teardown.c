@@ -121,6 +121,14 @@ static int make_sparse(__u64 regions, unsigned int flags)
 	return fd;
 }
 
+/* So many, or as many as have 1 GiB of tables where a table is a larger page */
+static __u64 at_most(__u64 regions)
+{
+	__u64 most = SZ_1G / getpagesize();
+
+	return regions < most ? regions : most;
+}
+
 static long sparse_tables(__u64 regions)
 {
 	return 1 + (regions + 511) / 512 + regions;
@@ -587,7 +595,9 @@ TEST_F_TIMEOUT(tree, batches_keep_to_their_size, 120)
  */
 static bool free_above_limit(unsigned int flags)
 {
-	int first = make_sparse(20000, flags), second = make_sparse(10000, flags);
+	const __u64 regions = at_most(20000) / 2;
+	int first = make_sparse(2 * regions, flags);
+	int second = make_sparse(regions, flags);
 	long helps = iopd_stat("helps"), freed;
 	bool kept;
 
@@ -598,7 +608,7 @@ static bool free_above_limit(unsigned int flags)
 	freed = iopd_stat("freed");
 	iopd_free(second);
 	kept = iopd_stat("pending") <= 100 ||
-	       iopd_stat("freed") - freed >= sparse_tables(10000);
+	       iopd_stat("freed") - freed >= sparse_tables(regions);
 	iopd_go_first(false);
 	iopd_set_param("limit", "1000000");
 	close(first);
@@ -610,7 +620,7 @@ static bool free_above_limit(unsigned int flags)
 /* And so do mappers */
 static bool map_above_limit(unsigned int flags)
 {
-	int freed = make_sparse(20000, flags), mapped = iopd_new(39, flags);
+	int freed = make_sparse(at_most(20000), flags), mapped = iopd_new(39, flags);
 	bool filled, helped;
 	long helps;
 
@@ -649,7 +659,7 @@ TEST_F_TIMEOUT(tree, limit_makes_callers_help, 300)
 /* Is anything of the huge tree left when the small one behind it is done? */
 static bool overtakes(unsigned int flags)
 {
-	int huge = make_sparse(40000, flags), small = iopd_new(39, flags);
+	int huge = make_sparse(at_most(40000), flags), small = iopd_new(39, flags);
 	long done = iopd_stat("trees_done");
 	long pending;
 
