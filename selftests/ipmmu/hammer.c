@@ -49,9 +49,6 @@ static const u64 indices[SLOTS_A_GIB] = { 0, 1, 255, 511 };
 /* Targets of blocks: never accessed, only translated to */
 #define BLOCK_PADDR	(1ull << 38)
 
-/* Driver's time limit of a flush, which the late ones are to exceed */
-#define FLUSH_LIMIT_NS	100000
-
 /*
  * Several RCU grace periods, after which a table that is let go is really freed
  */
@@ -537,26 +534,6 @@ static void worker_close(struct worker *w)
 	pci_close(&w->dma);
 }
 
-/*
- * Most flushes take a moment. In the late round some take too long, or for
- * ever, and now and then that goes on for longer than a grace period.
- */
-static u64 flush_delay(struct random *r, unsigned int *ms)
-{
-	unsigned int dice = random_below(r, 16);
-
-	*ms = 1 + random_below(r, 4);
-	if (late && !dice) {
-		*ms = random_below(r, 2) ? *ms : STUCK_MS;
-		return ~0ull;
-	}
-	if (late && dice < 4)
-		return FLUSH_LIMIT_NS + random_below(r, 3 * FLUSH_LIMIT_NS);
-	if (dice < 12)
-		return random_below(r, 2000);
-	return random_below(r, FLUSH_LIMIT_NS / 2);
-}
-
 static bool running(u64 end)
 {
 	bool some = false;
@@ -587,7 +564,7 @@ static int hammer(struct random *r, u64 ns, bool with_late, long long *frees)
 {
 	long long before = reclaimer("freed");
 	u64 end = host_ns() + ns;
-	unsigned int i, ms;
+	unsigned int i;
 	int bad = 0;
 
 	late = with_late;
@@ -597,8 +574,7 @@ static int hammer(struct random *r, u64 ns, bool with_late, long long *frees)
 			ksft_exit_fail_msg("no thread\n");
 	while (running(end)) {
 		__atomic_store_n(&hot, random_below(r, SLOTS), __ATOMIC_RELAXED);
-		pci_set(&rig.witness, WITNESS_FLUSH_DELAY_NS, flush_delay(r, &ms));
-		host_sleep_ms(ms);
+		witness_vary_flushes(&rig.witness, r, late, STUCK_MS);
 	}
 	pci_set(&rig.witness, WITNESS_FLUSH_DELAY_NS, 1000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);

@@ -37,7 +37,6 @@
 #define SWEEP_MS	20000
 
 #define RECLAIM_MS	20000
-#define FLUSH_LIMIT_NS	100000	/* the driver's */
 #define STUCK_MS	40
 
 enum kind { NOTHING, BLOCK, TABLE };
@@ -207,20 +206,6 @@ static void *work(void *arg)
 	return NULL;
 }
 
-static u64 flush_delay(struct random *r, unsigned int *ms)
-{
-	unsigned int dice = random_below(r, 8);
-
-	*ms = 1 + random_below(r, 8);
-	if (late && !dice) {
-		*ms = random_below(r, 2) ? *ms : STUCK_MS;
-		return ~0ull;
-	}
-	if (late && dice < 3)
-		return FLUSH_LIMIT_NS + random_below(r, 3 * FLUSH_LIMIT_NS);
-	return random_below(r, dice < 6 ? 2000 : FLUSH_LIMIT_NS / 2);
-}
-
 static void counts_show(void)
 {
 	u64 maps = 0, copies = 0, refused = 0;
@@ -269,7 +254,7 @@ static bool round_goes_on(u64 end, bool is_last)
 static int round_run(struct random *r, u64 ns, bool with_late)
 {
 	u64 end = host_ns() + ns;
-	unsigned int i, ms;
+	unsigned int i;
 	int bad = 0;
 
 	late = with_late;
@@ -278,8 +263,7 @@ static int round_run(struct random *r, u64 ns, bool with_late)
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
 			ksft_exit_fail_msg("no thread\n");
 	while (round_goes_on(end, with_late)) {
-		pci_set(&witness, WITNESS_FLUSH_DELAY_NS, flush_delay(r, &ms));
-		host_sleep_ms(ms);
+		witness_vary_flushes(&witness, r, late, STUCK_MS);
 	}
 	pci_set(&witness, WITNESS_FLUSH_DELAY_NS, 1000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);

@@ -6,6 +6,9 @@
  */
 #include "verdict.h"
 
+/* Driver's time limit of a flush, which the late ones are to exceed */
+#define FLUSH_LIMIT_NS	100000
+
 int witness_open(struct pci_function *witness)
 {
 	if (pci_find(witness, WITNESS_VENDOR, WITNESS_DEVICE, 0) ||
@@ -19,6 +22,27 @@ u64 witness_counter(const struct pci_function *witness,
 {
 	pci_set(witness, WITNESS_COUNTER_SELECT, counter);
 	return pci_get(witness, WITNESS_COUNTER_VALUE);
+}
+
+static u64 witness_flush_delay(struct random *r, bool late, unsigned int dice)
+{
+	if (late && !dice)
+		return ~0ull;
+	if (late && dice < 4)
+		return FLUSH_LIMIT_NS + random_below(r, 3 * FLUSH_LIMIT_NS);
+	return random_below(r, dice < 12 ? 2000 : FLUSH_LIMIT_NS / 2);
+}
+
+void witness_vary_flushes(const struct pci_function *witness, struct random *r,
+			  bool late, unsigned int stuck_ms)
+{
+	unsigned int dice = random_below(r, 16), ms = 1 + random_below(r, 4);
+
+	if (late && !dice && random_below(r, 2))
+		ms = stuck_ms;
+	pci_set(witness, WITNESS_FLUSH_DELAY_NS,
+		witness_flush_delay(r, late, dice));
+	host_sleep_ms(ms);
 }
 
 static const char *witness_error_name(u64 kind)

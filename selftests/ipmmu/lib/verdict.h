@@ -24,6 +24,14 @@ static inline void witness_clear(const struct pci_function *witness)
 u64 witness_counter(const struct pci_function *witness,
 		    enum witness_counter counter);
 
+/*
+ * Has flushes take some random time from now on, and sleeps for a few ms. Most
+ * take a moment; if @late, some take longer than the driver waits, or do not
+ * end, and now and then the latter goes on for @stuck_ms.
+ */
+void witness_vary_flushes(const struct pci_function *witness, struct random *r,
+			  bool late, unsigned int stuck_ms);
+
 /* How many programming errors the model saw; prints the first of them */
 u64 verdict(const struct pci_function *witness);
 
