@@ -112,7 +112,7 @@ window:
 	@$(MACHINE)/window
 
 test-stress:
-	@KIND=stress $(MACHINE)/test 6.1 6.12
+	@KIND=stress BOOTS_ONLY=yes $(MACHINE)/test 6.1 6.12
 
 coverage:
 	@$(MACHINE)/coverage $(COVERAGE_BOOTS)
