@@ -15,11 +15,11 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdarg.h>
 
 #include "kselftest.h"
 
 #include "lib/rig.h"
+#include "lib/wrong.h"
 
 /* Four that map and unmap and do the rest, two that copy most of the time */
 #define BUSY		4
@@ -92,7 +92,7 @@ struct worker {
 	u8 shadow[OWN_PAGES * HOST_PAGE];
 	u64 count[COUNTS];
 	u64 steps;
-	char wrong[160];
+	struct wrong wrong;
 };
 
 /*
@@ -112,21 +112,11 @@ static u64 ops;			/* steps of each worker, 0 for no limit */
 
 static bool stopped(const struct worker *w)
 {
-	return __atomic_load_n(&stop, __ATOMIC_RELAXED) || w->wrong[0] ||
+	return __atomic_load_n(&stop, __ATOMIC_RELAXED) || w->wrong.text[0] ||
 	       (ops && w->steps >= ops);
 }
 
-static bool __attribute__((format(printf, 2, 3))) wrong(struct worker *w,
-							const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(w->wrong, sizeof(w->wrong), format, args);
-	va_end(args);
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	return false;
-}
+#define wrong(w, ...)	wrong_note(&(w)->wrong, &stop, __VA_ARGS__)
 
 static bool slot_share(unsigned int slot)
 {
@@ -226,7 +216,7 @@ static bool absent(struct worker *w, u64 iova)
 	u64 seen;
 
 	if (!settled(w))
-		return !w->wrong[0];
+		return !w->wrong.text[0];
 	seen = engine_translate(&w->dma, iova, DMA_TRANSLATE_READ);
 	w->count[ABSENT]++;
 	return seen == ~0ull || wrong(w, "%#llx is unmapped and leads to %#llx",
@@ -580,9 +570,9 @@ static int hammer(struct random *r, u64 ns, bool with_late, long long *frees)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WORKERS; i++) {
 		pthread_join(workers[i].thread, NULL);
-		if (!workers[i].wrong[0])
+		if (!workers[i].wrong.text[0])
 			continue;
-		printf("# worker %u: %s\n", i, workers[i].wrong);
+		printf("# worker %u: %s\n", i, workers[i].wrong.text);
 		bad = -1;
 	}
 	counts_show();

@@ -11,13 +11,13 @@
  */
 #include <getopt.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <sys/ioctl.h>
 
 #include "kselftest.h"
 
 #include "kmod/ipmmu_dma_api.h"
 #include "lib/setup.h"
+#include "lib/wrong.h"
 
 #define WORKERS		4
 #define SECONDS		8	/* by default, for both rounds together */
@@ -73,7 +73,7 @@ struct worker {
 	u64 bases[64];
 	unsigned int nr_bases;
 	u64 maps, copies, refused, changed[2];
-	char wrong[160];
+	struct wrong wrong;
 };
 
 static struct worker workers[WORKERS];
@@ -89,17 +89,7 @@ static bool stop;
  */
 static u8 slots[1 << 18];
 
-static bool __attribute__((format(printf, 2, 3))) wrong(struct worker *w,
-							const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(w->wrong, sizeof(w->wrong), format, args);
-	va_end(args);
-	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
-	return false;
-}
+#define wrong(w, ...)	wrong_note(&(w)->wrong, &stop, __VA_ARGS__)
 
 static void slots_note(struct worker *w, const struct buffer *b)
 {
@@ -269,9 +259,9 @@ static int round_run(struct random *r, u64 ns, bool with_late)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WORKERS; i++) {
 		pthread_join(workers[i].thread, NULL);
-		if (!workers[i].wrong[0])
+		if (!workers[i].wrong.text[0])
 			continue;
-		printf("# worker %u: %s\n", i, workers[i].wrong);
+		printf("# worker %u: %s\n", i, workers[i].wrong.text);
 		bad = -1;
 	}
 	counts_show();
