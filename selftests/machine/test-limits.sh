@@ -49,12 +49,12 @@ check_log()
 	fi
 }
 
-# race FRAME: a report of KCSAN, in whole lines
+# race FRAME...: a report of KCSAN, in whole lines
 race()
 {
 	printf '[ 1.0] BUG: KCSAN: data-race in one / other\n[ 1.0] \n'
 	printf '[ 1.0] read to 0xffff0 of 8 bytes by task 3 on cpu 1:\n'
-	printf '[ 1.0]  %s\n' "$1" "work+0x74/0xfc" "thread+0x18/0x1c" "fork+0x10/0x20"
+	printf '[ 1.0]  %s\n' "$@" "work+0x74/0xfc" "thread+0x18/0x1c" "fork+0x10/0x20"
 	printf '[ 1.0] ======\n[ 2.0] reboot: Power down\n'
 }
 
@@ -94,6 +94,10 @@ check "a test that takes too long says so" 1 "ran into its time limit of 1 s" \
 check "a test on a slow machine has time" 0 "" env TIME_SCALE=9 "$work/test"
 check_log "a race of the kernel's own is none of ours" 1 < <(race "foreign+0x74/0xfc")
 check_log "a race of ours is trouble" 0 < <(race "iopd_map+0x1/0xfc [io_pgtable_arm_deferred]")
+ours="iopd_map+0x1/0xfc [io_pgtable_arm_deferred]"
+check_log "a race in what we have called is trouble" 0 < <(race "list_add+0x4/0x8" "$ours")
+check_log "a race in the workqueue that we have called is none of ours" 1 < \
+	<(race "queue_work_on+0x4c/0xd0" "$ours")
 # The log is looked at while the kernel writes to it
 check_log "half a line is not judged yet" 1 < <(race "foreign+0x74/0xfc" | head -c 14)
 check_log "a bug is trouble" 0 < <(printf '[ 1.0] BUG: KASAN: in f\n[ 2.0] reboot: Power down\n')

@@ -22,12 +22,16 @@ KERNEL_TROUBLE+='|cannot create duplicate filename|debugfs: .* already present|:
 # to say that it makes the access, or calls what does: a function of a list, say.
 # Below that the kernel is at work on its own data.
 RACE_DEPTH=3
+# But not where it has called one of these: any number of CPUs may queue one work, and
+# the kernel guards it in there.
+GUARDED_CALLS='queue_work_on|__queue_work|queue_delayed_work_on|mod_delayed_work_on'
 OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
 # kernel is by itself. A report ends with a line of equals signs; the names of
 # functions in a module have that of the module behind them; the function that
-# the racing access interrupted has no part in it.
+# the racing access interrupted has no part in it, nor has one that made a call in
+# which the kernel guards what it does.
 #
 # Without the last line, too: while the kernel is at work that may have come in part,
 # and the first half of a report of KCSAN says "BUG: ". It is not the last for long.
@@ -37,14 +41,15 @@ OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 kernel_log()
 {
 	sed '$d' "$log/console.log" 2> /dev/null |
-	awk -v ours="[[]($OUR_MODULES)[]]" -v depth=$RACE_DEPTH '
+	awk -v ours="[[]($OUR_MODULES)[]]" -v depth=$RACE_DEPTH \
+		-v guarded=" ($GUARDED_CALLS)[+]" '
 		/Kernel panic - not syncing: sysrq triggered crash/ { next }
 		/BUG: KCSAN: / { report = 1; text = ""; show = 0 }
 		!report { print; next }
 		{ text = text $0 "\n" }
-		/ by (task|interrupt)/ { interrupted = 0; frame = -1 }
-		/ el1h?_(64_irq|interrupt)/ { interrupted = 1 }
-		++frame <= depth && $0 ~ ours && !interrupted { show = 1 }
+		/ by (task|interrupt)/ { apart = 0; frame = -1 }
+		/ el1h?_(64_irq|interrupt)/ || $0 ~ guarded { apart = 1 }
+		++frame <= depth && $0 ~ ours && !apart { show = 1 }
 		/=====/ { if (show) printf "%s", text; report = 0 }
 		END { if (report && show) printf "%s", text }
 	'
