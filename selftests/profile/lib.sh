@@ -53,7 +53,7 @@ build_for()
 	link_tree "$profile" "$folder" kmod marks.h
 	link_tree "$profile/../bench" "$folder/bench" kmod
 	for module in kmod bench/kmod; do
-		make_for_kernel "$1" M="$folder/$module" \
+		make_for_kernel "$1" M="$folder/$module" TOP="$TOP" \
 			KCPPFLAGS="-I$TOP/include -I$TOP/selftests/include -I$TOP/selftests/machine/model" modules || return
 	done
 }

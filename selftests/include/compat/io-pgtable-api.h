@@ -9,7 +9,6 @@
 
 #include <linux/io-pgtable.h>
 #include <linux/string.h>
-#include <linux/version.h>
 #include <compat/dirty.h>
 
 /* Until 5.15 there was only a call for one page. */
@@ -18,7 +17,7 @@ static inline int compat_map_pages(struct io_pgtable_ops *ops,
 				   size_t pgsize, size_t pgcount, int prot,
 				   gfp_t gfp, size_t *mapped)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+#ifndef HAVE_MAP_PAGES
 	int ret = pgcount ? 0 : -EINVAL;
 
 	for (; pgcount && !ret; pgcount--) {
@@ -40,7 +39,7 @@ static inline size_t compat_unmap_pages(struct io_pgtable_ops *ops,
 					size_t pgcount,
 					struct iommu_iotlb_gather *gather)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+#ifndef HAVE_MAP_PAGES
 	size_t unmapped = 0, size = pgsize;
 
 	for (; pgcount && size == pgsize; pgcount--) {

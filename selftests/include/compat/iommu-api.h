@@ -10,11 +10,10 @@
 
 #include <linux/err.h>
 #include <linux/iommu.h>
-#include <linux/version.h>
 
 static inline struct iommu_domain *compat_domain_alloc(struct device *dev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#ifdef HAVE_PAGING_DOMAIN_ALLOC
 	return iommu_paging_domain_alloc(dev);
 #else
 	struct iommu_domain *domain = iommu_domain_alloc(dev->bus);
@@ -26,7 +25,7 @@ static inline struct iommu_domain *compat_domain_alloc(struct device *dev)
 static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
 			     phys_addr_t paddr, size_t size, int prot)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#ifdef HAVE_MAP_GFP
 	return iommu_map(domain, iova, paddr, size, prot, GFP_KERNEL);
 #else
 	return iommu_map(domain, iova, paddr, size, prot);
@@ -40,7 +39,7 @@ static inline int compat_map(struct iommu_domain *domain, unsigned long iova,
 static inline int compat_gather_queue(struct iommu_iotlb_gather *gather,
 				      bool queued)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#ifdef HAVE_GATHER_QUEUED
 	gather->queued = queued;
 	return 0;
 #else
@@ -50,7 +49,7 @@ static inline int compat_gather_queue(struct iommu_iotlb_gather *gather,
 
 static inline bool compat_gather_is_queued(struct iommu_iotlb_gather *gather)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+#ifdef HAVE_GATHER_QUEUED
 	return iommu_iotlb_gather_queued(gather);
 #else
 	return false;
@@ -62,7 +61,7 @@ static inline bool compat_gather_is_queued(struct iommu_iotlb_gather *gather)
  * that is attached to nothing is in its default domain instead of a blocking
  * one.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 19, 0)
+#ifndef HAVE_DMA_OWNER
 static inline int iommu_group_claim_dma_owner(struct iommu_group *group,
 					      void *owner)
 {
@@ -79,7 +78,7 @@ static inline int compat_map_atomic(struct iommu_domain *domain,
 				    unsigned long iova, phys_addr_t paddr,
 				    size_t size, int prot)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#ifdef HAVE_MAP_GFP
 	return iommu_map(domain, iova, paddr, size, prot, GFP_ATOMIC);
 #else
 	return iommu_map_atomic(domain, iova, paddr, size, prot);
