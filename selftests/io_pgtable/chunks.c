@@ -458,26 +458,6 @@ static size_t populate(char *memory, size_t size, size_t leave)
 }
 
 /*
- * Whether the compiler has put a check (KASAN, KCSAN) before each access. There
- * the kernel's own objects of a page take two, and after five minutes of
- * filling the memory a look has still found chunks, each time.
- */
-static bool kernel_is_checked(void)
-{
-	FILE *symbols = fopen("/proc/kallsyms", "r");
-	bool checked = false;
-	char line[256];
-
-	if (!symbols)
-		return false;
-	while (!checked && fgets(line, sizeof(line), symbols))
-		checked = strstr(line, " __asan_store8\n") ||
-			  strstr(line, " __tsan_read8\n");
-	fclose(symbols);
-	return checked;
-}
-
-/*
  * Take nearly all memory, and give two of four pages of a part of it back: to
  * do that with all of it takes very long where each access is checked.
  */
@@ -546,7 +526,11 @@ TEST_F_TIMEOUT(chunks, fragmented_memory, 300)
 	char *memory;
 	__u64 i;
 
-	if (kernel_is_checked())
+	/*
+	 * The kernel's own objects of a page take two, and after five minutes
+	 * of filling the memory a look has still found chunks, each time.
+	 */
+	if (iopd_kernel_is_checked())
 		SKIP(return, "such a kernel's memory does not stay fragmented");
 	memory = fragment(&size);
 	if (!memory)

@@ -468,6 +468,21 @@ void iopd_sweep_alone(void)
 	iopd_drain();
 }
 
+bool iopd_kernel_is_checked(void)
+{
+	FILE *symbols = fopen("/proc/kallsyms", "r");
+	bool checked = false;
+	char line[256];
+
+	if (!symbols)
+		return false;
+	while (!checked && fgets(line, sizeof(line), symbols))
+		checked = strstr(line, " __asan_store8\n") ||
+			  strstr(line, " __tsan_read8\n");
+	fclose(symbols);
+	return checked;
+}
+
 __u64 iopd_now_ns(void)
 {
 	struct timespec now;

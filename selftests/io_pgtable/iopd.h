@@ -92,6 +92,12 @@ void iopd_sweep_alone(void);
  */
 bool iopd_idles(void);
 
+/*
+ * Has the compiler put a check (KASAN, KCSAN) before each access? Then what is
+ * large elsewhere is to be smaller.
+ */
+bool iopd_kernel_is_checked(void);
+
 /* Of the clock that runs on monotonically, but not while suspended */
 __u64 iopd_now_ns(void);
 

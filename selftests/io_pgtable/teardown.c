@@ -137,7 +137,8 @@ static long sparse_tables(__u64 regions)
 /* As many regions of 2 MiB as a third of the free memory has tables for */
 static __u64 regions_that_fit(void)
 {
-	__u64 regions = sysconf(_SC_AVPHYS_PAGES) / 3;
+	__u64 regions = sysconf(_SC_AVPHYS_PAGES) /
+			(iopd_kernel_is_checked() ? 30 : 3);
 
 	return regions < 262144 ? regions : 262144;
 }
@@ -445,8 +446,8 @@ static bool all_is_freed(void)
 }
 
 #define FEWER_ROUNDS	20
-/* And no more once so many have passed: on KASAN a round takes 15 of them. */
-#define FEWER_SECONDS	60
+/* And no more once so many have passed: with KASAN a round takes 15 of them. */
+#define FEWER_SECONDS	(iopd_kernel_is_checked() ? 20 : 60)
 
 struct changer {
 	pthread_t thread;
