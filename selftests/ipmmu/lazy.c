@@ -252,9 +252,8 @@ static int round_run(struct random *r, u64 ns, bool with_late)
 	for (i = 0; i < WORKERS; i++)
 		if (pthread_create(&workers[i].thread, NULL, work, &workers[i]))
 			ksft_exit_fail_msg("no thread\n");
-	while (round_goes_on(end, with_late)) {
+	while (round_goes_on(end, with_late))
 		witness_vary_flushes(&witness, r, late, STUCK_MS);
-	}
 	pci_set(&witness, WITNESS_FLUSH_DELAY_NS, 1000);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WORKERS; i++) {
