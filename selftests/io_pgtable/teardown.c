@@ -134,7 +134,10 @@ static long sparse_tables(__u64 regions)
 	return 1 + (regions + 511) / 512 + regions;
 }
 
-/* As many regions of 2 MiB as a third of the free memory has tables for */
+/*
+ * As many regions of 2 MiB as a third of the free memory has tables for, a
+ * thirtieth on a kernel that checks each access and is slow therefore
+ */
 static __u64 regions_that_fit(void)
 {
 	__u64 regions = sysconf(_SC_AVPHYS_PAGES) /

@@ -282,8 +282,8 @@ static void dma_api_round(struct mover *m, int fd)
 
 /*
  * The driver takes the first engine that is free, which is this. A lazy domain
- * (DMA-FQ, the default of some kernels) keeps what was unmapped within the device's
- * reach until its flush queue is flushed: this is about a strict one.
+ * (DMA-FQ, the default of some kernels) keeps what was unmapped within the
+ * device's reach until its flush queue is flushed: this is about a strict one.
  */
 static void step_dma_api(struct mover *m)
 {
