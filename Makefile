@@ -27,8 +27,8 @@ uninstall:
 sign:
 	@$(for-kernel) tools/sign
 
-# What kbuild leaves beside the sources, and no more: its own "clean" would go into
-# build/, too, and take the modules of the kernels that were downloaded.
+# What kbuild leaves beside the sources, and no more: its own "clean" would go
+# into build/, too, and take the modules of the kernels that were downloaded.
 BUILT := board check check-kernel deb dt log modules mutants protocol selftests smmu user
 clean:
 	find drivers include \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
@@ -62,7 +62,8 @@ test-user:
 test-long:
 	@USER_OPS=10000000 selftests/user/test.sh
 
-# One mistake at a time in a copy of the library: do the tests in user space notice?
+# One mistake at a time in a copy of the library: do the tests in user space
+# notice?
 MUTANTS_SAMPLE ?= 100
 MUTANTS_SEED ?= 1
 mutants:

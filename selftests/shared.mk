@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# For the Makefile of a collection, in the place of the kernel's lib.mk: SHARED names the
-# .c files that all of its programs are linked with, each compiled once. Headers are
-# in LOCAL_HDRS, of ../Makefile.
+# For the Makefile of a collection, in the place of the kernel's lib.mk: SHARED
+# names the .c files that all of its programs are linked with, each compiled
+# once. Headers are in LOCAL_HDRS, of ../Makefile.
 
 include $(KSFT)/lib.mk
 

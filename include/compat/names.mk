@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Read by Kbuild: which names the kernel's headers have, for include/compat. Stable
-# series and vendors' kernels take interfaces from later ones, so that a version
-# number says less than the header itself. The preprocessor is asked where the name
-# is a macro; members and functions are looked for here.
+# Read by Kbuild: which names the kernel's headers have, for include/compat.
+# Stable series and vendors' kernels take interfaces from later ones, so that a
+# version number says less than the header itself. The preprocessor is asked
+# where the name is a macro; members and functions are looked for here.
 #
-# has-name HEADER,PATTERN,FLAG: -DFLAG if the header, with one space for all that
-# separates words, has the extended regular expression. A dot stands for a
+# has-name HEADER,PATTERN,FLAG: -DFLAG if the header, with one space for all
+# that separates words, has the extended regular expression. A dot stands for a
 # parenthesis, which make would count.
 has-name = $(shell tr -s '\n\t ' '   ' < $(srctree)/include/linux/$(1) 2>/dev/null | \
 		   grep -qE '$(2)' && echo -D$(3))

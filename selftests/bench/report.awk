@@ -79,7 +79,8 @@ function cell(config, variant, i)
 	return "-"
 }
 
-# How the deferred mode compares with in-tree; with nothing on one side, no ratio
+# How the deferred mode compares with in-tree; with nothing on one side, no
+# ratio
 function ratio(config, i,    a, b)
 {
 	if (!known(config, "deferred", order[i]) || !known(config, "intree", order[i]) ||

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=dash
 #
-# run.sh [COLLECTION:TEST]...: these tests on the machine that it runs on, as root; all
-# that are not for an emulated machine by design if none is named. busybox is enough.
-# What needs hardware or a kernel that is not there is skipped, with the reason. Ends
-# with a summary, and fails if a test failed. The whole output is in results.ktap.
+# run.sh [COLLECTION:TEST]...: these tests on the machine that it runs on, as
+# root; all that are not for an emulated machine by design if none is named.
+# busybox is enough. What needs hardware or a kernel that is not there is
+# skipped, with the reason. Ends with a summary, and fails if a test failed. The
+# whole output is in results.ktap.
 
 cd "$(dirname "$0")" || exit 2
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The main job on a stock kernel in the emulated host, in two boots: data through
-# an NVMe disk and through a VFIO user's device; then a domain whose whole space is
-# filled is freed, where guest time counts instructions.
+# The main job on a stock kernel in the emulated host, in two boots: data
+# through an NVMe disk and through a VFIO user's device; then a domain whose
+# whole space is filled is freed, where guest time counts instructions.
 set -u
 
 usage()

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The guest's part of the demonstration: an NVMe disk through the DMA API, then a
-# device in the hands of a VFIO user.
+# The guest's part of the demonstration: an NVMe disk through the DMA API, then
+# a device in the hands of a VFIO user.
 
 cd "$(dirname "$0")" || exit 1
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# From the rows of ./board, sorted by SoC, to the list of Documentation/boards.md, whose
-# lines have at most 100 characters.
+# From the rows of ./board, sorted by SoC, to the list of
+# Documentation/boards.md, whose lines have at most 100 characters.
 
 # put WORDS: an entry of the list. Figures with a slash between stay together.
 function put(words,    n, i, word, line)

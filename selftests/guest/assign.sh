@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The host's part of "make demo-guest": gives an NVMe disk behind the IPMMU to a guest
-# of Debian's QEMU with KVM, as in the README, and kills it in mid-I/O.
+# The host's part of "make demo-guest": gives an NVMe disk behind the IPMMU to a
+# guest of Debian's QEMU with KVM, as in the README, and kills it in mid-I/O.
 #
 #	assign.sh ROUNDS MIB...
 #
-# For each size of guest memory and in each round once with deferred=1 and once with
-# deferred=0. /dev/vda has the user space with QEMU. Each run prints a line "run ...".
+# For each size of guest memory and in each round once with deferred=1 and once
+# with deferred=0. /dev/vda has the user space with QEMU. Each run prints a line
+# "run ...".
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../ipmmu/ktap.sh
@@ -122,7 +123,8 @@ modprobe vfio-pci
 # So that the domain has tables of all levels
 echo never > /sys/kernel/mm/transparent_hugepage/enabled
 
-# Both places of BARs: 512 GiB, where QEMU warns that it cannot map them, and below 4 GiB
+# Both places of BARs: 512 GiB, where QEMU warns that it cannot map them, and
+# below 4 GiB
 machine=
 [ $gic = GICv3 ] || machine=,highmem=off
 refused_or_allowed

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A disk behind the IPMMU assigned to a guest of Debian's QEMU with KVM, in the emulated
-# host: see usage().
+# A disk behind the IPMMU assigned to a guest of Debian's QEMU with KVM, in the
+# emulated host: see usage().
 set -u
 . "$(dirname "$0")/../machine/lib/common.sh"
 . "$(dirname "$0")/../machine/lib/initramfs.sh"

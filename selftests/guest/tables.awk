@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The two tables of "make demo-guest", from lines "run NAME=VALUE...": a column for
-# each GIC, memory and value of deferred; of several runs the median.
+# The two tables of "make demo-guest", from lines "run NAME=VALUE...": a column
+# for each GIC, memory and value of deferred; of several runs the median.
 
 # 262657 as 262,657
 function grouped(value,    text)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034,SC2154
 #
-# For scripts that have other programs drive a device by VFIO: Debian's user space, and
-# the device. Sourced, with ktap.sh before.
+# For scripts that have other programs drive a device by VFIO: Debian's user
+# space, and the device. Sourced, with ktap.sh before.
 
 USERLAND=/debian
 

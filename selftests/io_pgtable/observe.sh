@@ -134,8 +134,8 @@ well_formed_under_load()
 	look_once && [ $rounds -gt 0 ]
 }
 
-# The list while a tree is being freed, one table a batch. The worker may be done before
-# this gets a CPU again, so it has more than one chance.
+# The list while a tree is being freed, one table a batch. The worker may be
+# done before this gets a CPU again, so it has more than one chance.
 catch_a_tree()
 {
 	tries=20
@@ -297,7 +297,8 @@ free_several()
 	echo 64 >$PARAMS/batch
 }
 
-# The small tree came while all the others were pending: the shell may have been slow.
+# The small tree came while all the others were pending: the shell may have been
+# slow.
 small_one_came_last()
 {
 	awk '{ tables = $0; sub(/.* (tables|freed)=/, "", tables) }

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What an administrator asks of the worker through its workqueue in sysfs is what it
-# gets: the batches run on that CPU, by a thread that is so nice.
+# What an administrator asks of the worker through its workqueue in sysfs is
+# what it gets: the batches run on that CPU, by a thread that is so nice.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 
@@ -58,8 +58,8 @@ ran_on()
 			print "# not on CPU " cpu ": " $0; exit 1 }' "$work/trace"
 }
 
-# was_as_nice_as NICE: each task that ran them but the workqueue's rescuer, which has a
-# value of its own and comes where no worker is to be had in time
+# was_as_nice_as NICE: each task that ran them but the workqueue's rescuer,
+# which has a value of its own and comes where no worker is to be had in time
 was_as_nice_as()
 {
 	sed -n 's/^ *kworker[^ ]*-\([0-9]*\) .*/\1/p' "$work/trace" | sort -u >"$work/pids"

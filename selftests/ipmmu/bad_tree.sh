@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Device trees that must not be believed: a clear message, no crash, and devices
-# that work, or are refused, as the message says. Which fault the tree has is read
-# from the tree; on a sound one there is nothing to test.
+# that work, or are refused, as the message says. Which fault the tree has is
+# read from the tree; on a sound one there is nothing to test.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=ktap.sh
@@ -35,8 +35,8 @@ unknown_soc()
 	done | head -n 1
 }
 
-# One line for each entry of iommu-map: first rid, first micro-TLB, how many. The
-# entries are four big-endian cells, the second of which is the IPMMU.
+# One line for each entry of iommu-map: first rid, first micro-TLB, how many.
+# The entries are four big-endian cells, the second of which is the IPMMU.
 iommu_map()
 {
 	for map in "$TREE"/*/iommu-map; do
@@ -124,7 +124,8 @@ all_but()
 	[ "$served" = $(($(caches | wc -l) - $1)) ]
 }
 
-# The engines behind other caches have a group, those behind the one left out do not
+# The engines behind other caches have a group, those behind the one left out do
+# not
 wrong_main_refused()
 {
 	all_but 1 && [ ! -e "/sys/class/iommu/$(wrong_main | sed 's/iommu@\(.*\)/\1.iommu/')" ] &&

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A host as it is, real hardware above all: every IPMMU of the device tree is served,
-# what is behind them is translated, disks there are read right (and are only read),
-# and nothing goes wrong meanwhile that the driver or the kernel would notice.
+# A host as it is, real hardware above all: every IPMMU of the device tree is
+# served, what is behind them is translated, disks there are read right (and are
+# only read), and nothing goes wrong meanwhile that the driver or the kernel
+# would notice.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=ktap.sh
@@ -34,7 +35,8 @@ tell_groups()
 	done
 }
 
-# Identity is what the kernel was asked for, or what an administrator has chosen.
+# Identity is what the kernel was asked for, or what an administrator has
+# chosen.
 all_translated()
 {
 	for group in $(groups); do
@@ -113,9 +115,10 @@ nothing_pending()
 	[ "$(cat "$LIBRARY_FILES/pending")" = 0 ]
 }
 
-# Of the driver since the boot, of the kernel since this test began. The title of a
-# data race (KCSAN) does not say whose it is, and the kernel has many of its own, in
-# pipes for one: selftests/machine/lib/verdict.sh reads the whole report.
+# Of the driver since the boot, of the kernel since this test began. The title
+# of a data race (KCSAN) does not say whose it is, and the kernel has many of
+# its own, in pipes for one: selftests/machine/lib/verdict.sh reads the whole
+# report.
 no_trouble()
 {
 	! dmesg | grep -E 'ipmmu.*(fault|not done after|quarantine)|not translated' &&

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The kernel panics while a disk and a DMA engine are at work behind the IPMMU, and
-# another is started where crashkernel= has set memory aside. Nothing has been shut
-# down: contexts and micro-TLBs are on, and the engine goes on by itself. Before the
-# second kernel has the driver, the engine reaches what it was given and nothing else;
-# a disk does not work, since what its driver tells it is refused, and is not let
-# through. The driver blocks the engine first, and then serves the disk. The results
-# are those of the second kernel, unless it does not come.
+# The kernel panics while a disk and a DMA engine are at work behind the IPMMU,
+# and another is started where crashkernel= has set memory aside. Nothing has
+# been shut down: contexts and micro-TLBs are on, and the engine goes on by
+# itself. Before the second kernel has the driver, the engine reaches what it
+# was given and nothing else; a disk does not work, since what its driver tells
+# it is refused, and is not let through. The driver blocks the engine first, and
+# then serves the disk. The results are those of the second kernel, unless it
+# does not come.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 
@@ -76,7 +77,8 @@ second()
 	ktap_check "engine_blocked" stays passed
 	ktap_check "engine_strayed_not" never_strayed
 	ktap_check "taken_over_no_bypass" counted_zero bypasses
-	# A cache that has not probed yet is not flushed: that is no error so far
+	# A cache that has not probed yet is not flushed: that is no error so
+	# far
 	./witness clear
 	ktap_check "driver_takes_disk" disk_translated
 	ktap_check "with_driver_same" disk_same

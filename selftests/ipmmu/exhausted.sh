@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# More masters than contexts: nine disks behind nine micro-TLBs. Each works and is
-# translated; those for which there is no context share a group, and the log says
-# which. Two functions that the bus cannot tell apart are one group, although each
-# has a micro-TLB of its own.
+# More masters than contexts: nine disks behind nine micro-TLBs. Each works and
+# is translated; those for which there is no context share a group, and the log
+# says which. Two functions that the bus cannot tell apart are one group,
+# although each has a micro-TLB of its own.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Another kernel is started by kexec. Before it has the driver, a disk behind the
-# IPMMU works as it does after a reset, untranslated; when it has, the disk is
-# translated. The results are those of the second kernel, unless it does not come.
+# Another kernel is started by kexec. Before it has the driver, a disk behind
+# the IPMMU works as it does after a reset, untranslated; when it has, the disk
+# is translated. The results are those of the second kernel, unless it does not
+# come.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 

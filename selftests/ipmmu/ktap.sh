@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2001,SC2034
 #
-# KTAP for tests in sh, and what all of them ask of the host. A test says how many
-# results it will give, gives them, and ends with ktap_end.
+# KTAP for tests in sh, and what all of them ask of the host. A test says how
+# many results it will give, gives them, and ends with ktap_end.
 
 MODULE=ipmmu-vmsa-deferred
 MODULE_SYS=/sys/module/ipmmu_vmsa_deferred
@@ -114,7 +114,8 @@ load_driver()
 	wait_for 15 has_iommus
 }
 
-# counted_zero COUNTER, counted_some COUNTER: of what the emulated IPMMU has counted
+# counted_zero COUNTER, counted_some COUNTER: of what the emulated IPMMU has
+# counted
 counted_zero()
 {
 	counted=$(./witness "$1")
@@ -127,8 +128,8 @@ counted_some()
 	! counted_zero "$1"
 }
 
-# Skips unless an NVMe controller, $function, is to be translated by the emulated
-# IPMMU, whose counters begin anew
+# Skips unless an NVMe controller, $function, is to be translated by the
+# emulated IPMMU, whose counters begin anew
 need_translated_nvme()
 {
 	./witness clear 2>/dev/null || ktap_skip_all "no emulated IPMMU here"

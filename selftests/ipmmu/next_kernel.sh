@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh disable=SC2034
 #
-# Tests that go on in another kernel, which this one starts: what both do with a disk
-# and with the witness. Read behind ktap.sh.
+# Tests that go on in another kernel, which this one starts: what both do with a
+# disk and with the witness. Read behind ktap.sh.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 

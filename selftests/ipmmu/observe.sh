@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What the driver and its tables tell of themselves: each file is documented, has
-# the form that is documented while disk and DMA engine are busy, and agrees with
-# the others once they are quiet; the driver's events come and are right.
+# What the driver and its tables tell of themselves: each file is documented,
+# has the form that is documented while disk and DMA engine are busy, and agrees
+# with the others once they are quiet; the driver's events come and are right.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=ktap.sh
@@ -24,7 +24,8 @@ trap 'rm -rf "$work"' EXIT
 # What is there in a debug build alone
 DEBUG_FILES="overlaps"
 
-# names FOLDER FILE: of the folder's files, those that the document has for this build
+# names FOLDER FILE: of the folder's files, those that the document has for this
+# build
 names()
 {
 	sed -n "s,^What:[[:space:]]*$1/,,p" "$ABI/$2" | while read -r name; do
@@ -214,7 +215,8 @@ files_agree()
 		}'
 }
 
-# Each master of the host has an owner, once on the one micro-TLB that it has here
+# Each master of the host has an owner, once on the one micro-TLB that it has
+# here
 masters_listed()
 {
 	for group in /sys/bus/pci/devices/*/iommu_group; do

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# An NVMe disk is taken off the bus while it is written and read, and found again by a
-# rescan: what it does meanwhile is blocked, and afterwards it works behind the IPMMU as
-# before.
+# An NVMe disk is taken off the bus while it is written and read, and found
+# again by a rescan: what it does meanwhile is blocked, and afterwards it works
+# behind the IPMMU as before.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=ktap.sh

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The driver on each SoC that it knows, in a machine that has the IPMMUs of one of
-# them: which masters are translated, which are not and what the log says then, which
-# caches may not cache, how many bits an address has. What is to hold is written down
-# here anew. Where the driver cannot be unloaded only the first SoC has its turn.
+# The driver on each SoC that it knows, in a machine that has the IPMMUs of one
+# of them: which masters are translated, which are not and what the log says
+# then, which caches may not cache, how many bits an address has. What is to
+# hold is written down here anew. Where the driver cannot be unloaded only the
+# first SoC has its turn.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors
 
@@ -19,9 +20,9 @@ A3XX="fe6b0000.iommu fe6f0000.iommu fe980000.iommu fe990000.iommu ff8b0000.iommu
 # A DMA controller, on sixteen micro-TLBs, and two that share one
 NAMED="e6700000.dma-controller fea20000.fcp fea40000.fcp"
 
-# One of each die, and one that is sold under another name; "socs" has all names.
-# Number and revision of the SoC, the IPMMUs' name, bits of an address, whether caches
-# in A3xx may not cache, and whether no master is let in
+# One of each die, and one that is sold under another name; "socs" has all
+# names. Number and revision of the SoC, the IPMMUs' name, bits of an address,
+# whether caches in A3xx may not cache, and whether no master is let in
 GEN3="
 r8a7795 ES3.0 ipmmu-r8a7795 39 cache allow R-Car.H3
 r8a7795 ES1.1 ipmmu-r8a7795 39 nocache deny R-Car.H3.ES1
@@ -84,8 +85,8 @@ start_driver()
 		insmod ./ipmmu_master.ko
 }
 
-# Later kernels put PCI functions without a driver behind the IOMMU, too, and each of
-# them holds on to the driver.
+# Later kernels put PCI functions without a driver behind the IOMMU, too, and
+# each of them holds on to the driver.
 stop()
 {
 	for group in /sys/bus/pci/devices/*/iommu_group; do
@@ -197,7 +198,8 @@ soc_case()
 	! at_least_6_12 || stop
 }
 
-# 39 bits asked for where they are not known to work: they are used, with a warning
+# 39 bits asked for where they are not known to work: they are used, with a
+# warning
 asked_for_39()
 {
 	log_mark
@@ -211,9 +213,9 @@ said()
 	log_since "$1" || { echo "no word about \"$1\" in the log"; log_show; false; }
 }
 
-# Two masters on a micro-TLB each, one on both; one behind two IPMMUs; one on the last
-# micro-TLB, one on the next. Those that cannot be served are blocked, on each of their
-# micro-TLBs, and the log says so.
+# Two masters on a micro-TLB each, one on both; one behind two IPMMUs; one on
+# the last micro-TLB, one on the next. Those that cannot be served are blocked,
+# on each of their micro-TLBs, and the log says so.
 odd_masters()
 {
 	log_mark

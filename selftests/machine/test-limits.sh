@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test-limits.sh: a test that runs into its time limit says so, limits go with the
-# speed of the machine, and what a kernel's log says is taken for trouble only if it
-# is. Runs on this machine, no emulator. Speaks KTAP.
+# test-limits.sh: a test that runs into its time limit says so, limits go with
+# the speed of the machine, and what a kernel's log says is taken for trouble
+# only if it is. Runs on this machine, no emulator. Speaks KTAP.
 set -u
 . "$(dirname "$0")/lib/common.sh"
 # It has variables of "boot", where it is checked.

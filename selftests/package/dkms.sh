@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# dkms.sh: what the README says about DKMS, by Debian's dkms, with trees of its own and
-# headers of two arm64 kernels: add, install, a second kernel as after an upgrade, what
-# "make uninstall" must leave alone, remove. Nothing on the machine is changed. Takes
-# root, as dkms does. Speaks KTAP.
+# dkms.sh: what the README says about DKMS, by Debian's dkms, with trees of its
+# own and headers of two arm64 kernels: add, install, a second kernel as after
+# an upgrade, what "make uninstall" must leave alone, remove. Nothing on the
+# machine is changed. Takes root, as dkms does. Speaks KTAP.
 set -u
 
 . "$(dirname "$0")/../machine/lib/common.sh"

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test.sh: what "make", "make install" and the like say when something is not as they
-# need it, and that they work where they can. Needs no emulator, but headers of a
-# kernel for arm64 (Debian's 6.12 or 6.1) and a cross compiler. Speaks KTAP.
+# test.sh: what "make", "make install" and the like say when something is not as
+# they need it, and that they work where they can. Needs no emulator, but
+# headers of a kernel for arm64 (Debian's 6.12 or 6.1) and a cross compiler.
+# Speaks KTAP.
 set -u
 
 . "$(dirname "$0")/../machine/lib/common.sh"
@@ -47,7 +48,8 @@ ours()
 	grep -v -e '^make' -e '^  [A-Z]' <<< "$1"
 }
 
-# refuses WORDS FOLDER ARGUMENT...: fails, and has one line to say, with these words
+# refuses WORDS FOLDER ARGUMENT...: fails, and has one line to say, with these
+# words
 refuses()
 {
 	local words=$1 output status=0
@@ -147,8 +149,8 @@ one_object()
 		compiled_by clang "$object" && rm "$work/tree/$object"
 }
 
-# git would take nothing of what kbuild has left beside the sources, and user space
-# does not compile it.
+# git would take nothing of what kbuild has left beside the sources, and user
+# space does not compile it.
 in_git()
 {
 	git -C "$work/tree" -c core.excludesFile="$TOP/.gitignore" "$@"

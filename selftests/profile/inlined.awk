@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Reads what addr2line -a -f -i says: an offset, then the function there and its
-# place, then the one that it was put into, and so on. The first that is ours is the
-# one to name: helpers of the kernel's headers count for the function that uses them.
-# Before that, in the file "offsets": "ADDRESS OFFSET". Variable: ours, the
-# folder of our sources. Output: "ADDRESS FUNCTION FILE".
+# place, then the one that it was put into, and so on. The first that is ours is
+# the one to name: helpers of the kernel's headers count for the function that
+# uses them. Before that, in the file "offsets": "ADDRESS OFFSET". Variable:
+# ours, the folder of our sources. Output: "ADDRESS FUNCTION FILE".
 
 FILENAME == offsets {
 	address[$2] = $1

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Says in Markdown what was executed while a task was kept waiting. Input: names of
-# addresses (resolve.awk), what the guest printed, and the blocks of the plugin
-# (trace.c). Variables: slices, the parts that the time is cut into, and most, how
-# many functions are listed.
+# Says in Markdown what was executed while a task was kept waiting. Input: names
+# of addresses (resolve.awk), what the guest printed, and the blocks of the
+# plugin (trace.c). Variables: slices, the parts that the time is cut into, and
+# most, how many functions are listed.
 
 FNR == 1 { file++ }
 
@@ -30,7 +30,8 @@ function complain(text)
 	failed = 1
 }
 
-# add(from, to, where): what ran from so many instructions after the task was due
+# add(from, to, where): what ran from so many instructions after the task was
+# due
 function add(from, to, where,    slice, end)
 {
 	if (from < 0)
@@ -92,7 +93,8 @@ function print_slices(    slice, where, i, text)
 	}
 }
 
-# The clock moves in steps of 16, and the mark comes a few instructions after it.
+# The clock moves in steps of 16, and the mark comes a few instructions after
+# it.
 function finish(    i, start)
 {
 	if (!measurement)

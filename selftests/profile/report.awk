@@ -2,8 +2,8 @@
 #
 # Makes the tables of one kernel, in Markdown. Input: the files "sections" and
 # "categories", what the guest printed, and the counts with names (resolve.awk).
-# Variable: least, the smallest figure that gets a line of its own; it must also be
-# a four-hundredth of the whole, or the long ones would hide what matters.
+# Variable: least, the smallest figure that gets a line of its own; it must also
+# be a four-hundredth of the whole, or the long ones would hide what matters.
 
 function trim(text)
 {
@@ -59,8 +59,8 @@ function complain(text)
 	failed = 1
 }
 
-# The clock is read outside the marks, which takes some 50 instructions, and moves in
-# steps of 16.
+# The clock is read outside the marks, which takes some 50 instructions, and
+# moves in steps of 16.
 function check_clock(round,    difference)
 {
 	difference = clock[round] - total[round]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Gives names to addresses. Input, sorted: "ADDRESS S NAME [MODULE]" for symbols
-# and "ADDRESS X MEASUREMENT EXECUTED" for counts, so that a count's function is the
-# last symbol before it. In the file "inlined", which comes first: "ADDRESS FUNCTION
-# FILE" for what the compiler has put into one another.
+# and "ADDRESS X MEASUREMENT EXECUTED" for counts, so that a count's function is
+# the last symbol before it. In the file "inlined", which comes first: "ADDRESS
+# FUNCTION FILE" for what the compiler has put into one another.
 # Output: "MEASUREMENT EXECUTED FUNCTION WHERE", WHERE being a file of ours, a
 # module, or the kernel.
 #
-# The compiler says nothing about the first instructions of a function, which are
-# there for tracers: they belong to its file all the same.
+# The compiler says nothing about the first instructions of a function, which
+# are there for tracers: they belong to its file all the same.
 
 FILENAME == inlined {
 	function_at[$1] = $2

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A block where a table was, and tables cut off as a whole. One caller has all that
- * the slot stands for, and does one of these a few times, in any order: map and
- * unmap a page, which leaves an empty table that may be cut off at any time; map and
- * unmap a block, in the place of that table; map both pages, and unmap them with
- * the table in one go.
+ * A block where a table was, and tables cut off as a whole. One caller has all
+ * that the slot stands for, and does one of these a few times, in any order:
+ * map and unmap a page, which leaves an empty table that may be cut off at any
+ * time; map and unmap a block, in the place of that table; map both pages, and
+ * unmap them with the table in one go.
  *
  * What it stands for, beside table.pml:
  *	map_page()	iopd_map_step(), iopd_map_run(), iopd_map_publish()

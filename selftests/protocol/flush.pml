@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a flush covers, and which caller may do without the lock. Several run at once, end in
- * any order, and fail. One caller has a slot in which tables come and go, one cuts
- * such a table off where it was left empty, or only flushes, and one has a
- * leaf. Whatever map has returned for is what the walker must come to, and no
- * table may be freed that the walker remembers.
+ * What a flush covers, and which caller may do without the lock. Several run at
+ * once, end in any order, and fail. One caller has a slot in which tables come
+ * and go, one cuts such a table off where it was left empty, or only flushes,
+ * and one has a leaf. Whatever map has returned for is what the walker must
+ * come to, and no table may be freed that the walker remembers.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
  *	begin()		io_pgtable_deferred_is_settled(),
@@ -19,12 +19,12 @@
  * and in drivers/iommu/ipmmu-vmsa/:
  *	flush()		ipmmu_domain_flush(), ipmmu_domain_flush_limbo()
  *
- * The driver asks whether the page table is settled, and begin() asks again. Here
- * that is once: to hear it the second time comes to the same as to hear it the
- * first time, whether the flush completes or not.
+ * The driver asks whether the page table is settled, and begin() asks again.
+ * Here that is once: to hear it the second time comes to the same as to hear it
+ * the first time, whether the flush completes or not.
  *
- * Left out: what is in a table, counts, RCU and the reclaimer (a table is freed as
- * soon as it is handed over), and domains that are in no hardware. A flush
+ * Left out: what is in a table, counts, RCU and the reclaimer (a table is freed
+ * as soon as it is handed over), and domains that are in no hardware. A flush
  * that fails may be one the hardware never made: the worst. What is looked at
  * with the lock alone changes in one step; what is looked at without it, the
  * slot, @unsettled, @failed, @recovered and @flushed_gen, store by store. Loads
@@ -44,13 +44,14 @@
 #define TABLE		1	/* the slot that tables come and go in */
 #define PLACES		2
 
-#define STAMP		128	/* in a slot: what a stamp has and a version has not */
+/* In a slot: what a stamp has and a version has not */
+#define STAMP		128
 #define bit(n)		(1 << (n))
 
 byte slot[PLACES];		/* 0, a version, or STAMP + gen */
 byte mapped[PLACES];		/* what map has returned for */
 byte cache[PLACES];		/* what the walker remembers */
-byte next_version = 1;		/* what is mapped anywhere has a number of its own */
+byte next_version = 1;		/* all that is mapped has its own number */
 byte freed;			/* versions, a bit each */
 byte detached;			/* so that none is lost */
 bool vacant;			/* the table has no entry, and may be cut off */
@@ -509,7 +510,9 @@ init {
 		run evictor();
 		run leaf_owner()
 	}
-	/* The end: the context is off and flushed, io_pgtable_deferred_free(). */
+	/*
+	 * The end: the context is off and flushed, io_pgtable_deferred_free().
+	 */
 	d_step {
 		busy == 0;
 		cache[LEAF] = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Neighbours: two callers map and unmap a page each, over and over, in the same
- * table, and need no lock. A sweep cuts the table off when it is empty, the slot is
- * used anew. The steps M1 to R1 of sweep.c.
+ * table, and need no lock. A sweep cuts the table off when it is empty, the
+ * slot is used anew. The steps M1 to R1 of sweep.c.
  *
  * What it stands for, beside table.pml:
  *	map()		iopd_map_step(), iopd_map_one(), iopd_map_run(),
@@ -46,7 +46,10 @@ inline discard(p)
 #endif
 }
 
-/* The table is there: iopd_map_run(). The walk has seen it, and its mark, as @c says. */
+/*
+ * The table is there: iopd_map_run(). The walk has seen it, and its mark, as @c
+ * says.
+ */
 inline map_run(i, to)
 {
 	p = s - TABLE;
@@ -64,7 +67,10 @@ inline map_run(i, to)
 	if
 	:: ok ->
 #ifndef WALK_NOT_CLEANED
-		/* The mapper that has published the table may not have come so far. */
+		/*
+		 * The mapper that has published the table may not have come so
+		 * far.
+		 */
 		slot_mem = slot;
 #endif
 		d_step {
@@ -138,8 +144,8 @@ inline map(i, to)
 }
 
 /*
- * The entry is valid, so the table that it is in does not go. Whether it is marked
- * has been seen by the walk, before the entry is cleared.
+ * The entry is valid, so the table that it is in does not go. Whether it is
+ * marked has been seen by the walk, before the entry is cleared.
  */
 inline unmap(i)
 {

@@ -10,6 +10,10 @@
  *	split()		iopd_split(), iopd_split_table(), iopd_publish() for a
  *			walker that does not snoop
  *
+ * The root stands for any table above, and the count of that is not below zero
+ * when a sweep cuts off the table here: so an empty table above counts none
+ * (uncounted).
+ *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		2	/* one for each caller that splits */
@@ -19,11 +23,7 @@
 #include "table.pml"
 
 bool unmap_short;
-/*
- * The root stands for any table above, and the count of that is not below zero when
- * a sweep cuts off the table here: so an empty table above counts none (uncounted).
- */
-bool third;			/* a third caller has a part, unmaps it, and is fast */
+bool third;			/* a third caller unmaps a part, and is fast */
 
 inline split(i)
 {
@@ -54,7 +54,10 @@ inline split(i)
 #endif
 			slot_mem = slot
 		}
-		/* LPAE_SW_CLEAN: no more than another way to write the same entry */
+		/*
+		 * LPAE_SW_CLEAN: no more than another way to write the same
+		 * entry
+		 */
 #ifdef CLEAN_WRITTEN_BLINDLY
 		d_step { put(TABLE + p) };
 #endif

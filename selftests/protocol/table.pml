@@ -2,33 +2,36 @@
 /*
  * What the models of a live page table have in common: one slot of a root, the
  * tables that come and go there, a walker that forgets only when told, limbo,
- * flush, RCU and the end of the page table. Included by reuse.pml and block.pml.
+ * flush, RCU and the end of the page table. Included by reuse.pml and
+ * block.pml.
  *
  * What it stands for in drivers/iommu/io-pgtable-arm-deferred/:
  *	hold()		iopd_hold(), iopd_touch() of a mapper
  *	mark()		iopd_mark_touched(), iopd_touch() of an unmapper
  *	touch_root()	iopd_reclaim_touched()
- *	sweeper		iopd_reclaim_sweep_begin(), iopd_sweep_enter(), the grace
- *			period between, iopd_sweep_is_empty(),
+ *	sweeper		iopd_reclaim_sweep_begin(), iopd_sweep_enter(), the
+ *			grace period between, iopd_sweep_is_empty(),
  *			iopd_stamp_one(), iopd_sweep_leave()
  *	cut_off()	iopd_detach(), iopd_sweep_cut_locked(),
  *			iopd_detach_empty(), iopd_detach_rest()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
  *			iopd_limbo_judge(), io_pgtable_deferred_flush_end()
  *	settle()	iopd_map_await_flush()
- *	reclaimer	iopd_reclaim_queue(), iopd_reclaim_graced(), and the worker
+ *	reclaimer	iopd_reclaim_queue(), iopd_reclaim_graced(), and the
+ *			worker
  *	closer		iopd_end(), io_pgtable_deferred_free_flushed()
  *
- * Left out: levels in between (one slot, tables of two entries under it), failed
- * flushes (flush.pml), memory that the walker does not snoop but for the slot,
- * the reclaimer's queue. A page that has been freed is never used again, so that
- * what touches it is seen to. The root is what is above the table, with a mark
- * that is a flag of the page table's.
+ * Left out: levels in between (one slot, tables of two entries under it),
+ * failed flushes (flush.pml), memory that the walker does not snoop but for the
+ * slot, the reclaimer's queue. A page that has been freed is never used again,
+ * so that what touches it is seen to. The root is what is above the table, with
+ * a mark that is a flag of the page table's.
  *
  * A walker and a lookup that are always ready hide that all others wait for
- * ever. STUCK leaves them out, for a search for that: they take no lock and wait
- * for no other, and all that waits for a lookup is the grace period, up to its next
- * step. What is left has an end, so a circle of steps is a mistake, too.
+ * ever. STUCK leaves them out, for a search for that: they take no lock and
+ * wait for no other, and all that waits for a lookup is the grace period, up to
+ * its next step. What is left has an end, so a circle of steps is a mistake,
+ * too.
  *
  * One shared access is one step. Sections under the detach lock that no other
  * process can look into are one step, too.
@@ -105,8 +108,8 @@ inline touch_root()
 }
 
 /*
- * A mapper has seen "closing" with table @p in the slot. Return: @ok, is the table
- * still there?
+ * A mapper has seen "closing" with table @p in the slot. Return: @ok, is the
+ * table still there?
  */
 inline hold(p, ok)
 {
@@ -157,9 +160,9 @@ inline to_limbo(p)
 }
 
 /*
- * Under the lock: the slot lets go of table @p, which goes into limbo. The clean
- * and the limbo may be one step, for the walker sees the slot when it likes;
- * what must not be is limbo before the clean.
+ * Under the lock: the slot lets go of table @p, which goes into limbo. The
+ * clean and the limbo may be one step, for the walker sees the slot when it
+ * likes; what must not be is limbo before the clean.
  */
 inline cut_off(p, gen)
 {
@@ -351,7 +354,9 @@ inline translate(i)
 	fi
 }
 
-/* What the walker may learn: a table, a leaf, a block. What is cached is used. */
+/*
+ * What the walker may learn: a table, a leaf, a block. What is cached is used.
+ */
 active proctype walker()
 {
 end:	do
@@ -437,7 +442,10 @@ end:	do
 }
 #endif
 
-/* Sweeps, each of two passes. What one has cut off waits for a flush of others, or not. */
+/*
+ * Sweeps, each of two passes. What one has cut off waits for a flush of others,
+ * or not.
+ */
 active proctype sweeper()
 {
 	byte p = NONE, gen, took;
@@ -466,7 +474,9 @@ end:	do
 		d_step { sweep_wait = rcu_in };
 		sweep_wait == 0;
 #endif
-		/* S3: an entry a step, and the table may be cut off meanwhile */
+		/*
+		 * S3: an entry a step, and the table may be cut off meanwhile
+		 */
 		d_step {
 			if
 			:: is_table(slot) && closing ->
@@ -512,9 +522,9 @@ end:	do
 }
 
 /*
- * io_pgtable_deferred_free(), after all are done: at any time of a sweep, or when there
- * is none left to make. The context is off and flushed, limbo goes to the
- * reclaimer, and then what is left under the root.
+ * io_pgtable_deferred_free(), after all are done: at any time of a sweep, or
+ * when there is none left to make. The context is off and flushed, limbo goes
+ * to the reclaimer, and then what is left under the root.
  */
 active proctype closer()
 {

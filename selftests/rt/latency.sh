@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# On a kernel with PREEMPT_RT no task that maps, unmaps or frees tables holds a CPU:
-# the timerlat tracer has a timer and a thread of the highest priority on each CPU
-# and notes how late both are, while a full 39-bit space is filled and freed, by
-# the worker and by the caller, in batches of the usual and of the largest size.
-# A lock held or interrupts off across a batch of 4,096 tables would be seen as
-# a delay of more than a million instructions.
+# On a kernel with PREEMPT_RT no task that maps, unmaps or frees tables holds a
+# CPU: the timerlat tracer has a timer and a thread of the highest priority on
+# each CPU and notes how late both are, while a full 39-bit space is filled and
+# freed, by the worker and by the caller, in batches of the usual and of the
+# largest size. A lock held or interrupts off across a batch of 4,096 tables
+# would be seen as a delay of more than a million instructions.
 #
-# LATENCY_LIMIT_NS is how much later than on the idle machine they may be. On real
-# hardware it depends on that; in the emulated host guest time has to count
+# LATENCY_LIMIT_NS is how much later than on the idle machine they may be. On
+# real hardware it depends on that; in the emulated host guest time has to count
 # instructions for it to mean anything.
 #
 # Copyright (C) 2026 The ipmmu-deferred authors

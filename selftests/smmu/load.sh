@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A disk at work through arm-smmu-v3 with tables of io-pgtable-arm-deferred: what comes
-# back is what went out.
+# A disk at work through arm-smmu-v3 with tables of io-pgtable-arm-deferred:
+# what comes back is what went out.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../ipmmu/ktap.sh

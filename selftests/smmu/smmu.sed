@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # What the kernel's own arm-smmu-v3.c takes to have its tables from
-# io-pgtable-arm-deferred: the steps of Documentation/migration.md, by number. What
-# "driver" looks for afterwards is marked there with the same number.
+# io-pgtable-arm-deferred: the steps of Documentation/migration.md, by number.
+# What "driver" looks for afterwards is marked there with the same number.
 
 # 0: its headers lie beside it
 s/^#include "\.\.\/\.\.\//#include "/
 
-# Its initcall must not have the name of the built-in driver's, which is blacklisted.
+# Its initcall must not have the name of the built-in driver's, which is
+# blacklisted.
 s/\<arm_smmu_driver\>/arm_smmu_deferred_driver/g
 
 # 1: the library's functions instead of the kernel's
@@ -20,8 +21,8 @@ s/\<free_io_pgtable_ops(pgtbl_ops)/io_pgtable_deferred_free_flushed(pgtbl_ops)/
 # Else the flush comes first, and the ASID is free after it.
 s/\<free_io_pgtable_ops(smmu_domain->pgtbl_ops)/io_pgtable_deferred_free(smmu_domain->pgtbl_ops)/
 
-# 2: the flush of everything tells how it ended, and the library hears of it. What
-# waits for ATS is the last that it does, and says whether it is done.
+# 2: the flush of everything tells how it ended, and the library hears of it.
+# What waits for ATS is the last that it does, and says whether it is done.
 /^static void arm_smmu_tlb_inv_context(void \*cookie)/,/^}/{
 s/^static void arm_smmu_tlb_inv_context/static int arm_smmu_flush_context/
 s/^\tarm_smmu_atc_inv_domain(/\treturn arm_smmu_atc_inv_domain(/
@@ -41,8 +42,8 @@ static void arm_smmu_tlb_inv_context(void *cookie)\
 s/^\tarm_smmu_tlb_inv_range_domain(.*/\tarm_smmu_tlb_inv_context(cookie);/
 }
 
-# 4: for the tests, hardware that has no commands for ranges, and a walker that does not
-# snoop
+# 4: for the tests, hardware that has no commands for ranges, and a walker that
+# does not snoop
 /^static bool disable_msipolling;/i\
 static bool use_ranges = true;\
 module_param(use_ranges, bool, 0444);\

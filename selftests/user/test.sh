@@ -6,7 +6,8 @@
 #	USER_SEED	first seed [another in each run, which is printed]
 #	USER_OPS	random operations in all; a fourth of that for each
 #			kind that few kernels have [200000]
-#	USER_FUZZ	seconds to fuzz after the corpus has been run; likewise [10]
+#	USER_FUZZ	seconds to fuzz after the corpus has been run; likewise
+#			[10]
 set -u
 
 . "$(dirname "$0")/../machine/lib/common.sh"
@@ -44,8 +45,8 @@ run()
 	fi
 }
 
-# with_seeds COUNT COMMAND...: short runs, each with the next seed, find more than a long
-# one with the same decisions in the same order.
+# with_seeds COUNT COMMAND...: short runs, each with the next seed, find more
+# than a long one with the same decisions in the same order.
 # shellcheck disable=SC2317
 with_seeds()
 {
@@ -63,7 +64,8 @@ with_seeds()
 MOST=12
 # What few have: larger pages
 LARGER="14 16"
-# Since 6.14 the library takes no block apart, since 6.15 there is a walk operation.
+# Since 6.14 the library takes no block apart, since 6.15 there is a walk
+# operation.
 LATE=12-6.16
 
 # on_each [--seeds=COUNT] "KIND..." NAME PROGRAM ARGUMENTS...

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Since 5.19 VFIO needs DMA that is coherent with the caches. Where the device tree does not
-# promise that, a device is refused, unless the administrator promises it.
+# Since 5.19 VFIO needs DMA that is coherent with the caches. Where the device
+# tree does not promise that, a device is refused, unless the administrator
+# promises it.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=../ipmmu/ktap.sh

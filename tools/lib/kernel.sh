@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# What the tools know about the kernel in KDIR, and how they say that something is
-# wrong: in one line, with the way out. Sourced, never run.
+# What the tools know about the kernel in KDIR, and how they say that something
+# is wrong: in one line, with the way out. Sourced, never run.
 
 TOP=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -51,8 +51,8 @@ refuse_paths()
 	esac
 }
 
-# The folder that the kernel was built in, if it is on this machine: KDIR, or another
-# that O= names
+# The folder that the kernel was built in, if it is on this machine: KDIR, or
+# another that O= names
 find_build()
 {
 	build=$KDIR
@@ -61,7 +61,8 @@ find_build()
 
 refuse_no_kernel()
 {
-	# shellcheck disable=SC2153	# RELEASE is the caller's, release what it is for
+	# RELEASE is the caller's, release what it is for.
+	# shellcheck disable=SC2153
 	[ -e "$KDIR/Makefile" ] ||
 		die "no kernel headers in $KDIR: on Debian, apt install" \
 			"linux-headers-$RELEASE; elsewhere, set KDIR"
@@ -73,8 +74,8 @@ refuse_no_kernel()
 		"there, or add O=(the folder that it was built in)"
 }
 
-# kernel_release: what the modules are installed for. "make kernelrelease" leaves out
-# what distributions append.
+# kernel_release: what the modules are installed for. "make kernelrelease"
+# leaves out what distributions append.
 kernel_release()
 {
 	header=$build/include/generated/utsrelease.h
@@ -95,7 +96,8 @@ choose_architecture()
 	esac
 }
 
-# What Debian's headers set in .kernelvariables wins over all but the command line.
+# What Debian's headers set in .kernelvariables wins over all but the command
+# line.
 headers_compiler()
 {
 	# shellcheck disable=SC2016	# for make to expand

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Single files of the kernel, out of Debian's packages of its source. Sourced, with
-# packages.sh before.
+# Single files of the kernel, out of Debian's packages of its source. Sourced,
+# with packages.sh before.
 
-# take_sources PACKAGE FOLDER SOURCE...: the package is a tar file in a tar file. FOLDER
-# gets the files by their own names.
+# take_sources PACKAGE FOLDER SOURCE...: the package is a tar file in a tar
+# file. FOLDER gets the files by their own names.
 take_sources()
 {
 	local package=$1 folder=$2 unpacked=$2.unpacked names=() source

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# test.sh: the KUnit cases that the newest kernel has for its own io-pgtable-arm, run on
-# the library in user space. Their source comes from Debian's linux-source package;
-# nothing of it is kept here. Speaks KTAP.
+# test.sh: the KUnit cases that the newest kernel has for its own
+# io-pgtable-arm, run on the library in user space. Their source comes from
+# Debian's linux-source package; nothing of it is kept here. Speaks KTAP.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../../machine/lib/common.sh"

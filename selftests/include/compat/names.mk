@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Read by the Kbuild files of the test modules: names that the kernel's headers have,
-# beside those that the drivers ask for, see include/compat/names.mk.
+# Read by the Kbuild files of the test modules: names that the kernel's headers
+# have, beside those that the drivers ask for, see include/compat/names.mk.
 include $(TOP)/include/compat/names.mk
 
 ccflags-y += $(compat-names) \

@@ -7,8 +7,8 @@
 # built stays in build/source/SERIES, so that a changed configuration builds
 # only what it touches.
 
-# build_settings SERIES CONFIGURATION...: where things lie. What a later configuration
-# says goes before what an earlier one does.
+# build_settings SERIES CONFIGURATION...: where things lie. What a later
+# configuration says goes before what an earlier one does.
 build_settings()
 {
 	series=$1
@@ -57,8 +57,9 @@ kernel_make()
 		"${compiler[@]}" "$@"
 }
 
-# last_words FILE...: of lines about the same option, the last. "CONFIG_NAME=" takes
-# back what is said before, for kernels that do not have the option any more.
+# last_words FILE...: of lines about the same option, the last. "CONFIG_NAME="
+# takes back what is said before, for kernels that do not have the option any
+# more.
 last_words()
 {
 	awk '

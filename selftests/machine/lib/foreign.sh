@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Programs of a later Debian on this one: each gets the loader and the C library of
-# its own release, and shares everything else with the host.
+# Programs of a later Debian on this one: each gets the loader and the C library
+# of its own release, and shares everything else with the host.
 
 # foreign_program FILE: a program that the loader has to be named for
 foreign_program()

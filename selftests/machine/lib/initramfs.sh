@@ -57,8 +57,8 @@ own_modules()
 	find -L "$folder" -name '*.ko' -exec cp -t "$root/lib/modules/$release/extra" {} +
 }
 
-# first_module ROOT RELEASE FILE: init loads it before the channel, whose device may
-# be behind what it drives.
+# first_module ROOT RELEASE FILE: init loads it before the channel, whose device
+# may be behind what it drives.
 first_module()
 {
 	local root=$1 release=$2 file=$3

@@ -5,8 +5,9 @@
 # configuration of its own under build/apt, whose mirrors are the host's. apt
 # checks the signatures as always. Packages are unpacked, never installed.
 #
-# Suites that the host does not have are looked up at its mirrors, too, each with a
-# configuration to itself: what comes from one is never mixed with another's.
+# Suites that the host does not have are looked up at its mirrors, too, each
+# with a configuration to itself: what comes from one is never mixed with
+# another's.
 
 APT_DIR=$BUILD/apt
 APT_SUITE=
@@ -17,8 +18,8 @@ DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 # The index is asked again after this many minutes: mirrors drop old versions.
 APT_INDEX_MINUTES=360
 
-# use_suite SUITE [ARCHITECTURES]: what follows is about packages of SUITE, or of the
-# host's if ""
+# use_suite SUITE [ARCHITECTURES]: what follows is about packages of SUITE, or
+# of the host's if ""
 use_suite()
 {
 	APT_SUITE=$1
@@ -60,8 +61,8 @@ wanted_suites()
 		$2 == like { print $1, suite, $3; exit }'
 }
 
-# How to reach mirrors (proxies and the like) is the host's; the rest is not, for
-# what it has under /etc/apt would come after this file and win.
+# How to reach mirrors (proxies and the like) is the host's; the rest is not,
+# for what it has under /etc/apt would come after this file and win.
 write_apt_conf()
 {
 	mkdir -p "$APT_DIR/state/lists/partial" "$APT_DIR/cache/archives/partial"

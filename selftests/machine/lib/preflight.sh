@@ -4,8 +4,8 @@
 # What must hold before the set-up starts. Each check says what is wrong and
 # the way out; all are made before the first is fatal.
 
-# Unpacked: kernels 300 to 450 MB each with headers, sources of the harness and of
-# QEMU 1 GB for a while, packages 700 MB, builds and logs. Debug kernels take
+# Unpacked: kernels 300 to 450 MB each with headers, sources of the harness and
+# of QEMU 1 GB for a while, packages 700 MB, builds and logs. Debug kernels take
 # 2.5 GB more, kernels of other releases than Debian 12 take 1 GB.
 NEEDED_MIB=5120
 

@@ -25,8 +25,9 @@ userland_of()
 	echo "$BUILD/userland/$1.ext4"
 }
 
-# Slots of bus 0, in QEMU's notation (addr= takes hexadecimal). The IPMMU stands before slots 0 to 11; the witness and the
-# runner's channel must work without it.
+# Slots of bus 0, in QEMU's notation (addr= takes hexadecimal). The IPMMU stands
+# before slots 0 to 11; the witness and the runner's channel must work without
+# it.
 NVME_SLOT=0x1
 DMA_FIRST_SLOT=0x2
 IPMMU_LAST_SLOT=0xb
@@ -67,9 +68,9 @@ qemu_kernel()
 		-append "console=ttyAMA0 panic=-1 oops=panic$append")
 }
 
-# Output and report go over virtio-serial ports, not over the console. An SMMU is
-# before every slot of the bus: there the channel stays off it, or the kernel would
-# make tables for the channel's interrupts while a test counts tables.
+# Output and report go over virtio-serial ports, not over the console. An SMMU
+# is before every slot of the bus: there the channel stays off it, or the kernel
+# would make tables for the channel's interrupts while a test counts tables.
 qemu_channel()
 {
 	local serial=virtio-serial-pci,addr=$CHANNEL_SLOT

@@ -52,7 +52,8 @@ install_tools()
 		die "apt-get could not install what is needed:" $missing
 }
 
-# install_tools_alone: for commands that do not run setup, which updates the index.
+# install_tools_alone: for commands that do not run setup, which updates the
+# index.
 install_tools_alone()
 {
 	[ -n "$(missing_tools)" ] || return 0

@@ -18,26 +18,27 @@ KERNEL_TROUBLE+='|Bad page state|bad: scheduling|sleeping function called'
 KERNEL_TROUBLE+='|Read of boolean property|enqueued on deprecated workqueue'
 KERNEL_TROUBLE+='|cannot create duplicate filename|debugfs: .* already present|: nobody cared'
 
-# Those that are tested: a data race concerns us if one of them takes part, which is
-# to say that it makes the access, or calls what does: a function of a list, say.
-# Below that the kernel is at work on its own data.
+# Those that are tested: a data race concerns us if one of them takes part,
+# which is to say that it makes the access, or calls what does: a function of a
+# list, say. Below that the kernel is at work on its own data.
 RACE_DEPTH=3
-# But not where it has called one of these: any number of CPUs may queue one work, and
-# the kernel guards it in there.
+# But not where it has called one of these: any number of CPUs may queue one
+# work, and the kernel guards it in there.
 GUARDED_CALLS='queue_work_on|__queue_work|queue_delayed_work_on|mod_delayed_work_on'
 OUR_MODULES='io_pgtable_arm_deferred|ipmmu_vmsa_deferred|iopd_test|ipmmu_test'
 
 # kernel_log: the console's log without KCSAN's reports of races in which the
 # kernel is by itself. A report ends with a line of equals signs; the names of
 # functions in a module have that of the module behind them; the function that
-# the racing access interrupted has no part in it, nor has one that made a call in
-# which the kernel guards what it does.
+# the racing access interrupted has no part in it, nor has one that made a call
+# in which the kernel guards what it does.
 #
-# Without the last line, too: while the kernel is at work that may have come in part,
-# and the first half of a report of KCSAN says "BUG: ". It is not the last for long.
+# Without the last line, too: while the kernel is at work that may have come in
+# part, and the first half of a report of KCSAN says "BUG: ". It is not the last
+# for long.
 #
-# And without the panic that a test asks for, by sysrq: where no other kernel goes on
-# from there, the emulator ends.
+# And without the panic that a test asks for, by sysrq: where no other kernel
+# goes on from there, the emulator ends.
 kernel_log()
 {
 	sed '$d' "$log/console.log" 2> /dev/null |

@@ -157,8 +157,9 @@ class Machine:
             self.context(ROOT, low, TABLES)
             self.context(ROOT, high, 0)
         self.flush()
-        self.write(CACHE0 + 0x300 + 16 * (2 * 8), CONTEXT << 4 | FLUSH | MMUEN)	# slot 2
-        self.write(CACHE1 + 0x300 + 16 * (3 * 8), CONTEXT << 4 | FLUSH | MMUEN)	# slot 9
+        # Slots 2 and 9
+        self.write(CACHE0 + 0x300 + 16 * (2 * 8), CONTEXT << 4 | FLUSH | MMUEN)
+        self.write(CACHE1 + 0x300 + 16 * (3 * 8), CONTEXT << 4 | FLUSH | MMUEN)
 
     def flush(self, units=(CACHE0, CACHE1, ROOT)):
         for unit in units:

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Tests the emulated IPMMU itself: its pure parts in a bare program, and the whole
-# in the real QEMU without a guest. Speaks KTAP; fails if one of them does.
+# Tests the emulated IPMMU itself: its pure parts in a bare program, and the
+# whole in the real QEMU without a guest. Speaks KTAP; fails if one of them
+# does.
 #
 # Copyright The ipmmu-deferred authors
 
