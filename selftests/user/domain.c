@@ -198,6 +198,7 @@ struct domain *domain_new(const struct shape *shape, struct choice *choice)
 	d->dev.ops = shape->flags & SHAPE_UNMAPS ? "yes" : NULL;
 	d->dev.coherent = shape->flags & SHAPE_SNOOPS;
 	shim_buffers |= d->dev.coherent;
+	shim_narrow |= shape->oas == 32;
 	init_cfg(d);
 	d->ops = io_pgtable_deferred_alloc(shape->fmt, &d->cfg, d);
 	if (!d->ops) {

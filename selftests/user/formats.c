@@ -439,6 +439,7 @@ static struct io_pgtable_ops *made;
 static bool make(struct io_pgtable_cfg *cfg, enum io_pgtable_fmt fmt)
 {
 	shim_message[0] = '\0';
+	shim_narrow = cfg->oas == 32;
 	made = io_pgtable_deferred_alloc(fmt, cfg, &made);
 	return made;
 }

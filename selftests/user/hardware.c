@@ -57,6 +57,7 @@ void hw_init(struct hw *hw, enum io_pgtable_fmt fmt,
 		init_stage_2(hw, cfg);
 	else
 		init_stage_1(hw, cfg);
+	hw->oas = cfg->oas;
 	hw->wide = hw->shift == 16 && cfg->oas == 52;
 	if (hw->root & (min(8u << (hw->ias - hw_shift(hw, hw->start)), 64u) - 1))
 		shim_panic("a root at 0x%llx is not aligned", hw->root);
@@ -248,6 +249,9 @@ bool hw_walk(struct hw *hw, u64 iova, struct hw_leaf *leaf)
 	u64 descriptor, index;
 
 	for (;; level++) {
+		if (table >> hw->oas)
+			shim_panic("an address size fault: a table at 0x%llx, with %u bits",
+				   table, hw->oas);
 		index = index_of(hw, iova, level);
 		descriptor = read_entry(hw, table, index);
 		if (!hw_is_table(descriptor, level))

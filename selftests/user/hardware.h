@@ -54,6 +54,7 @@ struct hw {
 	bool wide;	/* 52 bits of address in a descriptor */
 	u64 root;
 	unsigned int ias;
+	unsigned int oas;
 	unsigned int shift;
 	unsigned int bits;
 	int start;

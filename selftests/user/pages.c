@@ -197,6 +197,71 @@ static void tries_come_to_an_end(const struct shape *shape)
 }
 
 /*
+ * --- tables at high addresses
+ * ----------------------------------------------------------------------
+ */
+
+/* Memory that only FEAT_LPA has addresses for */
+#define HIGH		(BIT_ULL(49) | BIT_ULL(50))
+
+/* So that any zone may be asked, and all that is there is within reach */
+#define ALL		BIT_ULL(60)
+
+/* The page table of @shape, where memory begins at @base; d is NULL for none. */
+static void begin_at(const struct shape *shape, phys_addr_t base)
+{
+	end();
+	shim_phys_base = base;
+	shim_reach = ALL;
+	shim_message[0] = '\0';
+	begin(shape);
+	if (d && map_spread(SPREAD))
+		shim_panic("a table is not made, with memory from 0x%llx on", base);
+	if (d)
+		world_look();
+}
+
+/* Where it begins for the other cases */
+static phys_addr_t low;
+
+static void begin_as_before(const struct shape *shape)
+{
+	end();
+	shim_phys_base = low;
+	begin(shape);
+}
+
+/*
+ * Tables are above 48 bits: the walker gets all bits of their addresses, which
+ * the largest granule has room for. Where the output size ends before, there is
+ * no page table, and the log says why.
+ */
+static void tables_are_above_48_bits(const struct shape *shape)
+{
+	begin_as_before(shape);
+	begin_at(shape, HIGH);
+	if (!!d != (shape->oas > 48))
+		shim_panic("a page table of %u bits with tables above 48: %s", shape->oas,
+			   d ? "made" : "refused");
+	if (!d && !strstr(shim_message, "physical address"))
+		shim_panic("a page table is refused, and \"%s\" is said", shim_message);
+	begin_as_before(shape);
+}
+
+/*
+ * The output size ends where the lowest zone does: the tables are all in there,
+ * though the IOMMU snoops, and the DMA API is not asked for any of them.
+ */
+static void tables_are_within_the_output_size(const struct shape *shape)
+{
+	begin_as_before(shape);
+	begin_at(shape, BIT_ULL(shape->oas) - (shim_low_end() - shim_phys_base));
+	if (!d)
+		shim_panic("no page table, where there is memory within %u bits", shape->oas);
+	begin_as_before(shape);
+}
+
+/*
  * --- which group pays, and which caller clears
  * ---------------------------------------
  */
@@ -417,6 +482,8 @@ static const struct {
 	{ "stores leave before the end", stores_leave_before_the_end },
 	{ "another page is tried", another_page_is_tried },
 	{ "tries come to an end", tries_come_to_an_end },
+	{ "tables are above 48 bits", tables_are_above_48_bits },
+	{ "tables are within the output size", tables_are_within_the_output_size },
 	{ "groups pay for their own", groups_pay_for_their_own },
 	{ "charged tables come in chunks", charged_tables_come_in_chunks },
 	{ "atomic maps clear one table", atomic_maps_clear_one_table },
@@ -431,6 +498,7 @@ int main(int argc, char **argv)
 	/* By its number, from 1 */
 	only = option(&argc, argv, "case", 0);
 	shim_context = say_where;
+	low = shim_phys_base;
 	world_load();
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		if (only && i + 1 != only)

@@ -923,6 +923,7 @@ void world_begin(void)
 	memset(&shim_fail, 0, sizeof(shim_fail));
 	shim_fail.after = LONG_MAX;
 	shim_resched = 0;
+	shim_narrow = false;
 	shim_group = 1;
 	shim_param_set("deferred", "1");
 	shim_param_set("batch", "64");

@@ -44,7 +44,7 @@ static void iopd_init_tree(struct iopd_tree *tree,
 	tree->unmaps = !tree->coherent && dma_need_unmap(tree->dev);
 	tree->root_order = get_order(lpae_root_size(&tree->geo));
 	tree->table_order = get_order(lpae_table_size(&tree->geo));
-	iopd_table_init_reach(tree);
+	iopd_table_init_reach(tree, cfg->oas);
 	INIT_LIST_HEAD(&tree->refill_node);
 	iopd_reclaim_tree_init(tree);
 }
@@ -98,7 +98,7 @@ static struct iopd *iopd_create(enum io_pgtable_fmt fmt,
 		pr_err_ratelimited("page table refused: %s\n", refusal);
 		goto err_free;
 	}
-	iopd_init_tree(&iopd->tree, cfg);
+	iopd_init_tree(&iopd->tree, &iopd->iop.cfg);
 	iopd_init_limbo(&iopd->limbo);
 	iopd_calls_init(&iopd->calls);
 	if (!iopd_alloc_root(iopd))

@@ -75,21 +75,23 @@ static gfp_t iopd_zone_below(gfp_t zone)
 
 /**
  * iopd_table_init_reach() - where tables may be
- * @tree: the tree, whose device and geometry are known
+ * @tree: the tree, whose device is known
+ * @oas: bits of the output size
  *
+ * A table above the output size is an address size fault to the walker, and of
+ * one above 48 bits an entry has all of the address only with both the largest
+ * granule and an output size of 52 bits.
  * The DMA mask of an IOMMU that snoops is not asked: its tables are not mapped
  * for DMA, and drivers leave the mask at 32 bits.
  */
-void iopd_table_init_reach(struct iopd_tree *tree)
+void iopd_table_init_reach(struct iopd_tree *tree, unsigned int oas)
 {
 	u64 reach = min_not_zero(dma_get_mask(tree->dev),
 				 tree->dev->bus_dma_limit);
 
 	if (tree->coherent)
 		reach = U64_MAX;
-	/* What is above 48 bits only the largest granule has room for. */
-	if (tree->geo.page_shift < LPAE_SHIFT_64K)
-		reach = min(reach, DMA_BIT_MASK(LPAE_BITS));
+	reach = min(reach, DMA_BIT_MASK(oas));
 	tree->reach = reach;
 	tree->zone = iopd_zone_within(reach);
 }

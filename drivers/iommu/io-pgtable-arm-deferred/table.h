@@ -116,7 +116,7 @@ static inline size_t iopd_table_bytes(const struct iopd_tree *tree, int level)
 u64 *iopd_table_alloc(struct iopd_tree *tree, int level, unsigned int below,
 		      gfp_t gfp);
 u64 *iopd_table_alloc_root(struct iopd_tree *tree, gfp_t gfp);
-void iopd_table_init_reach(struct iopd_tree *tree);
+void iopd_table_init_reach(struct iopd_tree *tree, unsigned int oas);
 void iopd_table_init_cleaning(struct iopd_tree *tree);
 int iopd_table_publishable(struct iopd_tree *tree, u64 *table);
 bool iopd_table_reject(struct iopd_tree *tree, u64 *table, int why, gfp_t *gfp);

@@ -10,12 +10,12 @@
 #include <linux/mm.h>
 
 /* A test has some thousand tables at most; each has a page beside it. */
-#define ARENA_FRAMES		16384
+#define ARENA_FRAMES		20480
 #define ARENA_SIZE		((size_t)ARENA_FRAMES << PAGE_SHIFT)
 #define ARENA_ORDERS		11
 
 /* Those of the lowest zone, which are taken only where it is asked for */
-#define ARENA_LOW		1024
+#define ARENA_LOW		4096
 
 /*
  * struct frame - what the shim knows of a page; struct page is the library's

@@ -157,7 +157,7 @@ static void mark_mapped(struct device *dev, dma_addr_t dma, size_t size, bool ma
 }
 
 /* Where a mapping goes that is not one-to-one: to no memory at all */
-#define MOVED		BIT_ULL(40)
+#define MOVED		BIT_ULL(61)
 
 bool shim_reach_moves, shim_reach_is_told;
 

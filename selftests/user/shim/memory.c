@@ -52,6 +52,7 @@ unsigned int shim_group;
 void (*shim_on_free)(phys_addr_t pa, size_t size);
 struct shim_fail shim_fail = { .after = LONG_MAX };
 phys_addr_t shim_reach;
+bool shim_narrow;
 
 static long charged[SHIM_GROUPS];
 static long node_stats[SHIM_NODES][SHIM_NODE_STATS];
@@ -206,8 +207,9 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 	enum zone zone = gfp & (__GFP_DMA | __GFP_DMA32) ? LOW : NORMAL;
 	unsigned int frame;
 
-	if (gfp & __GFP_HIGHMEM || (zone == LOW && !shim_reach && !shim_fail.every &&
-				    shim_fail.after == LONG_MAX && !shim_fail.failed))
+	if (gfp & __GFP_HIGHMEM ||
+	    (zone == LOW && !shim_reach && !shim_narrow && !shim_fail.every &&
+	     shim_fail.after == LONG_MAX && !shim_fail.failed))
 		shim_panic("a page from a zone that is not for tables: gfp 0x%x", gfp);
 	if (order >= ARENA_ORDERS)
 		shim_panic("a block of order %u", order);

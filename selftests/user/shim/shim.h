@@ -112,6 +112,9 @@ extern bool shim_reach_is_told;
 /* Where the lowest zone ends, which is taken only where it is asked for */
 phys_addr_t shim_low_end(void);
 
+/* A page table of 32 bits of output: its tables are to be of that zone. */
+extern bool shim_narrow;
+
 /* Table pages and objects that are allocated */
 extern long shim_pages;
 extern long shim_objects;
