@@ -9,8 +9,7 @@
 LIB=io_pgtable_arm_deferred
 PARAMS=/sys/module/$LIB/parameters
 COUNTERS=/sys/kernel/debug/io-pgtable-arm-deferred
-TRACING=/sys/kernel/tracing
-EVENTS=$TRACING/events/io_pgtable_deferred
+EVENTS=/sys/kernel/tracing/events/io_pgtable_deferred
 
 # Plain numbers; those that only grow are among them
 NUMBERS="live pages pending freed batches longest_batch longest_batch_ns
@@ -22,38 +21,14 @@ here=$(dirname "$0")
 . "$here/results.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# shellcheck source=../abi.sh
+. "$here/abi.sh"
 planned=9
 
-abi_file()
-{
-	for file in "$here"/debugfs-io-pgtable-arm-deferred \
-			"$here"/../../Documentation/ABI/debugfs-io-pgtable-arm-deferred; do
-		if [ -e "$file" ]; then
-			echo "$file"
-			return
-		fi
-	done
-}
-
-# What is there in a debug build alone
-DEBUG_FILES="overlaps"
-
-# The same names in the documentation and in debugfs
 files_are_documented()
 {
-	abi=$(abi_file)
-	[ -n "$abi" ] || return $KSFT_SKIP
-	sed -n "s,^What:[[:space:]]*$COUNTERS/,,p" "$abi" | while read -r file; do
-		case " $DEBUG_FILES " in
-		*" $file "*) [ -e "$COUNTERS/$file" ] || continue ;;
-		esac
-		echo "$file"
-	done | sort >"$work/abi"
-	for file in "$COUNTERS"/*; do
-		basename "$file"
-	done | sort >"$work/files"
-	cmp -s "$work/abi" "$work/files" ||
-		fail "documented: $(tr '\n' ' ' <"$work/abi"); there: $(tr '\n' ' ' <"$work/files")"
+	abi_documented $COUNTERS debugfs-io-pgtable-arm-deferred >"$work/why" ||
+		fail "$(cat "$work/why")"
 }
 
 check_number()
@@ -179,20 +154,6 @@ reset_resets()
 			! is_empty batch_hist || ! is_empty queue_hist; then
 		fail "something is left after a reset"
 	fi
-}
-
-events_on()
-{
-	echo 8192 >$TRACING/buffer_size_kb
-	echo >$TRACING/trace
-	echo 1 >$EVENTS/enable
-}
-
-events_off()
-{
-	echo 0 >$EVENTS/enable
-	grep -v '^#' $TRACING/trace >"$work/trace"
-	echo >$TRACING/trace
 }
 
 count_events()

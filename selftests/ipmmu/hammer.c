@@ -12,12 +12,12 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <sched.h>
 
 #include "kselftest.h"
 
+#include "lib/options.h"
 #include "lib/rig.h"
 #include "lib/wrong.h"
 
@@ -570,10 +570,8 @@ static int hammer(struct random *r, u64 ns, bool with_late, long long *frees)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WORKERS; i++) {
 		pthread_join(workers[i].thread, NULL);
-		if (!workers[i].wrong.text[0])
-			continue;
-		printf("# worker %u: %s\n", i, workers[i].wrong.text);
-		bad = -1;
+		if (wrong_show(&workers[i].wrong, i))
+			bad = -1;
 	}
 	counts_show();
 	reclaimer_wait(RIG_BACK_MS);
@@ -589,42 +587,18 @@ static bool kernel_splits(void)
 	return host_before(6, 14);
 }
 
-static u64 option_number(const char *text)
-{
-	char *end;
-	u64 number = strtoull(text, &end, 0);
-
-	if (*end || !*text) {
-		fprintf(stderr, "hammer: \"%s\" is no number\n", text);
-		exit(2);
-	}
-	return number;
-}
-
 /*
  * --seconds for both rounds together, --ops for each worker in a round;
  * whichever is over first. Return: nanoseconds for all rounds.
  */
 static u64 parse_options(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "seconds", required_argument, NULL, 's' },
-		{ "ops", required_argument, NULL, 'o' },
-		{ }
-	};
 	u64 seconds = 0;
-	int c;
+	const struct number_option options[] = {
+		{ "seconds", &seconds }, { "ops", &ops },
+	};
 
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c == 's') {
-			seconds = option_number(optarg);
-		} else if (c == 'o') {
-			ops = option_number(optarg);
-		} else {
-			fprintf(stderr, "usage: hammer [--seconds N] [--ops N]\n");
-			exit(2);
-		}
-	}
+	options_numbers(argc, argv, options, ARRAY_SIZE(options));
 	/* With operations alone there is no other end. */
 	if (!seconds)
 		seconds = ops ? UINT32_MAX : SECONDS;

@@ -9,13 +9,13 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <getopt.h>
 #include <pthread.h>
 #include <sys/ioctl.h>
 
 #include "kselftest.h"
 
 #include "kmod/ipmmu_dma_api.h"
+#include "lib/options.h"
 #include "lib/setup.h"
 #include "lib/wrong.h"
 
@@ -258,10 +258,8 @@ static int round_run(struct random *r, u64 ns, bool with_late)
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	for (i = 0; i < WORKERS; i++) {
 		pthread_join(workers[i].thread, NULL);
-		if (!workers[i].wrong.text[0])
-			continue;
-		printf("# worker %u: %s\n", i, workers[i].wrong.text);
-		bad = -1;
+		if (wrong_show(&workers[i].wrong, i))
+			bad = -1;
 	}
 	counts_show();
 	return bad;
@@ -419,28 +417,9 @@ static void teardown(void)
 	setup_run("rmmod ipmmu_watch ipmmu_dma_api 2>/dev/null");
 }
 
-static u64 parse_options(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "seconds", required_argument, NULL, 's' },
-		{ }
-	};
-	u64 seconds = SECONDS;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 's' || !atoi(optarg)) {
-			fprintf(stderr, "usage: lazy [--seconds N]\n");
-			exit(2);
-		}
-		seconds = atoi(optarg);
-	}
-	return seconds * 1000000000ull;
-}
-
 int main(int argc, char **argv)
 {
-	u64 ns = parse_options(argc, argv) / 2;
+	u64 ns = options_seconds(argc, argv, SECONDS) * 1000000000ull / 2;
 	const char *problem;
 	struct random r;
 	long long live;

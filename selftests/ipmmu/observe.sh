@@ -12,40 +12,13 @@ cd "$(dirname "$0")" || exit 1
 DEBUGFS=/sys/kernel/debug
 DRIVER_FILES=$DEBUGFS/ipmmu-vmsa-deferred
 LIBRARY_FILES=$DEBUGFS/io-pgtable-arm-deferred
-TRACING=/sys/kernel/tracing
-EVENTS=$TRACING/events/ipmmu_vmsa_deferred
-# Installed beside the test; in a source tree they are elsewhere
-ABI=.
-[ -e debugfs-ipmmu-vmsa-deferred ] || ABI=../../Documentation/ABI
+EVENTS=/sys/kernel/tracing/events/ipmmu_vmsa_deferred
 
+here=.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-
-# What is there in a debug build alone
-DEBUG_FILES="overlaps"
-
-# names FOLDER FILE: of the folder's files, those that the document has for this
-# build
-names()
-{
-	sed -n "s,^What:[[:space:]]*$1/,,p" "$ABI/$2" | while read -r name; do
-		case " $DEBUG_FILES " in
-		*" $name "*) [ -e "$1/$name" ] || continue ;;
-		esac
-		echo "$name"
-	done
-}
-
-# documented FOLDER FILE: the same names in the folder and in the document
-documented()
-{
-	names "$1" "$2" | sort > "$work/documented"
-	find "$1" -mindepth 1 | sed "s,^$1/,," | sort > "$work/there"
-	! [ -s "$work/there" ] || ! cmp -s "$work/documented" "$work/there" || return 0
-	echo "$1 has: $(tr '\n' ' ' < "$work/there")"
-	echo "$2 has: $(tr '\n' ' ' < "$work/documented")"
-	return 1
-}
+# shellcheck source=../abi.sh
+. ./abi.sh
 
 # form FILE REGEXP...: each line of it is one of those
 form()
@@ -241,18 +214,11 @@ disk_mapped()
 	[ -n "$context" ] && [ "$count" -gt 0 ]
 }
 
-events_on()
+# Events alone, without task, CPU and time
+events_taken()
 {
-	echo 8192 > "$TRACING/buffer_size_kb"
-	echo > "$TRACING/trace"
-	echo 1 > "$EVENTS/enable"
-}
-
-events_off()
-{
-	echo 0 > "$EVENTS/enable"
-	grep -v '^#' "$TRACING/trace" | sed 's/^.*: \([a-z_]*: \)/\1/' > "$work/trace"
-	echo > "$TRACING/trace"
+	events_off
+	sed -i 's/^.*: \([a-z_]*: \)/\1/' "$work/trace"
 }
 
 # traced TEST...: tests of dma that pass while events are on
@@ -261,7 +227,7 @@ traced()
 	events_on
 	engine "$@"
 	status=$?
-	events_off
+	events_taken
 	[ "$status" = 0 ] || tail -n 3 "$work/engine"
 	return "$status"
 }
@@ -334,7 +300,7 @@ faults_told()
 	events_on
 	./faults -t unmapped -t read_only -t walk_abort -t multi_hit > "$work/output"
 	status=$?
-	events_off
+	events_taken
 	[ "$status" = 0 ] || grep '^not ok' "$work/output"
 	fault_told translation 12345000 && fault_told permission 40200000 &&
 		fault_told walk-abort 51000000 && fault_told multi-hit 61000000
@@ -392,11 +358,11 @@ modprobe nvme 2>/dev/null
 disk=$(wait_for 15 test -b /dev/nvme0n1 && echo /dev/nvme0n1)
 
 ktap_plan 14
-ktap_check "driver_files_documented" documented "$DRIVER_FILES" debugfs-ipmmu-vmsa-deferred
-ktap_check "library_files_documented" documented "$LIBRARY_FILES" debugfs-io-pgtable-arm-deferred
-ktap_check "driver_parameters_documented" documented "$MODULE_SYS/parameters" \
+ktap_check "driver_files_documented" abi_documented "$DRIVER_FILES" debugfs-ipmmu-vmsa-deferred
+ktap_check "library_files_documented" abi_documented "$LIBRARY_FILES" debugfs-io-pgtable-arm-deferred
+ktap_check "driver_parameters_documented" abi_documented "$MODULE_SYS/parameters" \
 	sysfs-module-ipmmu_vmsa_deferred
-ktap_check "library_parameters_documented" documented "$LIBRARY_SYS/parameters" \
+ktap_check "library_parameters_documented" abi_documented "$LIBRARY_SYS/parameters" \
 	sysfs-module-io_pgtable_arm_deferred
 ktap_check "files_under_load" under_load
 ktap_check "files_agree" files_agree

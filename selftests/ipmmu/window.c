@@ -12,7 +12,6 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <getopt.h>
 #include <pthread.h>
 
 #include "kselftest.h"
@@ -20,6 +19,7 @@
 #include "../vfio/vfio.h"
 #include "kmod/ipmmu_dma_api.h"
 #include "lib/domain.h"
+#include "lib/options.h"
 #include "lib/patrol.h"
 #include "lib/suspend.h"
 
@@ -417,27 +417,10 @@ static void move(u64 seconds)
 		ksft_print_msg("%s: %u times\n", steps[i].name, counts[i]);
 }
 
-static u64 parse_seconds(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{ "seconds", required_argument, NULL, 's' },
-		{ }
-	};
-	u64 seconds = SECONDS;
-	int c;
-
-	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (c != 's')
-			exit(2);
-		seconds = strtoull(optarg, NULL, 10);
-	}
-	return seconds;
-}
-
 int main(int argc, char **argv)
 {
 	struct random r = random_seeded();
-	u64 seconds = parse_seconds(argc, argv);
+	u64 seconds = options_seconds(argc, argv, SECONDS);
 	const char *missing = setup_domains();
 	struct pci_function witness;
 	pthread_t thread;

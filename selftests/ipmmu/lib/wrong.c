@@ -19,3 +19,11 @@ bool wrong_note(struct wrong *wrong, bool *stop, const char *format, ...)
 	__atomic_store_n(stop, true, __ATOMIC_RELAXED);
 	return false;
 }
+
+bool wrong_show(const struct wrong *wrong, unsigned int worker)
+{
+	if (!wrong->text[0])
+		return false;
+	printf("# worker %u: %s\n", worker, wrong->text);
+	return true;
+}

@@ -19,4 +19,7 @@ struct wrong {
 bool __attribute__((format(printf, 3, 4)))
 wrong_note(struct wrong *wrong, bool *stop, const char *format, ...);
 
+/* Prints it, once the thread has ended. Return: was there anything? */
+bool wrong_show(const struct wrong *wrong, unsigned int worker);
+
 #endif /* IPMMU_LIB_WRONG_H */
