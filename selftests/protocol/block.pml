@@ -7,7 +7,7 @@
  * unmap them with the table in one go.
  *
  * What it stands for, beside table.pml:
- *	map_page()	iopd_map_step(), iopd_map_run(), iopd_map_publish()
+ *	map()		iopd_map_step(), iopd_map_run(), iopd_map_publish()
  *	unmap_page()	iopd_unmap_run(), iopd_unmap_leaf()
  *	map_block()	iopd_map_run(), iopd_make_way()
  *	unmap_block()	iopd_unmap_run(), iopd_unmap_leaves()
@@ -22,58 +22,34 @@
 
 #include "table.pml"
 
-inline map_page(i, to)
+/* The table is there: iopd_map_run(). */
+inline map_run(i, to)
 {
-	do
-	:: ok -> break
-	:: else ->
-		d_step {
-			s = slot;
-			c = closing;
-			if
-			:: is_table(s) -> rcu_enter()
-			:: else
-			fi
-		}
-		if
-		:: is_table(s) ->
-			p = s - TABLE;
-			if
-			:: c -> hold(p, ok)
-			:: else -> ok = true
-			fi;
-			if
-			:: ok -> d_step { touch(p); entry[p * 2 + i] = to }
-			:: else
-			fi;
-			d_step { rcu_exit() }
-		:: else ->
-			settle(s, took, gen);
-			/* No other process puts anything there. */
-			d_step {
-				p = 0;
-				do
-				:: state[p] != UNUSED -> p++
-				:: else -> break
-				od;
-				never(map_failed, slot != s);
-				put(TABLE + p);
-				state[p] = LIVE;
-				entry[p * 2 + i] = to;
-				below++;
-				slot_mem = slot;
-				ok = true
-			}
-		fi;
-		atomic {
-			s = 0;
-			c = false;
-			p = NONE
-		}
-	od;
-	atomic {
-		mapped[i] = to;
-		ok = false
+	p = s - TABLE;
+	if
+	:: c -> hold(p, ok)
+	:: else -> ok = true
+	fi;
+	if
+	:: ok -> d_step { touch(p); entry[p * 2 + i] = to }
+	:: else
+	fi;
+	d_step { rcu_exit() }
+}
+
+/* It is not, and no other process puts anything there. */
+inline map_build(i, to)
+{
+	settle(s, took, gen);
+	d_step {
+		find_page(p);
+		never(map_failed, slot != s);
+		put(TABLE + p);
+		state[p] = LIVE;
+		entry[p * 2 + i] = to;
+		below++;
+		slot_mem = slot;
+		ok = true
 	}
 }
 
@@ -93,25 +69,10 @@ inline map_beside(i, to)
 inline unmap_page(i)
 {
 	d_step {
-		mapped[i] = 0;
-		rcu_enter();
-		never(table_lost, !is_table(slot));
-		p = slot - TABLE;
-		c = touched;
-		touch(p);
+		unmap_walk(i);
 		entry[p * 2 + i] = 0
 	}
-	if
-	:: !c -> mark(p)
-	:: else
-	fi;
-	atomic {
-		c = false;
-		p = NONE;
-		rcu_exit()
-	}
-	flush(took, gen);
-	legal[i] = 0
+	unmap_end(i)
 }
 
 /* Cut off the table that is there. Return: @ok, was there one? */
@@ -210,7 +171,7 @@ active proctype owner()
 		round++;
 		if
 		:: legal[0] = bit(1);
-			map_page(0, 1);
+			map(0, 1);
 			unmap_page(0)
 		:: atomic {
 				legal[0] = bit(2);
@@ -222,7 +183,7 @@ active proctype owner()
 				legal[0] = bit(3);
 				legal[1] = bit(3)
 			}
-			map_page(0, 3);
+			map(0, 3);
 			map_beside(1, 3);
 			unmap_table()
 		fi

@@ -23,11 +23,7 @@
 /* A page that no other process knows of, with one entry in it */
 inline build(p, i, to)
 {
-	p = 0;
-	do
-	:: state[p] != UNUSED -> p++
-	:: else -> break
-	od;
+	find_page(p);
 	state[p] = MAKERS;
 #ifdef PUBLISH_BEFORE_FILL
 	entry[p * 2] = GARBAGE;
@@ -114,48 +110,10 @@ inline map_build(i, to)
 	fi
 }
 
-inline map(i, to)
-{
-	do
-	:: ok -> break
-	:: else ->
-		d_step {
-			s = slot;
-			c = closing;
-			if
-			:: is_table(s) -> rcu_enter()
-			:: else
-			fi
-		}
-		if
-		:: is_table(s) -> map_run(i, to)
-		:: else -> map_build(i, to)
-		fi;
-		atomic {
-			s = 0;
-			c = false;
-			p = NONE
-		}
-	od;
-	atomic {
-		mapped[i] = to;
-		ok = false
-	}
-}
-
-/*
- * The entry is valid, so the table that it is in does not go. Whether it is
- * marked has been seen by the walk, before the entry is cleared.
- */
 inline unmap(i)
 {
 	d_step {
-		mapped[i] = 0;
-		rcu_enter();
-		never(table_lost, !is_table(slot));
-		p = slot - TABLE;
-		c = touched;
-		touch(p);
+		unmap_walk(i);
 		never(table_lost, entry[p * 2 + i] == 0)
 	}
 #ifdef CLEARED_AFTER_RCU
@@ -165,19 +123,7 @@ inline unmap(i)
 		touch(p);
 		entry[p * 2 + i] = 0
 	}
-#ifndef TOUCHED_NOT_SET
-	if
-	:: !c -> mark(p)
-	:: else
-	fi;
-#endif
-	atomic {
-		c = false;
-		p = NONE;
-		rcu_exit()
-	}
-	flush(took, gen);
-	legal[i] = 0
+	unmap_end(i)
 }
 
 proctype client(byte i)

@@ -28,11 +28,7 @@ bool third;			/* a third caller unmaps a part, and is fast */
 inline split(i)
 {
 	d_step {
-		p = 0;
-		do
-		:: state[p] != UNUSED -> p++
-		:: else -> break
-		od;
+		find_page(p);
 		if
 		:: slot == s ->
 			put(TABLE + p);

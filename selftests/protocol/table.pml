@@ -327,6 +327,81 @@ inline settle(stamp, took, gen)
 #endif
 }
 
+/* A page that no process has had */
+inline find_page(p)
+{
+	p = 0;
+	do
+	:: state[p] != UNUSED -> p++
+	:: else -> break
+	od
+}
+
+/*
+ * A page is mapped: where the walk finds a table by the model's map_run(), else
+ * by its map_build(), and again until that is done.
+ */
+inline map(i, to)
+{
+	do
+	:: ok -> break
+	:: else ->
+		d_step {
+			s = slot;
+			c = closing;
+			if
+			:: is_table(s) -> rcu_enter()
+			:: else
+			fi
+		}
+		if
+		:: is_table(s) -> map_run(i, to)
+		:: else -> map_build(i, to)
+		fi;
+		atomic {
+			s = 0;
+			c = false;
+			p = NONE
+		}
+	od;
+	atomic {
+		mapped[i] = to;
+		ok = false
+	}
+}
+
+/*
+ * The walk of an unmap of a page. The entry is valid, so the table that it is
+ * in does not go. Whether that is marked is seen before the entry is cleared.
+ */
+inline unmap_walk(i)
+{
+	mapped[i] = 0;
+	rcu_enter();
+	never(table_lost, !is_table(slot));
+	p = slot - TABLE;
+	c = touched;
+	touch(p)
+}
+
+/* The entry is cleared. */
+inline unmap_end(i)
+{
+#ifndef TOUCHED_NOT_SET
+	if
+	:: !c -> mark(p)
+	:: else
+	fi;
+#endif
+	atomic {
+		c = false;
+		p = NONE;
+		rcu_exit()
+	}
+	flush(took, gen);
+	legal[i] = 0
+}
+
 /* Where the walker got to for entry @i: @to, or 0 for a fault */
 inline arrive(i, to)
 {
