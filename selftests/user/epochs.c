@@ -150,8 +150,11 @@ static void check_trees(void)
 	unsigned int i, tree;
 
 	for (tree = 0; tree < TREES; tree++) {
-		unsigned long number = iopd_reclaim_oldest(&trees[tree]);
+		unsigned long number;
 
+		lock();
+		number = iopd_reclaim_oldest(&trees[tree]);
+		unlock();
 		for (i = 0; i < WAITERS; i++) {
 			struct waiter *w = &waiters[i];
 			unsigned int at = oldest;

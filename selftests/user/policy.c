@@ -6,200 +6,23 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <linux/device.h>
-#include <linux/io-pgtable-arm-deferred.h>
 #include <linux/jiffies.h>
-#include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/shrinker.h>
-#include <linux/sizes.h>
 
 #include "batch.h"
 #include "hist.h"
+#include "owner.h"
 #include "reclaim-parts.h"
-#include "shim.h"
-
-/* One page each, one table of the last level each */
-#define SPAN		SZ_2M
-/* All of them have their entries in one table of the level above. */
-#define SPANS		512
 
 /* One microsecond a look at the clock, as shim/kernel.c has it */
 #define LOOK_NS		1000
-
-struct owner {
-	struct device dev;
-	struct io_pgtable_cfg cfg;
-	struct io_pgtable_ops *ops;
-};
 
 static const char *doing = "";
 
 static void say_where(void)
 {
 	fprintf(stderr, "# %s\n", doing);
-}
-
-static void expect(const char *what, long seen, long wanted)
-{
-	if (seen != wanted)
-		shim_panic("%s: %ld, not %ld", what, seen, wanted);
-}
-
-static void expect_within(const char *what, long seen, long least, long most)
-{
-	if (seen < least || seen > most)
-		shim_panic("%s: %ld, not %ld to %ld", what, seen, least, most);
-}
-
-/* --- a page table, and its driver --------------------- */
-
-static int nothing_to_forget(void *cookie)
-{
-	return 0;
-}
-
-static void flush_all(void *cookie)
-{
-	struct owner *o = cookie;
-
-	io_pgtable_deferred_flush(o->ops, nothing_to_forget, NULL);
-}
-
-static void flush_walk(unsigned long iova, size_t size, size_t granule, void *cookie)
-{
-	flush_all(cookie);
-}
-
-static const struct iommu_flush_ops tlb = {
-	.tlb_flush_all = flush_all,
-	.tlb_flush_walk = flush_walk,
-};
-
-static void make_of(struct owner *o, enum io_pgtable_fmt fmt, unsigned int granule,
-		    unsigned int ias)
-{
-	*o = (struct owner) {
-		.dev.name = "owner",
-		.cfg = {
-			.pgsize_bitmap = granule | (granule == SZ_4K ? SPAN : SZ_512M),
-			.ias = ias, .oas = 40,
-			.coherent_walk = true, .tlb = &tlb, .iommu_dev = &o->dev,
-		},
-	};
-	o->ops = io_pgtable_deferred_alloc(fmt, &o->cfg, o);
-	if (!o->ops)
-		shim_panic("no page table: %s", shim_message);
-}
-
-static void make(struct owner *o)
-{
-	make_of(o, ARM_64_LPAE_S1, SZ_4K, 39);
-}
-
-static void map_page(struct owner *o, u64 iova, size_t page)
-{
-	size_t mapped = 0;
-
-	if (o->ops->map_pages(o->ops, iova, SZ_1G, page, 1, IOMMU_READ, GFP_KERNEL, &mapped))
-		shim_panic("map 0x%llx fails", iova);
-}
-
-/* Return: how many tables there are, with the root and one between */
-static long map_spans(struct owner *o, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		map_page(o, (u64)i * SPAN, SZ_4K);
-	return 2 + nr;
-}
-
-static void unmap_spans(struct owner *o, unsigned int first, unsigned int nr)
-{
-	size_t bytes;
-
-	for (bytes = 0; bytes < (size_t)nr * SPAN; bytes += SZ_4K * SPANS)
-		if (o->ops->unmap_pages(o->ops, (u64)first * SPAN + bytes, SZ_4K, 1, NULL) !=
-		    SZ_4K)
-			shim_panic("the page at 0x%zx is not unmapped", bytes);
-}
-
-/*
- * By their tables, of @span each; the flush is for later, as with a queue of
- * flushes.
- */
-static void unmap_tables_of(struct owner *o, size_t span, unsigned int first,
-			    unsigned int nr)
-{
-	struct iommu_iotlb_gather gather;
-
-	iommu_iotlb_gather_init(&gather);
-	gather.queued = true;
-	if (o->ops->unmap_pages(o->ops, first * span, span, nr, &gather) != nr * span)
-		shim_panic("%u tables from %u on are not unmapped", nr, first);
-}
-
-static void unmap_tables(struct owner *o, unsigned int first, unsigned int nr)
-{
-	unmap_tables_of(o, SPAN, first, nr);
-}
-
-static void settle(void)
-{
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
-}
-
-static void expect_nothing_left(void)
-{
-	settle();
-	expect("tables", shim_stat("live"), 0);
-	expect("pending", shim_stat("pending"), 0);
-	expect("pending pages", shim_stat("pending_pages"), 0);
-	expect("trees", shim_stat("trees"), 0);
-	expect("held", shim_stat("held"), 0);
-	expect("pages of the library", shim_stat("pages"), 0);
-	expect("in limbo", shim_stat("limbo"), 0);
-	expect("pages", shim_pages, 0);
-}
-
-static void set(const char *name, const char *value)
-{
-	expect(name, shim_param_set(name, value), 0);
-}
-
-static void set_number(const char *name, long value)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%ld", value);
-	set(name, text);
-}
-
-static void as_loaded(void)
-{
-	set("deferred", "1");
-	set("batch", "64");
-	set("workers", "1");
-	set_number("limit", totalram_pages() / 2);
-	shim_resched = 0;
-	shim_debugfs_write("reset", 1);
-}
-
-/*
- * One item of work at a time, up to one that frees anything. Return: how many
- * tables.
- */
-static long batch_of_worker(void)
-{
-	long freed = shim_stat("freed");
-
-	while (shim_stat("pending") && shim_stat("freed") == freed)
-		if (!shim_run_work() && !shim_pass_time())
-			shim_panic("%ld are pending, and no work is queued",
-				   shim_stat("pending"));
-	return shim_stat("freed") - freed;
 }
 
 /* --- batches --------------------- */
@@ -523,6 +346,195 @@ static void parts_are_not_whole(void)
 	io_pgtable_deferred_free(o.ops);
 	settle();
 	expect("trees done", shim_stat("trees_done"), done + 1);
+}
+
+/*
+ * A sweep counts from its begin to its end, and the tables that it has cut off.
+ * Those wait for the flush that the driver is asked for.
+ */
+static void sweeps_are_counted(void)
+{
+	long swept = shim_stat("swept"), live;
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 20);
+	live = shim_stat("live");
+	unmap_spans(&o, 5, 10);
+	expect("sweeps before their time", shim_stat("sweeps"), 0);
+	shim_pass_time();
+	while (!shim_stat("sweeps"))
+		if (!shim_run_work())
+			shim_panic("no sweep begins");
+	settle();
+	expect("sweeps that have come to their end", shim_stat("sweeps"), 0);
+	expect("swept", shim_stat("swept") - swept, 10);
+	expect("tables of those that are left", shim_stat("live"), live - 10);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/*
+ * Tables that wait for a flush: a caller that flushes no more than its leaves
+ * has the driver asked for one if they are more than 64, and one that flushes
+ * everything, soon, if they are more than 4096.
+ */
+static void limbo_has_bounds(void)
+{
+	long asked = shim_stat("limbo_flushes");
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 4200);
+	unmap_tables(&o, 0, 64);
+	unmap_spans(&o, 4180, 1);
+	expect("in limbo", shim_stat("limbo"), 64);
+	unmap_tables(&o, 64, 1);
+	expect("in limbo, with a flush to come", shim_stat("limbo"), 65);
+	expect("flushes that were asked for", shim_stat("limbo_flushes"), asked);
+	unmap_spans(&o, 4181, 1);
+	expect("in limbo", shim_stat("limbo"), 0);
+	expect("flushes that were asked for", shim_stat("limbo_flushes"), asked + 1);
+	unmap_tables(&o, 65, 447);
+	unmap_tables(&o, 512, 7 * 512);
+	unmap_tables(&o, 4096, 65);
+	expect("in limbo, with a flush to come", shim_stat("limbo"), 4096);
+	unmap_tables(&o, 4161, 1);
+	expect("in limbo", shim_stat("limbo"), 0);
+	expect("flushes that were asked for", shim_stat("limbo_flushes"), asked + 2);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* One after the other, with what each tells those who trace */
+static struct owner told, told_above, told_last;
+
+static void close_told(void)
+{
+	make(&told);
+	map_spans(&told, 20);
+	io_pgtable_deferred_free(told.ops);
+}
+
+static void free_a_batch(void)
+{
+	batch_of_worker();
+}
+
+static void close_above_the_limit(void)
+{
+	set_number("limit", 50);
+	io_pgtable_deferred_free(told_above.ops);
+}
+
+static void make_above_the_limit(void)
+{
+	set_number("limit", 10);
+	make(&told_last);
+	set_number("limit", totalram_pages());
+}
+
+static void close_last(void)
+{
+	map_spans(&told_last, 98);
+	io_pgtable_deferred_free(told_last.ops);
+}
+
+static void scan_all(void)
+{
+	scan_objects(1000);
+}
+
+static void events_are_told(void)
+{
+	static const char * const names[] = {
+		"tree_queued", "batch_begin", "batch_end", "tree_done", "help", "shrink",
+	};
+	static const struct {
+		void (*step)(void);
+		long told[ARRAY_SIZE(names)];
+	} steps[] = {
+		{ close_told,			{ 1, 0, 0, 0, 0, 0 } },
+		{ free_a_batch,			{ 0, 1, 1, 1, 0, 0 } },
+		{ close_above_the_limit,	{ 1, 1, 1, 0, 1, 0 } },
+		{ make_above_the_limit,		{ 0, 1, 1, 1, 1, 0 } },
+		{ close_last,			{ 1, 0, 0, 0, 0, 0 } },
+		{ scan_all,			{ 0, 2, 2, 1, 3, 1 } },
+	};
+	long before[ARRAY_SIZE(names)];
+	unsigned int step, i;
+
+	make(&told_above);
+	map_spans(&told_above, 100);
+	for (step = 0; step < ARRAY_SIZE(steps); step++) {
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			before[i] = shim_traced(names[i]);
+		steps[step].step();
+		for (i = 0; i < ARRAY_SIZE(names); i++)
+			expect(names[i], shim_traced(names[i]) - before[i],
+			       steps[step].told[i]);
+	}
+}
+
+/*
+ * --- offers to reschedule ---------------------
+ */
+
+static unsigned long offers_before;
+static long helps_before;
+
+static void begin_to_count(void)
+{
+	offers_before = shim_offers;
+	helps_before = shim_stat("helps");
+}
+
+/* One between any two batches */
+static void expect_an_offer_each(const char *what, long helps)
+{
+	expect(what, shim_stat("helps") - helps_before, helps);
+	expect(what, shim_offers - offers_before, helps);
+}
+
+static void helpers_give_way(void)
+{
+	static struct owner o, own;
+
+	set("batch", "4");
+	make(&o);
+	map_spans(&o, 98);
+	io_pgtable_deferred_free(o.ops);
+	begin_to_count();
+	scan_objects(20);
+	expect_an_offer_each("a task that reclaims", 5);
+	set_number("limit", 60);
+	begin_to_count();
+	make(&own);
+	expect_an_offer_each("one that makes a page table", 1);
+	/* Makes 12 tables, and helps until 60 are pending. */
+	map_spans(&own, 10);
+	begin_to_count();
+	io_pgtable_deferred_free(own.ops);
+	expect_an_offer_each("one that shares", 12 / 4);
+	begin_to_count();
+	io_pgtable_deferred_drain();
+	expect_an_offer_each("a drain", 60 / 4);
+}
+
+static void callers_give_way(void)
+{
+	static struct owner o;
+	size_t mapped = 0;
+
+	make(&o);
+	begin_to_count();
+	if (o.ops->map_pages(o.ops, 0, SZ_1G, SZ_4K, 3 * SPANS, IOMMU_READ, GFP_KERNEL,
+			     &mapped))
+		shim_panic("a map of three tables fails");
+	expect("offers of a map of three tables", shim_offers - offers_before, 2);
+	set("batch", "1");
+	set("deferred", "0");
+	begin_to_count();
+	io_pgtable_deferred_free(o.ops);
+	expect_an_offer_each("one that frees its own", 5);
 }
 
 /*
@@ -857,6 +869,11 @@ static const struct {
 	{ "the shrinker counts pages", the_shrinker_counts_pages },
 	{ "pages are counted", all_pages_are_counted },
 	{ "parts are not whole", parts_are_not_whole },
+	{ "sweeps are counted", sweeps_are_counted },
+	{ "limbo has bounds", limbo_has_bounds },
+	{ "events are told", events_are_told },
+	{ "helpers give way", helpers_give_way },
+	{ "callers give way", callers_give_way },
 	{ "buckets are powers of two", buckets_are_powers_of_two },
 	{ "times are counted", times_are_counted },
 	{ "trees are listed", trees_are_listed },

@@ -96,7 +96,7 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 }
 mkdir -p "$out/corpus"
 echo "TAP version 13"
-echo "1..37"
+echo "1..38"
 echo "# USER_SEED=$seed has the same decisions made again"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
@@ -104,6 +104,8 @@ on_each "$MOST $LARGER $LATE" "drivers get what they rely on, and hear of what t
 	drivers
 on_each "$MOST" "as much is done at a time as is said, and all is counted" \
 	policy
+on_each "$MOST" "callers wait for what is theirs, and lend priority to its holder" \
+	waits
 on_each "$MOST $LARGER $LATE" "flushes end in any order, or fail" \
 	scenes
 on_each "$MOST" "waits are for what was handed over before them" \

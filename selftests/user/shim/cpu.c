@@ -9,6 +9,7 @@
 
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
+#include <linux/rtmutex.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
@@ -87,9 +88,12 @@ void might_sleep(void)
 	shim_step();
 }
 
+unsigned long shim_offers;
+
 void cond_resched(void)
 {
 	might_sleep();
+	__atomic_fetch_add(&shim_offers, 1, __ATOMIC_RELAXED);
 }
 
 struct task_struct *shim_current(void)
@@ -226,6 +230,25 @@ void mutex_unlock(struct mutex *mutex)
 	if (__atomic_load_n(&mutex->owner, __ATOMIC_RELAXED) != shim_cpu)
 		shim_panic("a mutex is given back by another CPU");
 	__atomic_store_n(&mutex->owner, NULL, __ATOMIC_RELEASE);
+}
+
+void rt_mutex_lock(struct rt_mutex *lock)
+{
+#ifndef SHIM_THREADS
+	might_sleep();
+	if (!rt_mutex_trylock(lock)) {
+		shim_cpu->lent_to = lock;
+		shim_cpu->killed = true;
+	}
+#else
+	mutex_lock(&lock->mutex);
+#endif
+}
+
+void rt_mutex_unlock(struct rt_mutex *lock)
+{
+	if (shim_cpu->lent_to != lock)
+		mutex_unlock(&lock->mutex);
 }
 
 /*
@@ -423,8 +446,12 @@ void shim_wait(wait_queue_head_t *head)
 #ifdef SHIM_THREADS
 		sched_yield();
 #else
-		if (!shim_run_rcu() && !shim_run_work())
+		if (shim_run_rcu() || shim_run_work())
+			continue;
+		if (!shim_cpu->gives_up)
 			shim_panic("waits for ever: nothing is left to run");
+		shim_cpu->killed = true;
+		break;
 #endif
 	}
 	wakes_seen = __atomic_load_n(&head->wakes, __ATOMIC_SEQ_CST);

@@ -325,6 +325,43 @@ void seq_printf(struct seq_file *seq, const char *fmt, ...)
 }
 
 /*
+ * --- tracepoints
+ * ---------------------------------------------------------------
+ */
+
+#define EVENTS		16
+
+static struct event {
+	const char *name;
+	long count;
+} events[EVENTS];
+
+static struct event *find_event(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < EVENTS && events[i].name; i++)
+		if (!strcmp(events[i].name, name))
+			return &events[i];
+	if (i == EVENTS)
+		shim_panic("more than %u tracepoints", EVENTS);
+	events[i].name = name;
+	return &events[i];
+}
+
+void shim_trace(const char *name)
+{
+#ifndef SHIM_THREADS
+	find_event(name)->count++;
+#endif
+}
+
+long shim_traced(const char *name)
+{
+	return find_event(name)->count;
+}
+
+/*
  * --- work
  * ----------------------------------------------------------------------
  */

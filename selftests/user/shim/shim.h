@@ -49,6 +49,8 @@ extern bool shim_verbose;
  * @reclaims: is here to make memory free, and may take from the reserves
  * @atomic: may not sleep for a reason of its own
  * @killed: its task has a fatal signal pending
+ * @gives_up: and gets one where it would wait for ever
+ * @lent_to: the mutex whose holder it has lent its priority, and never got
  * @task: that task
  */
 struct shim_cpu {
@@ -61,6 +63,8 @@ struct shim_cpu {
 	bool reclaims;
 	bool atomic;
 	bool killed;
+	bool gives_up;
+	const void *lent_to;
 	struct task_struct task;
 };
 
@@ -86,6 +90,9 @@ unsigned int shim_rcu_waiting(void);
 
 /* The most accesses to memory between interrupts off and on, of any CPU */
 extern long shim_longest_off;
+
+/* How often tasks have offered to reschedule between two parts of a call */
+extern unsigned long shim_offers;
 
 /* What need_resched() says how many times in a row; then no */
 extern unsigned int shim_resched;
@@ -171,6 +178,9 @@ void shim_set_word(phys_addr_t pa, u64 word);
 
 int shim_param_set(const char *name, const char *value);
 long shim_param_get(const char *name);
+
+/* How often a tracepoint was come by; not where there are threads */
+long shim_traced(const char *name);
 
 /* As a file of debugfs reads; -1 when there is none */
 long shim_stat(const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Mutexes that lend the waiters' priority: here there is but one.
+ * Mutexes that lend the waiters' priority. Where there are no threads a task
+ * that has to wait is noted, and killed: its holder stands still.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -14,8 +15,9 @@ struct rt_mutex {
 };
 
 #define rt_mutex_init(lock)		mutex_init(&(lock)->mutex)
-#define rt_mutex_lock(lock)		mutex_lock(&(lock)->mutex)
 #define rt_mutex_trylock(lock)		mutex_trylock(&(lock)->mutex)
-#define rt_mutex_unlock(lock)		mutex_unlock(&(lock)->mutex)
+
+void rt_mutex_lock(struct rt_mutex *lock);
+void rt_mutex_unlock(struct rt_mutex *lock);
 
 #endif /* SHIM_RTMUTEX_H */

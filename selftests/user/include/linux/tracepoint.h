@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Tracepoints that trace nothing, though their arguments are computed.
+ * Tracepoints: how often each was come by is known, no more.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -8,6 +8,8 @@
 #define SHIM_TRACEPOINT_H
 
 #include <linux/compiler.h>
+
+void shim_trace(const char *name);
 
 #define TRACE_DEFINE_ENUM(name)	struct shim_nothing
 
@@ -18,7 +20,7 @@
 #define TP_printk(...)
 
 #define TRACE_EVENT(name, proto, ...)					\
-static inline void trace_##name(proto) {}				\
+static inline void trace_##name(proto) { shim_trace(#name); }		\
 static inline bool trace_##name##_enabled(void) { return true; }	\
 struct shim_nothing
 #define TRACE_EVENT_CONDITION(name, proto, ...)	TRACE_EVENT(name, proto)

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Callers that wait, one at a time, while a worker is in the middle of a batch:
+ * which tree they wait for, which task they lend their priority, and what a
+ * fatal signal leaves undone.
+ *
+ * Copyright (C) 2026 The ipmmu-deferred authors
+ */
+#include "batch.h"
+#include "owner.h"
+#include "reclaim-parts.h"
+
+#define REAL_TIME	1
+#define NORMAL		MAX_RT_PRIO
+
+static const char *doing = "";
+
+static void say_where(void)
+{
+	fprintf(stderr, "# %s\n", doing);
+}
+
+/* --- a task that comes in the middle of a batch --------------------- */
+
+/*
+ * struct task - one that makes a call in the middle of a batch
+ * @call: what it does, with
+ * @with: that page table
+ * @prio: its priority
+ * @killed: a fatal signal has come before
+ * @pages: it comes when so many pages of the batch have been freed
+ * @came: it has come
+ * @lent_to: what it was to wait for, with its priority lent to the holder
+ * @waited: it was to wait, and lent nothing
+ */
+static struct task {
+	void (*call)(struct owner *with);
+	struct owner *with;
+	int prio;
+	bool killed;
+	unsigned int pages;
+	bool came;
+	const void *lent_to;
+	bool waited;
+} task;
+
+static long returned;
+
+static void run_task(void)
+{
+	struct shim_cpu cpu;
+
+	task.came = true;
+	shim_cpu_enter(&cpu);
+	cpu.task.prio = task.prio;
+	cpu.killed = task.killed;
+	cpu.gives_up = true;
+	task.call(task.with);
+	task.lent_to = cpu.lent_to;
+	task.waited = cpu.killed && !cpu.lent_to && !task.killed;
+	shim_cpu_leave(&cpu);
+}
+
+static void on_free(phys_addr_t pa, size_t size)
+{
+	if (!task.call || task.came || task.pages--)
+		return;
+	run_task();
+}
+
+/* A worker frees a batch, and in the middle of it the task comes. */
+static void during_a_batch(void (*call)(struct owner *with), struct owner *with, int prio)
+{
+	task = (struct task) { .call = call, .with = with, .prio = prio, .pages = 3 };
+	while (!task.came)
+		if (!shim_run_work() && !shim_pass_time())
+			shim_panic("no batch is made");
+	task.call = NULL;
+}
+
+static void close_spans(struct owner *o, unsigned int nr)
+{
+	make(o);
+	map_spans(o, nr);
+	io_pgtable_deferred_free(o->ops);
+}
+
+/* The hand of the worker whose batch is under way: it takes the first. */
+static const void *hand_of_the_worker(void)
+{
+	return &iopd_reclaimer.hands[0];
+}
+
+static void expect_lent(const void *wanted, bool waits)
+{
+	if (task.lent_to != wanted)
+		shim_panic("priority is lent to %ld, not %ld",
+			   task.lent_to ? (struct rt_mutex *)task.lent_to -
+			   iopd_reclaimer.hands : -1l,
+			   wanted ? (struct rt_mutex *)wanted - iopd_reclaimer.hands : -1l);
+	expect("the task waits", task.waited, waits);
+}
+
+/* --- drains --------------------- */
+
+static void drain(struct owner *with)
+{
+	returned = io_pgtable_deferred_drain();
+}
+
+/* All that is pending is in the worker's hand, and nothing else to help with. */
+static void a_drain_lends_to_the_worker(void)
+{
+	static struct owner o;
+
+	close_spans(&o, 100);
+	during_a_batch(drain, NULL, REAL_TIME);
+	expect_lent(hand_of_the_worker(), false);
+	expect("a drain that was killed", returned, -EINTR);
+}
+
+static void a_normal_drain_waits(void)
+{
+	static struct owner o;
+
+	close_spans(&o, 100);
+	during_a_batch(drain, NULL, NORMAL);
+	expect_lent(NULL, true);
+	expect("a drain that was killed", returned, -EINTR);
+}
+
+/* What it can free by itself is free before it lends anything. */
+static void a_drain_frees_what_waits_first(void)
+{
+	static struct owner in_hand, waiting;
+
+	close_spans(&in_hand, 200);
+	close_spans(&waiting, 30);
+	during_a_batch(drain, NULL, REAL_TIME);
+	expect_lent(hand_of_the_worker(), false);
+	expect("references to the one that waited",
+	       atomic_read(&waiting.dev.references), 0);
+	expect_within("pending", shim_stat("pending"), 64, 202);
+}
+
+static void a_killed_drain_frees_nothing(void)
+{
+	long freed = shim_stat("freed");
+	static struct owner o;
+	struct shim_cpu cpu;
+
+	close_spans(&o, 100);
+	shim_cpu_enter(&cpu);
+	cpu.killed = true;
+	expect("a drain that was killed", io_pgtable_deferred_drain(), -EINTR);
+	shim_cpu_leave(&cpu);
+	expect("freed", shim_stat("freed"), freed);
+}
+
+/* --- callers that free their own --------------------- */
+
+static void close_own(struct owner *with)
+{
+	io_pgtable_deferred_free(with->ops);
+}
+
+/* It is none of theirs that the worker has in hand. */
+static void a_caller_waits_for_its_own_alone(void)
+{
+	static struct owner others, own;
+	long freed;
+
+	make(&own);
+	map_spans(&own, 100);
+	close_spans(&others, 300);
+	set("deferred", "0");
+	freed = shim_stat("freed");
+	during_a_batch(close_own, &own, REAL_TIME);
+	expect_lent(NULL, false);
+	expect("references to its own", atomic_read(&own.dev.references), 0);
+	expect_within("freed", shim_stat("freed") - freed, 102, 102 + 64);
+}
+
+/* A part of its own is in the worker's hand, cut off before. */
+static void a_caller_lends_for_its_own(int prio)
+{
+	static struct owner own;
+
+	set("deferred", "1");
+	make(&own);
+	map_spans(&own, 150);
+	unmap_tables(&own, 0, 100);
+	flush_all(&own);
+	while (shim_run_rcu())
+		;
+	set("deferred", "0");
+	during_a_batch(close_own, &own, prio);
+	expect_lent(prio == REAL_TIME ? hand_of_the_worker() : NULL, prio != REAL_TIME);
+	settle();
+	/* It was killed, and left the rest to the worker. */
+	expect("references to its own", atomic_read(&own.dev.references), 0);
+}
+
+static void callers_lend_for_their_own(void)
+{
+	a_caller_lends_for_its_own(REAL_TIME);
+	a_caller_lends_for_its_own(NORMAL);
+}
+
+static void a_killed_caller_leaves_it_to_the_worker(void)
+{
+	long freed = shim_stat("freed");
+	static struct owner own;
+	struct shim_cpu cpu;
+
+	make(&own);
+	map_spans(&own, 100);
+	set("deferred", "0");
+	shim_cpu_enter(&cpu);
+	cpu.killed = true;
+	io_pgtable_deferred_free(own.ops);
+	shim_cpu_leave(&cpu);
+	expect("freed by a caller that was killed", shim_stat("freed"), freed);
+	settle();
+	expect("freed by the worker", shim_stat("freed") - freed, 102);
+	expect("references", atomic_read(&own.dev.references), 0);
+}
+
+/* --- callers above the limit --------------------- */
+
+static void close_it(struct owner *with)
+{
+	io_pgtable_deferred_free(with->ops);
+}
+
+/* Where the worker has all in hand but its own, that is what is freed. */
+static void a_killed_caller_does_not_share(void)
+{
+	static struct owner first, second;
+	struct shim_cpu cpu;
+	long freed;
+
+	make(&second);
+	map_spans(&second, 100);
+	close_spans(&first, 100);
+	set_number("limit", 10);
+	freed = shim_stat("freed");
+	shim_cpu_enter(&cpu);
+	cpu.killed = true;
+	close_it(&second);
+	shim_cpu_leave(&cpu);
+	expect("freed by a caller that was killed", shim_stat("freed"), freed);
+}
+
+static void make_and_close(struct owner *with)
+{
+	make(with);
+	io_pgtable_deferred_free(with->ops);
+}
+
+/*
+ * The worker has everything in hand: a caller that makes a page table waits for
+ * it a while, and goes on then.
+ */
+static void a_caller_goes_on_after_a_while(void)
+{
+	static struct owner first, next;
+
+	close_spans(&first, 300);
+	set_number("limit", 10);
+	during_a_batch(make_and_close, &next, NORMAL);
+	if (!next.ops)
+		shim_panic("no page table where the worker has all in hand");
+}
+
+/* --- a mapper that is refused memory --------------------- */
+
+static void map_without_memory(struct owner *with)
+{
+	size_t mapped = 0;
+
+	/* The first try of each fails. */
+	shim_fail.after = 0;
+	returned = with->ops->map_pages(with->ops, SZ_1G, SZ_1G, SZ_4K, 1, IOMMU_READ,
+					GFP_KERNEL, &mapped);
+	shim_fail.after = LONG_MAX;
+}
+
+static void a_mapper_lends_to_the_worker(int prio)
+{
+	static struct owner mapper, other;
+
+	make(&mapper);
+	close_spans(&other, 300);
+	during_a_batch(map_without_memory, &mapper, prio);
+	expect_lent(prio == REAL_TIME ? hand_of_the_worker() : NULL, false);
+	expect("a map after that", returned, 0);
+	io_pgtable_deferred_free(mapper.ops);
+	settle();
+}
+
+static void mappers_lend_to_the_worker(void)
+{
+	a_mapper_lends_to_the_worker(REAL_TIME);
+	a_mapper_lends_to_the_worker(NORMAL);
+}
+
+/* Half of what was pending when it was refused is free before it tries again. */
+static void a_mapper_frees_half(void)
+{
+	static struct owner mapper, other;
+	long freed;
+
+	make(&mapper);
+	set("batch", "10");
+	close_spans(&other, 198);
+	freed = shim_stat("freed");
+	map_without_memory(&mapper);
+	expect("a map after that", returned, 0);
+	expect("freed before it tries again", shim_stat("freed") - freed, 100);
+	io_pgtable_deferred_free(mapper.ops);
+}
+
+static void a_killed_mapper_frees_nothing(void)
+{
+	static struct owner mapper, other;
+	struct shim_cpu cpu;
+	long freed;
+
+	make(&mapper);
+	close_spans(&other, 200);
+	freed = shim_stat("freed");
+	shim_cpu_enter(&cpu);
+	cpu.killed = true;
+	map_without_memory(&mapper);
+	shim_cpu_leave(&cpu);
+	expect("freed by a mapper that was killed", shim_stat("freed"), freed);
+	io_pgtable_deferred_free(mapper.ops);
+}
+
+/*
+ * ----------------------------------------------------------------------------
+ */
+
+static const struct {
+	const char *name;
+	void (*test)(void);
+} tests[] = {
+	{ "a drain lends to the worker", a_drain_lends_to_the_worker },
+	{ "a normal drain waits", a_normal_drain_waits },
+	{ "a drain frees what waits first", a_drain_frees_what_waits_first },
+	{ "a killed drain frees nothing", a_killed_drain_frees_nothing },
+	{ "a caller waits for its own alone", a_caller_waits_for_its_own_alone },
+	{ "callers lend for their own", callers_lend_for_their_own },
+	{ "a killed caller leaves it to the worker", a_killed_caller_leaves_it_to_the_worker },
+	{ "a killed caller does not share", a_killed_caller_does_not_share },
+	{ "a caller goes on after a while", a_caller_goes_on_after_a_while },
+	{ "mappers lend to the worker", mappers_lend_to_the_worker },
+	{ "a mapper frees half", a_mapper_frees_half },
+	{ "a killed mapper frees nothing", a_killed_mapper_frees_nothing },
+};
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	shim_context = say_where;
+	shim_memory_init();
+	if (shim_module_init())
+		shim_panic("the library does not load: %s", shim_message);
+	shim_group = 1;
+	shim_on_free = on_free;
+	for (i = 0; i < ARRAY_SIZE(tests); i++) {
+		doing = tests[i].name;
+		tests[i].test();
+		as_loaded();
+		expect_nothing_left();
+	}
+	shim_module_exit();
+	printf("# %zu cases\n", ARRAY_SIZE(tests));
+	return 0;
+}
