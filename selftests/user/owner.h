@@ -62,8 +62,8 @@ static const struct iommu_flush_ops tlb = {
 	.tlb_flush_walk = flush_walk,
 };
 
-static inline void make_of(struct owner *o, enum io_pgtable_fmt fmt, unsigned int granule,
-		    unsigned int ias)
+static inline void make_of(struct owner *o, enum io_pgtable_fmt fmt,
+			   unsigned int granule, unsigned int ias)
 {
 	*o = (struct owner) {
 		.dev.name = "owner",
@@ -115,8 +115,8 @@ static inline void unmap_spans(struct owner *o, unsigned int first, unsigned int
  * By their tables, of @span each; the flush is for later, as with a queue of
  * flushes.
  */
-static inline void unmap_tables_of(struct owner *o, size_t span, unsigned int first,
-			    unsigned int nr)
+static inline void unmap_tables_of(struct owner *o, size_t span,
+				   unsigned int first, unsigned int nr)
 {
 	struct iommu_iotlb_gather gather;
 
@@ -168,6 +168,7 @@ static inline void as_loaded(void)
 	set("deferred", "1");
 	set("batch", "64");
 	set("workers", "1");
+	set("sweep_ms", "250");
 	set_number("limit", totalram_pages() / 2);
 	shim_resched = 0;
 	shim_debugfs_write("reset", 1);

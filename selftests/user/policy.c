@@ -660,6 +660,112 @@ static void a_tree_is_described(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
+/* --- what is put off --------------------- */
+
+/* How long after a free its first batch is made */
+#define MOMENT		(1 + DIV_ROUND_UP(HZ, 500))
+
+/* Nothing is to be done before so much time has passed, and then there is. */
+static void expect_work_after(unsigned long nr)
+{
+	expect("work before its time", shim_pass_jiffies(nr - 1) || shim_run_work(), false);
+	expect("work at its time", shim_pass_jiffies(1), true);
+}
+
+static void run_what_can_run(void)
+{
+	while (shim_run_rcu() || shim_run_work())
+		;
+}
+
+static void a_free_is_a_moment_before_its_batch(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 10);
+	io_pgtable_deferred_free(o.ops);
+	expect_work_after(MOMENT);
+	run_what_can_run();
+	expect("pending", shim_stat("pending"), 0);
+}
+
+/* The first to be due goes first; the next one's time is from its own unmap on. */
+static void sweeps_have_their_time(void)
+{
+	long swept = shim_stat("swept");
+	static struct owner first, next;
+
+	set("sweep_ms", "1000");
+	make(&first);
+	map_spans(&first, 2);
+	make(&next);
+	map_spans(&next, 2);
+	unmap_spans(&first, 0, 1);
+	shim_pass_jiffies(100);
+	unmap_spans(&next, 0, 1);
+	/* That has begun already, and is not put off. */
+	unmap_spans(&first, 1, 1);
+	expect_work_after(HZ - 100);
+	run_what_can_run();
+	expect("swept of the first", shim_stat("swept") - swept, 3);
+	expect_work_after(100);
+	run_what_can_run();
+	expect("swept of both", shim_stat("swept") - swept, 4);
+	io_pgtable_deferred_free(first.ops);
+	io_pgtable_deferred_free(next.ops);
+}
+
+static void sweeps_may_have_no_time(void)
+{
+	static struct owner o;
+
+	set("sweep_ms", "0");
+	make(&o);
+	map_spans(&o, 2);
+	unmap_spans(&o, 0, 1);
+	expect("a sweep that has no time", shim_pass_time() || shim_run_work(), false);
+	io_pgtable_deferred_drain();
+	expect("a sweep that a drain begins", shim_stat("sweeps"), 1);
+	run_what_can_run();
+	expect("tables", shim_stat("live"), 3);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* Pages of it wait for the others of their chunks. Return: how many */
+static long have_held(struct owner *o)
+{
+	long held = shim_stat("held");
+
+	make(o);
+	map_spans(o, 64);
+	unmap_tables(o, 1, 50);
+	flush_all(o);
+	run_what_can_run();
+	return shim_stat("held") - held;
+}
+
+/* One that comes late in the time of another has to wait for the next. */
+static void rests_have_their_time(void)
+{
+	static struct owner first, late;
+	long held;
+
+	set("sweep_ms", "0");
+	if (!have_held(&first))
+		shim_panic("no page waits for the others of its chunks");
+	shim_pass_jiffies(100);
+	held = have_held(&late);
+	expect_work_after(HZ - 100);
+	run_what_can_run();
+	expect("held after the time of the first", shim_stat("held"), held);
+	expect_work_after(HZ);
+	run_what_can_run();
+	expect("held after the next", shim_stat("held"), 0);
+	io_pgtable_deferred_free(first.ops);
+	io_pgtable_deferred_free(late.ops);
+}
+
 /* --- workers --------------------- */
 
 /* A worker that leaves others waiting wakes the next, if there is to be one. */
@@ -747,7 +853,6 @@ static void parameters_have_bounds(void)
 		refuse(bounds[i].name, bounds[i].above);
 		refuse(bounds[i].name, "many");
 	}
-	set("sweep_ms", "250");
 }
 
 /* What an allocation, or a mapping, that fails leaves behind */
@@ -878,6 +983,10 @@ static const struct {
 	{ "times are counted", times_are_counted },
 	{ "trees are listed", trees_are_listed },
 	{ "a tree is described", a_tree_is_described },
+	{ "a free is a moment before its batch", a_free_is_a_moment_before_its_batch },
+	{ "sweeps have their time", sweeps_have_their_time },
+	{ "sweeps may have no time", sweeps_may_have_no_time },
+	{ "rests have their time", rests_have_their_time },
 	{ "as many workers as said", as_many_workers_as_said },
 	{ "fewer workers", fewer_workers },
 	{ "parameters have bounds", parameters_have_bounds },

@@ -438,6 +438,10 @@ bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 			unsigned long delay)
 {
+	quiet_lock(&work_mutex);
+	if (!work->work.pending)
+		work->work.at = READ_ONCE(shim_jiffies) + delay;
+	quiet_unlock(&work_mutex);
 	return add_work(wq, &work->work, &delayed_works);
 }
 
@@ -467,22 +471,28 @@ void tasklet_kill(struct tasklet_struct *tasklet)
 	flush_work(&tasklet->work);
 }
 
-/* Time passes, more than anything is delayed by. */
-bool shim_pass_time(void)
+/* So much time passes. Return: is there anything that was delayed until now? */
+bool shim_pass_jiffies(unsigned long nr)
 {
-	struct work_struct *work;
+	struct work_struct *work, *next;
 	bool any = false;
 
 	quiet_lock(&work_mutex);
-	WRITE_ONCE(shim_jiffies, shim_jiffies + SHIM_PASSES);
-	while (!list_empty(&delayed_works)) {
-		work = list_first_entry(&delayed_works, struct work_struct,
-					node);
+	WRITE_ONCE(shim_jiffies, shim_jiffies + nr);
+	list_for_each_entry_safe(work, next, &delayed_works, node) {
+		if (time_before(shim_jiffies, work->at))
+			continue;
 		list_move_tail(&work->node, &work->wq->works);
 		any = true;
 	}
 	quiet_unlock(&work_mutex);
 	return any;
+}
+
+/* More than anything is delayed by. */
+bool shim_pass_time(void)
+{
+	return shim_pass_jiffies(SHIM_PASSES);
 }
 
 static struct work_struct *take_work(struct workqueue_struct *wq)

@@ -86,6 +86,7 @@ extern void (*shim_hook)(bool locked);
 bool shim_run_rcu(void);
 bool shim_run_work(void);
 bool shim_pass_time(void);
+bool shim_pass_jiffies(unsigned long nr);
 unsigned int shim_rcu_waiting(void);
 
 /* The most accesses to memory between interrupts off and on, of any CPU */

@@ -18,6 +18,7 @@ struct work_struct {
 	struct list_head node;
 	work_func_t func;
 	struct workqueue_struct *wq;
+	unsigned long at;	/* in jiffies; of one that is delayed */
 	bool pending;
 };
 
