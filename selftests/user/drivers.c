@@ -128,19 +128,26 @@ static const struct iommu_flush_ops as_a_whole = {
 	.tlb_flush_walk = tlb_flush_walk,
 };
 
-static void make(struct driver *drv, struct hw *hw, const struct iommu_flush_ops *tlb)
+static void make_of(struct driver *drv, struct hw *hw, const struct iommu_flush_ops *tlb,
+		    unsigned long quirks)
 {
 	*drv = (struct driver) {
 		.dev.name = "driver", .hw = hw,
 		.cfg = {
 			.pgsize_bitmap = SZ_4K | SZ_2M | SZ_1G, .ias = 39, .oas = 40,
 			.coherent_walk = true, .tlb = tlb, .iommu_dev = &drv->dev,
+			.quirks = quirks,
 		},
 	};
 	drv->ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &drv->cfg, drv);
 	if (!drv->ops)
 		shim_panic("no page table: %s", shim_message);
 	hw_init(hw, ARM_64_LPAE_S1, &drv->cfg, &choice);
+}
+
+static void make(struct driver *drv, struct hw *hw, const struct iommu_flush_ops *tlb)
+{
+	make_of(drv, hw, tlb, 0);
 }
 
 static void settle(void)
@@ -349,6 +356,69 @@ static void look_at_runs(void)
 	expect_run(&at, 0, 0, 0, ULONG_MAX);
 	if (io_pgtable_deferred_next_run(driver.ops, &end, &run))
 		shim_panic("a dump goes on past the end");
+	unmake(&driver);
+}
+
+static void expect_leaves(u64 iova, const struct io_pgtable_deferred_run *wanted, u64 next)
+{
+	struct io_pgtable_deferred_run run;
+	unsigned long at = iova;
+
+	if (!io_pgtable_deferred_next_run(driver.ops, &at, &run))
+		shim_panic("a dump ends at 0x%llx", iova);
+	if (at != next)
+		shim_panic("a dump at 0x%llx goes on at 0x%lx, not 0x%llx", iova, at, next);
+	if (run.iova != wanted->iova || run.paddr != wanted->paddr ||
+	    run.pgsize != wanted->pgsize || run.count != wanted->count ||
+	    run.level != wanted->level || run.attributes != wanted->attributes)
+		shim_panic("a dump at 0x%llx: %u of 0x%zx at 0x%lx, 0x%llx, level %d, 0x%llx",
+			   iova, run.count, run.pgsize, run.iova, run.paddr, run.level,
+			   run.attributes);
+}
+
+/* nG, AF, SH outer, AP unprivileged, and what makes it a page, or a block */
+#define RW_PAGE		0xe43
+#define RW_BLOCK	0xe41
+#define READ_ONLY	0x80
+
+/* Leaves that lead on are no run if they are not alike, or not of one size. */
+static void look_at_leaves(void)
+{
+	static const struct io_pgtable_deferred_run
+	pages = { IOVA, PA, PAGE, 2, RW_PAGE, 3 },
+	other = { IOVA + 2 * PAGE, PA + 2 * PAGE, PAGE, 1, RW_PAGE | READ_ONLY, 3 },
+	blocks = { IOVA + 2 * BLOCK, PA, BLOCK, 3, RW_BLOCK, 2 };
+	size_t mapped = 0;
+
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, 2, 0);
+	driver.ops->map_pages(driver.ops, IOVA + 2 * PAGE, PA + 2 * PAGE, PAGE, 1,
+			      IOMMU_READ, GFP_KERNEL, &mapped);
+	map_at(&driver, IOVA + 2 * BLOCK, PA, BLOCK, 3, 0);
+	expect_leaves(IOVA, &pages, IOVA + 2 * PAGE);
+	expect_leaves(IOVA + 2 * PAGE, &other, IOVA + 3 * PAGE);
+	expect_leaves(IOVA + 2 * BLOCK, &blocks, IOVA + 5 * BLOCK);
+	/* In the middle of a leaf: all of it, and those after it */
+	expect_leaves(IOVA + 2 * BLOCK + 5 * PAGE + 1, &blocks, IOVA + 5 * BLOCK);
+	unmake(&driver);
+}
+
+/* The upper half begins where the input size has it, and ends with all addresses. */
+static void look_at_the_upper_half(void)
+{
+	const u64 base = ~0ull << 39, last = base + (1ull << 39) - PAGE;
+	const struct io_pgtable_deferred_run
+	first_page = { base, PA, PAGE, 1, RW_PAGE, 3 },
+	last_page = { last, PA, PAGE, 1, RW_PAGE, 3 };
+
+	make_of(&driver, &hardware, &by_address, IO_PGTABLE_QUIRK_ARM_TTBR1);
+	map_at(&driver, base, PA, PAGE, 1, 0);
+	map_at(&driver, last, PA, PAGE, 1, 0);
+	/* Below it there is nothing to skip. */
+	expect_leaves(0, &first_page, base + PAGE);
+	expect_leaves(base - 1, &first_page, base + PAGE);
+	expect_leaves(base, &first_page, base + PAGE);
+	expect_leaves(last, &last_page, ULONG_MAX);
 	unmake(&driver);
 }
 
@@ -597,6 +667,8 @@ static const struct {
 	{ "a block is taken apart", split_block },
 	{ "pages are gathered", gather_pages },
 	{ "a dump", look_at_runs },
+	{ "a dump of leaves that differ", look_at_leaves },
+	{ "a dump of the upper half", look_at_the_upper_half },
 	{ "a table is cut off and waits in a queue", cut_queued },
 	{ "a table is cut off by a driver that flushes everything", cut_as_a_whole },
 	{ "an ASID is used again", same_asid },

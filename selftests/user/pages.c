@@ -381,6 +381,11 @@ static void atomic_maps_clear_one_table(const struct shape *shape)
 
 /* The page table goes while a chunk is asked for, and while it is allocated. */
 static bool goes;
+/* For how long a drain has waited for that, in us */
+static unsigned long waited;
+
+/* Looks of a drain at what makes a chunk, and how far they are apart */
+#define LOOKS_US	(100 * 50)
 
 static void free_it(void)
 {
@@ -393,6 +398,11 @@ static void free_it(void)
 	while (shim_run_rcu() || shim_run_work())
 		;
 	d = NULL;
+	waited = shim_slept;
+	io_pgtable_deferred_drain();
+	waited = shim_slept - waited;
+	if (waited && waited != LOOKS_US)
+		shim_panic("a drain waits %lu us for a chunk", waited);
 }
 
 static void free_in_the_middle(bool locked)
@@ -409,27 +419,44 @@ static void free_in_the_middle(bool locked)
 	shim_steps = SHIM_NO_STEPS;
 }
 
-static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
+/* The page table goes after so many accesses of what makes a chunk for it. */
+static void go_after(unsigned int accesses)
 {
 	void (*hook)(bool locked) = shim_hook;
-	unsigned int nr, after;
+	unsigned int nr;
+	long objects;
+
+	for (nr = 0; nr < 40; nr++)
+		map_as(1, nr, GFP_ATOMIC);
+	objects = shim_objects;
+	goes = true;
+	shim_hook = free_in_the_middle;
+	shim_steps = accesses;
+	/* The worker, as the first of all work */
+	shim_run_work();
+	shim_steps = SHIM_NO_STEPS;
+	shim_hook = hook;
+	free_it();
+	/* What makes the chunk may have been the last to know of it. */
+	io_pgtable_deferred_drain();
+	if (shim_objects != objects - 1)
+		shim_panic("the page table is still there after a drain");
+}
+
+static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
+{
+	unsigned int after, waits = 0;
 
 	if (!has_room_for(64) || PAGE_SHIFT != 12)
 		return;
 	for (after = 0; after < 60; after++) {
-		for (nr = 0; nr < 40; nr++)
-			map_as(1, nr, GFP_ATOMIC);
-		goes = true;
-		shim_hook = free_in_the_middle;
-		shim_steps = after;
-		/* The worker, as the first of all work */
-		shim_run_work();
-		shim_steps = SHIM_NO_STEPS;
-		shim_hook = hook;
-		free_it();
+		go_after(after);
+		waits += waited > 0;
 		end();
 		begin(shape);
 	}
+	if (!waits)
+		shim_panic("no drain has waited for a chunk that was made");
 }
 
 /*

@@ -82,6 +82,51 @@ static void batches_read_so_much(void)
 }
 
 /*
+ * A sweep that finds only the last entry of each table in use reads no more of
+ * them in a batch, in the pass that looks at tables.
+ */
+static void sweeps_read_so_much(void)
+{
+	const unsigned int nr = 64;
+	static struct owner o;
+	unsigned int i;
+	long batches;
+
+	make(&o);
+	map_spans(&o, nr);
+	for (i = 0; i < nr; i++)
+		map_page(&o, (u64)(i + 1) * SPAN - SZ_4K, SZ_4K);
+	unmap_spans(&o, 0, nr);
+	batches = shim_traced("batch_begin");
+	settle();
+	expect_within("batches of a sweep", shim_traced("batch_begin") - batches,
+		      nr / 8 + 1, nr / 8 + 4);
+	expect("tables", shim_stat("live"), 2 + nr);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/*
+ * Single pages that are given back fill a list of the CPU's, and a page is
+ * taken from that and put back after each batch with some; chunks do not.
+ */
+static void the_allocator_is_calmed(void)
+{
+	static const long calls[] = { 1, 0, 0, 1 };
+	static struct owner o;
+	unsigned int i;
+
+	make(&o);
+	/* Those of the first 16 are single ones. */
+	map_spans(&o, 16 + 3 * 64);
+	io_pgtable_deferred_free(o.ops);
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		shim_fail.calls = 0;
+		batch_of_worker();
+		expect("pages that a batch asks for", shim_fail.calls, calls[i]);
+	}
+}
+
+/*
  * While interrupts are off no more than so many tables are cut off, however
  * many go.
  */
@@ -374,6 +419,34 @@ static void sweeps_are_counted(void)
 }
 
 /*
+ * A driver that is not to be asked for flushes: a sweep leaves tables alone
+ * where too many wait, and goes on after its next flush.
+ */
+static void sweeps_leave_room(void)
+{
+	static struct owner o;
+	long waiting;
+
+	make(&o);
+	io_pgtable_deferred_allow_flush(o.ops, false);
+	map_spans(&o, 1100);
+	unmap_spans(&o, 0, 1100);
+	settle();
+	waiting = shim_stat("limbo");
+	/* A batch looks at 8 tables from end to end, and then whether there is room. */
+	expect_within("tables of a sweep in limbo", waiting, 1024, 1024 + 8);
+	expect("sweeps that wait for a flush", shim_stat("sweeps"), 0);
+	flush_all(&o);
+	settle();
+	/* And three of the level above */
+	expect("tables of the next sweep in limbo", shim_stat("limbo"), 1103 - waiting);
+	flush_all(&o);
+	settle();
+	expect("tables", shim_stat("live"), 1);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/*
  * Tables that wait for a flush: a caller that flushes no more than its leaves
  * has the driver asked for one if they are more than 64, and one that flushes
  * everything, soon, if they are more than 4096.
@@ -416,13 +489,24 @@ static void close_told(void)
 
 static void free_a_batch(void)
 {
+	expect("tables that are queued", shim_traced_arg("tree_queued", 1), 22);
 	batch_of_worker();
+	expect("a batch by a helper", shim_traced_arg("batch_begin", 1), false);
+	expect("tables of a batch", shim_traced_arg("batch_end", 1), 22);
+	/* One of the root, and those of the table below it */
+	expect("entries that it has read", shim_traced_arg("batch_end", 2), 21);
+	expect("why it ends", shim_traced_arg("batch_end", 3), IOPD_RECLAIM_EMPTY);
+	expect("how long it has taken", shim_traced_arg("batch_end", 4), LOOK_NS);
 }
 
 static void close_above_the_limit(void)
 {
 	set_number("limit", 50);
 	io_pgtable_deferred_free(told_above.ops);
+	expect("pending, when it helps", shim_traced_arg("help", 0), 102);
+	expect("the limit", shim_traced_arg("help", 1), 50);
+	expect("a batch by a helper", shim_traced_arg("batch_begin", 1), true);
+	expect("why it ends", shim_traced_arg("batch_end", 3), IOPD_RECLAIM_FULL);
 }
 
 static void make_above_the_limit(void)
@@ -441,6 +525,9 @@ static void close_last(void)
 static void scan_all(void)
 {
 	scan_objects(1000);
+	expect("pages that were asked for", shim_traced_arg("shrink", 0), 1000);
+	expect("pages that were freed", shim_traced_arg("shrink", 1), 100);
+	expect("pending, when it helps last", shim_traced_arg("help", 0), 0);
 }
 
 static void events_are_told(void)
@@ -945,6 +1032,8 @@ static void the_limit_depends_on_the_memory(void)
 	expect("the batch", shim_param_get("batch"), 64);
 	expect("workers", shim_param_get("workers"), 1);
 	expect("deferred", shim_param_get("deferred"), 1);
+	expect("seeks of the shrinker", iopd_reclaimer.shrinker->seeks, DEFAULT_SEEKS);
+	expect("flags of the shrinker", iopd_reclaimer.shrinker->flags, 0);
 	shim_module_exit();
 	set("limit", "7");
 	expect("a load", shim_module_init(), 0);
@@ -964,6 +1053,8 @@ static const struct {
 	{ "batches are as long as the parameter says", batches_are_as_long_as_said },
 	{ "batches give way", batches_give_way },
 	{ "batches read so much", batches_read_so_much },
+	{ "sweeps read so much", sweeps_read_so_much },
+	{ "the allocator is calmed", the_allocator_is_calmed },
 	{ "detaches are short", detaches_are_short },
 	{ "callers share above the limit", callers_share_above_the_limit },
 	{ "callers leave alone what is within", callers_leave_alone_what_is_within },
@@ -975,6 +1066,7 @@ static const struct {
 	{ "pages are counted", all_pages_are_counted },
 	{ "parts are not whole", parts_are_not_whole },
 	{ "sweeps are counted", sweeps_are_counted },
+	{ "sweeps leave room", sweeps_leave_room },
 	{ "limbo has bounds", limbo_has_bounds },
 	{ "events are told", events_are_told },
 	{ "helpers give way", helpers_give_way },

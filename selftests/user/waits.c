@@ -157,6 +157,104 @@ static void a_killed_drain_frees_nothing(void)
 	expect("freed", shim_stat("freed"), freed);
 }
 
+/* --- what rests, and is swept --------------------- */
+
+static void (*usual_hook)(bool locked);
+
+/* At the first access in a batch of a tree that holds pages, and is swept */
+static void in_the_middle_of_a_sweep(bool locked)
+{
+	struct iopd_tree *tree = list_first_entry_or_null(&iopd_reclaimer.busy,
+							  struct iopd_tree, node);
+
+	shim_steps = 0;
+	if (locked || !tree || !tree->held || !tree->sweep_pass)
+		return;
+	shim_steps = SHIM_NO_STEPS;
+	shim_hook = usual_hook;
+	run_task();
+}
+
+/* Return: how many pages are held of a tree of which a sweep is under way */
+static long drain_during_a_sweep(struct owner *o, int prio)
+{
+	make(o);
+	map_spans(o, 64);
+	unmap_tables(o, 1, 50);
+	flush_all(o);
+	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
+		;
+	task = (struct task) { .call = drain, .prio = prio };
+	usual_hook = shim_hook;
+	shim_hook = in_the_middle_of_a_sweep;
+	shim_pass_jiffies(HZ / 2);
+	shim_steps = 0;
+	while (!task.came)
+		if (!shim_run_rcu() && !shim_run_work())
+			shim_panic("no sweep is made");
+	shim_steps = SHIM_NO_STEPS;
+	task.call = NULL;
+	return shim_stat("held");
+}
+
+/* The task that has it in hand trims it at the end of its batch. */
+static void drains_have_what_is_swept_trimmed(void)
+{
+	static struct owner o;
+
+	expect("held of what is swept", drain_during_a_sweep(&o, REAL_TIME), 0);
+	expect_lent(hand_of_the_worker(), false);
+	io_pgtable_deferred_free(o.ops);
+	settle();
+	expect("held of what is swept", drain_during_a_sweep(&o, NORMAL), 0);
+	expect_lent(NULL, true);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- more tasks than hands, and fewer workers than trees --------------------- */
+
+/* One for which there is none works, and cannot be lent anything. */
+static void there_may_be_no_hand(void)
+{
+	static struct owner o;
+	unsigned int i;
+
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		if (!rt_mutex_trylock(&iopd_reclaimer.hands[i]))
+			shim_panic("hand %u is taken", i);
+	close_spans(&o, 100);
+	during_a_batch(drain, NULL, REAL_TIME);
+	expect_lent(NULL, true);
+	settle();
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		rt_mutex_unlock(&iopd_reclaimer.hands[i]);
+	expect("pending", shim_stat("pending"), 0);
+}
+
+static void run_all_work(struct owner *with)
+{
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
+		;
+}
+
+/*
+ * The worker finds the only tree in the hand of a helper, and goes to sleep: the
+ * helper sees to it that it goes on with what is left.
+ */
+static void a_helper_wakes_the_worker(void)
+{
+	static struct owner o;
+
+	close_spans(&o, 200);
+	task = (struct task) { .call = run_all_work, .prio = NORMAL, .pages = 3 };
+	shim_shrink(10);
+	task.call = NULL;
+	if (!task.came || !shim_stat("pending"))
+		shim_panic("the helper has freed all");
+	settle();
+	expect("pending", shim_stat("pending"), 0);
+}
+
 /* --- callers that free their own --------------------- */
 
 static void close_own(struct owner *with)
@@ -350,6 +448,9 @@ static const struct {
 	{ "a normal drain waits", a_normal_drain_waits },
 	{ "a drain frees what waits first", a_drain_frees_what_waits_first },
 	{ "a killed drain frees nothing", a_killed_drain_frees_nothing },
+	{ "drains have what is swept trimmed", drains_have_what_is_swept_trimmed },
+	{ "there may be no hand", there_may_be_no_hand },
+	{ "a helper wakes the worker", a_helper_wakes_the_worker },
 	{ "a caller waits for its own alone", a_caller_waits_for_its_own_alone },
 	{ "callers lend for their own", callers_lend_for_their_own },
 	{ "a killed caller leaves it to the worker", a_killed_caller_leaves_it_to_the_worker },

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
 #include <linux/rtmutex.h>
@@ -94,6 +95,19 @@ void cond_resched(void)
 {
 	might_sleep();
 	__atomic_fetch_add(&shim_offers, 1, __ATOMIC_RELAXED);
+}
+
+unsigned long shim_slept;
+
+void usleep_range(unsigned long min, unsigned long max)
+{
+	might_sleep();
+	if (max < min)
+		shim_panic("a task sleeps for %lu to %lu us", min, max);
+	__atomic_fetch_add(&shim_slept, min, __ATOMIC_RELAXED);
+#ifdef SHIM_THREADS
+	sched_yield();
+#endif
 }
 
 struct task_struct *shim_current(void)
@@ -230,6 +244,21 @@ void mutex_unlock(struct mutex *mutex)
 	if (__atomic_load_n(&mutex->owner, __ATOMIC_RELAXED) != shim_cpu)
 		shim_panic("a mutex is given back by another CPU");
 	__atomic_store_n(&mutex->owner, NULL, __ATOMIC_RELEASE);
+}
+
+#define RT_MUTEX_MAGIC		0x72746d75
+
+void rt_mutex_init(struct rt_mutex *lock)
+{
+	mutex_init(&lock->mutex);
+	lock->magic = RT_MUTEX_MAGIC;
+}
+
+bool rt_mutex_trylock(struct rt_mutex *lock)
+{
+	if (lock->magic != RT_MUTEX_MAGIC)
+		shim_panic("what is taken is no mutex");
+	return mutex_trylock(&lock->mutex);
 }
 
 void rt_mutex_lock(struct rt_mutex *lock)

@@ -330,10 +330,12 @@ void seq_printf(struct seq_file *seq, const char *fmt, ...)
  */
 
 #define EVENTS		16
+#define EVENT_ARGS	5
 
 static struct event {
 	const char *name;
 	long count;
+	u64 args[EVENT_ARGS];
 } events[EVENTS];
 
 static struct event *find_event(const char *name)
@@ -349,11 +351,19 @@ static struct event *find_event(const char *name)
 	return &events[i];
 }
 
-void shim_trace(const char *name)
+void shim_trace(const char *name, const u64 *args, unsigned int nr)
 {
 #ifndef SHIM_THREADS
-	find_event(name)->count++;
+	struct event *event = find_event(name);
+
+	event->count++;
+	memcpy(event->args, args, nr * sizeof(*args));
 #endif
+}
+
+u64 shim_traced_arg(const char *name, unsigned int nr)
+{
+	return find_event(name)->args[nr];
 }
 
 long shim_traced(const char *name)
@@ -575,7 +585,13 @@ bool flush_work(struct work_struct *work)
 {
 	if (!work->wq)
 		return false;
+#ifdef SHIM_THREADS
 	drain_workqueue(work->wq);
+#else
+	while (work->pending)
+		if (!run_work_of(work->wq))
+			shim_panic("a work is waited for that cannot run");
+#endif
 	return true;
 }
 

@@ -95,6 +95,9 @@ extern long shim_longest_off;
 /* How often tasks have offered to reschedule between two parts of a call */
 extern unsigned long shim_offers;
 
+/* Microseconds that tasks have slept for, at least */
+extern unsigned long shim_slept;
+
 /* What need_resched() says how many times in a row; then no */
 extern unsigned int shim_resched;
 
@@ -180,8 +183,12 @@ void shim_set_word(phys_addr_t pa, u64 word);
 int shim_param_set(const char *name, const char *value);
 long shim_param_get(const char *name);
 
-/* How often a tracepoint was come by; not where there are threads */
+/*
+ * How often a tracepoint was come by, and an argument of the last time; not
+ * where there are threads
+ */
 long shim_traced(const char *name);
+u64 shim_traced_arg(const char *name, unsigned int nr);
 
 /* As a file of debugfs reads; -1 when there is none */
 long shim_stat(const char *name);

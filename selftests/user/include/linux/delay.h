@@ -9,9 +9,6 @@
 
 #include <linux/kernel.h>
 
-static inline void usleep_range(unsigned long min, unsigned long max)
-{
-	cond_resched();
-}
+void usleep_range(unsigned long min, unsigned long max);
 
 #endif /* SHIM_DELAY_H */

@@ -12,11 +12,11 @@
 
 struct rt_mutex {
 	struct mutex mutex;	/* all there is to it without priorities */
+	unsigned int magic;	/* it is one, and no other memory */
 };
 
-#define rt_mutex_init(lock)		mutex_init(&(lock)->mutex)
-#define rt_mutex_trylock(lock)		mutex_trylock(&(lock)->mutex)
-
+void rt_mutex_init(struct rt_mutex *lock);
+bool rt_mutex_trylock(struct rt_mutex *lock);
 void rt_mutex_lock(struct rt_mutex *lock);
 void rt_mutex_unlock(struct rt_mutex *lock);
 
