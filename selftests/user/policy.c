@@ -691,7 +691,7 @@ static void times_are_counted(void)
 	expect("the longest batch", shim_stat("longest_batch_ns"), LOOK_NS);
 	expect("trees in their bucket",
 	       bucket_of("queue_hist", ktime_to_ns(ktime_sub(ktime_get(), since))), 1);
-	shim_debugfs_write("reset", 1);
+	expect("a reset", shim_debugfs_write("reset", 1), 0);
 	expect("after a reset, batches", bucket_of("batch_hist", LOOK_NS), 0);
 	expect("the longest batch", shim_stat("longest_batch_ns"), 0);
 	expect("the longest batch", shim_stat("longest_batch"), 0);
@@ -817,6 +817,51 @@ static void sweeps_may_have_no_time(void)
 	run_what_can_run();
 	expect("tables", shim_stat("live"), 3);
 	io_pgtable_deferred_free(o.ops);
+}
+
+/*
+ * It was due when sweeps had no time, and they have one again: at the end of
+ * the next batch it is seen to be late, and begins at once.
+ */
+static void late_sweeps_begin_at_once(void)
+{
+	long swept = shim_stat("swept");
+	static struct owner o, other;
+
+	set("sweep_ms", "0");
+	make(&o);
+	map_spans(&o, 2);
+	unmap_spans(&o, 0, 1);
+	shim_pass_jiffies(10);
+	set("sweep_ms", "250");
+	make(&other);
+	io_pgtable_deferred_free(other.ops);
+	shim_pass_jiffies(MOMENT);
+	run_what_can_run();
+	expect("swept before the work for that", shim_stat("swept") - swept, 0);
+	expect("work for a sweep that is late", shim_pass_jiffies(0), true);
+	run_what_can_run();
+	expect("swept", shim_stat("swept") - swept, 1);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* The task that asks drivers for flushes offers to reschedule after each. */
+static void asking_gives_way(void)
+{
+	static struct owner owners[3];
+	unsigned long offers;
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(owners); i++) {
+		make(&owners[i]);
+		map_spans(&owners[i], 2);
+		unmap_spans(&owners[i], 0, 1);
+	}
+	offers = shim_offers;
+	settle();
+	expect("offers of sweeps", shim_offers - offers, ARRAY_SIZE(owners));
+	for (i = 0; i < ARRAY_SIZE(owners); i++)
+		io_pgtable_deferred_free(owners[i].ops);
 }
 
 /* Pages of it wait for the others of their chunks. Return: how many */
@@ -1078,6 +1123,8 @@ static const struct {
 	{ "a free is a moment before its batch", a_free_is_a_moment_before_its_batch },
 	{ "sweeps have their time", sweeps_have_their_time },
 	{ "sweeps may have no time", sweeps_may_have_no_time },
+	{ "late sweeps begin at once", late_sweeps_begin_at_once },
+	{ "asking gives way", asking_gives_way },
 	{ "rests have their time", rests_have_their_time },
 	{ "as many workers as said", as_many_workers_as_said },
 	{ "fewer workers", fewer_workers },
