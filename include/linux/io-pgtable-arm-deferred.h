@@ -217,9 +217,8 @@ struct io_pgtable_deferred {
  *
  * Holds a reference to cfg->iommu_dev until the last table is freed, which may
  * be after io_pgtable_deferred_free() returned. free_io_pgtable_ops() of the
- * kernel must never see what this returns. @cfg is copied: io_pgtable_cfg.tlb
- * and
- * @cookie must stay until the page table is freed.
+ * kernel must never see what this returns. @cfg is copied; io_pgtable_cfg.tlb
+ * and the cookie must stay until the page table is freed.
  *
  * Context: may sleep. Any number of calls at the same time.
  * Return: the operations, or NULL with the reason in the kernel log.
@@ -252,8 +251,7 @@ struct io_pgtable_ops *io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,
  * that, unless a fatal signal comes: the workers free the rest.
  *
  * Context: may sleep. Once for each page table, with no other call for it under
- * way;
- *	    any number of calls for different ones.
+ *	    way; any number of calls for different ones.
  */
 void io_pgtable_deferred_free(struct io_pgtable_ops *ops);
 
@@ -274,16 +272,14 @@ void io_pgtable_deferred_free_flushed(struct io_pgtable_ops *ops);
  * io_pgtable_deferred_flush() - make a flush, and release what it was for
  * @ops: the page table
  * @flush: flushes all that the hardware knows of the page table, and waits for
- *   it.
- *	   Returns 0 when that is complete, also if there is no hardware that is
- *	   on; else an error, and nothing is released
+ *	   it. Returns 0 when that is complete, also if there is no hardware
+ *	   that is on; else an error, and nothing is released
  * @cookie: for @flush
  *
  * Several may run at the same time, for the same page table, too.
  *
  * Context: that of @flush, and as io_pgtable_deferred_flush_begin(). No lock is
- * held
- *	    while @flush runs.
+ *	    held while @flush runs.
  * Return: what @flush returned.
  */
 int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
@@ -417,8 +413,8 @@ struct io_pgtable_deferred_run {
  * @iova: where to look from, in bytes; on return where to look from next, or
  *	  ULONG_MAX when that was the end
  * @run: leaves in one table with consecutive IOVAs, consecutive output
- *   addresses
- *	 and the same attributes; with @count 0 if none was found so far
+ *	 addresses and the same attributes; with @count 0 if none was found so
+ *	 far
  *
  * Others may map and unmap meanwhile: a run is true at the moment at which it
  * was read, and each call looks at no more than 512 entries. The caller keeps

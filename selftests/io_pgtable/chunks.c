@@ -321,10 +321,7 @@ TEST_F(chunks, tables_go_one_by_one)
 	}
 }
 
-/*
- * --- at random
- * -----------------------------------------------------------------
- */
+/* --- at random ------------------------------------------------------------ */
 
 static bool map_one(int fd, __u64 iova, bool atomic)
 {
@@ -431,10 +428,7 @@ TEST_F_TIMEOUT(chunks, same_tables_by_several, 300)
 	EXPECT_GT(CHUNK + READY + 3 * THREADS, BESIDE);
 }
 
-/*
- * --- fragmented memory
- * ---------------------------------------------------------
- */
+/* --- fragmented memory ---------------------------------------------------- */
 
 static size_t free_memory(void)
 {

@@ -44,10 +44,7 @@ struct pair {
 
 static bool may_split;
 
-/*
- * --- a place that is free, or a part of what is there
- * ---------------------------
- */
+/* --- a place that is free, or a part of what is there --------------------- */
 
 /*
  * Addresses of the model count from the first IOVA, and stay below so many
@@ -162,10 +159,7 @@ static const char *do_unmap(struct pair *p)
 	return bad;
 }
 
-/*
- * --- comparing
- * ------------------------------------------------------------------
- */
+/* --- comparing ------------------------------------------------------------ */
 
 static const char *compare_leaves(struct pair *p)
 {
@@ -222,10 +216,7 @@ static const char *compare_lookups(struct pair *p)
 	return NULL;
 }
 
-/*
- * --- the way to a leaf
- * ---------------------------------------------------------
- */
+/* --- the way to a leaf ---------------------------------------------------- */
 
 /* Tables lie where they lie; all else is the same */
 static bool entries_agree(__u64 ours, __u64 theirs, int level)
@@ -318,10 +309,7 @@ static const char *play(struct pair *p)
 	return bad;
 }
 
-/*
- * --- the harness
- * ----------------------------------------------------------------
- */
+/* --- the harness ---------------------------------------------------------- */
 
 FIXTURE(pair)
 {

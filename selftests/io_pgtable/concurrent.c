@@ -58,10 +58,7 @@ struct lane {
 static struct iopd_leaf scanned[SCAN_ROOM];
 static bool stop;
 
-/*
- * --- flushing meanwhile
- * ---------------------------------------------------------
- */
+/* --- flushing meanwhile --------------------------------------------------- */
 
 struct flusher {
 	pthread_t thread;
@@ -85,10 +82,7 @@ static void *flush_all_the_time(void *arg)
 	return NULL;
 }
 
-/*
- * --- looking meanwhile
- * ----------------------------------------------------------
- */
+/* --- looking meanwhile ---------------------------------------------------- */
 
 struct stranger {
 	pthread_t thread;
@@ -179,10 +173,7 @@ static void *look_all_the_time(void *arg)
 	return NULL;
 }
 
-/*
- * --- what a lane does to a slot of its own
- * ---------------------------------------
- */
+/* --- what a lane does to a slot of its own -------------------------------- */
 
 /*
  * The text lives with the lane, for its thread ends before it is read. What
@@ -296,9 +287,9 @@ static void region_op(struct lane *lane)
 }
 
 /*
- * A page of each lane in a few tables, some of
- * them alone in a table of the level above: tables die and come back all the
- * time, under the feet of the neighbours.
+ * A page of each lane in a few tables, some of them alone in a table of the
+ * level above: tables die and come back all the time, under the feet of the
+ * neighbours.
  */
 static void dying_op(struct lane *lane)
 {
@@ -346,10 +337,7 @@ static void corner_op(struct lane *lane)
 	lane_unmap(lane, iova, SZ_2M, 1);
 }
 
-/*
- * --- all want the same new table at once
- * -----------------------------------------
- */
+/* --- all want the same new table at once ---------------------------------- */
 
 static pthread_barrier_t barrier;
 
@@ -377,10 +365,7 @@ static void race(struct lane *lane)
 	}
 }
 
-/*
- * --- what the lanes play
- * ---------------------------------------------------------
- */
+/* --- what the lanes play -------------------------------------------------- */
 
 enum {
 	PAGES,
@@ -417,10 +402,7 @@ static void *play(void *arg)
 	return NULL;
 }
 
-/*
- * --- the end
- * ---------------------------------------------------------------------
- */
+/* --- the end -------------------------------------------------------------- */
 
 static const char *check_leaves(const struct model *all, int fd, __u64 *tables)
 {

@@ -100,9 +100,7 @@ FIXTURE_TEARDOWN(edge)
 	EXPECT_EQ(bytes, _mapped);					\
 } while (0)
 
-/*
- * --- refusals ----------------------------------------------------------------
- */
+/* --- refusals ------------------------------------------------------------- */
 
 TEST_F(edge, overlap_of_pages)
 {
@@ -277,10 +275,7 @@ TEST_F(edge, last_page_of_the_space)
 	}
 }
 
-/*
- * --- blocks and tables
- * ---------------------------------------------------------
- */
+/* --- blocks and tables ---------------------------------------------------- */
 
 TEST_F(edge, block_over_empty_table)
 {
@@ -524,9 +519,7 @@ TEST_F(edge, leaves_are_told_to_the_driver)
 	EXPECT_EQ(12, counters.add_page);
 }
 
-/*
- * --- limbo -------------------------------------------------------------------
- */
+/* --- limbo ---------------------------------------------------------------- */
 
 TEST_F(edge, detached_table_waits_for_its_flush)
 {
@@ -644,10 +637,7 @@ TEST_F(edge, free_takes_limbo_along)
 	EXPECT_TABLES(12, -1);
 }
 
-/*
- * --- tables that have become empty
- * ---------------------------------------------
- */
+/* --- tables that have become empty ---------------------------------------- */
 
 #define EXPECT_CALLBACKS(nr) do {					\
 	struct iopd_counters _counters;					\
@@ -767,10 +757,7 @@ TEST_F(edge, slot_whose_flush_timed_out)
 	EXPECT_EQ(PA, iopd_lookup(self->fd, X));
 }
 
-/*
- * --- what is made at all
- * -------------------------------------------------------
- */
+/* --- what is made at all -------------------------------------------------- */
 
 static int try_create(struct iopd_create shape)
 {

@@ -67,10 +67,7 @@ static const char *describe(const struct iopd_create *s)
 	return text;
 }
 
-/*
- * --- the same as the kernel's
- * ----------------------------------------------------
- */
+/* --- the same as the kernel's --------------------------------------------- */
 
 /* The kernel does not see to it that the largest leaf fits the root */
 static bool sizes_are_right(const struct iopd_create *ours,
@@ -234,10 +231,7 @@ TEST_F(same, quirks)
 	}
 }
 
-/*
- * --- what can be mapped
- * ----------------------------------------------------------
- */
+/* --- what can be mapped --------------------------------------------------- */
 
 struct table {
 	struct iopd_create shape;
@@ -492,10 +486,7 @@ TEST_F_TIMEOUT(shape, maps_all_sizes, 300)
 	}
 }
 
-/*
- * --- dirty tracking
- * --------------------------------------------------------------
- */
+/* --- dirty tracking ------------------------------------------------------- */
 
 FIXTURE(dirty)
 {

@@ -45,9 +45,7 @@ const char *complain(const char *fmt, ...)
 	return text;
 }
 
-/*
- * --- files ------------------------------------------------------------------
- */
+/* --- files ---------------------------------------------------------------- */
 
 static bool read_text(const char *path, char *text, size_t size)
 {
@@ -198,9 +196,7 @@ long iopd_node_vmstat(int node, const char *name)
 	return iopd_read_key(path, name);
 }
 
-/*
- * --- modules ----------------------------------------------------------------
- */
+/* --- modules -------------------------------------------------------------- */
 
 static int run(const char *program, const char *arg)
 {
@@ -277,9 +273,7 @@ void iopd_require_cpus(int nr)
 		iopd_skip_all("needs more CPUs");
 }
 
-/*
- * --- the device -------------------------------------------------------------
- */
+/* --- the device ----------------------------------------------------------- */
 
 static void must(int fd, unsigned long cmd, void *arg, const char *what)
 {
@@ -633,9 +627,7 @@ bool kernel_knows(__u64 quirks)
 	return !(quirks & IOPD_QUIRK_ARM_HD) || !kernel_is_before(6, 7);
 }
 
-/*
- * --- chance and options -----------------------------------------------------
- */
+/* --- chance and options --------------------------------------------------- */
 
 void rng_seed(struct rng *rng, __u64 seed)
 {

@@ -84,10 +84,7 @@ static void set_limit(long limit)
 	iopd_set_param("limit", text);
 }
 
-/*
- * --- helpers
- * -------------------------------------------------------------------
- */
+/* --- helpers -------------------------------------------------------------- */
 
 /* With room for all, only the worker is there to free: this is what is held */
 TEST_F(held, below_the_limit_nobody_helps)
@@ -206,10 +203,7 @@ TEST_F(held, atomic_maps_neither_help_nor_sleep)
 	close(fd);
 }
 
-/*
- * --- making room for others
- * ------------------------------------------------------
- */
+/* --- making room for others ----------------------------------------------- */
 
 struct waker {
 	pthread_t thread;
@@ -282,10 +276,7 @@ TEST_F(held, long_maps_make_room)
 	close(fd);
 }
 
-/*
- * --- turns
- * ------------------------------------------------------------------------
- */
+/* --- turns ---------------------------------------------------------------- */
 
 /*
  * Batches by us, one after the other, until a tree is done: far more than it

@@ -136,10 +136,7 @@ FIXTURE_TEARDOWN(memory)
 		TH_LOG("%s", _bad);					\
 } while (0)
 
-/*
- * --- which group pays, and for how long
- * ------------------------------------------
- */
+/* --- which group pays, and for how long ----------------------------------- */
 
 /* The kernel tells of the last few pages of a group with some delay */
 static const char *check_charged(long tables)
@@ -339,10 +336,7 @@ TEST_F(memory, group_goes_before_its_tables)
 	close(fd);
 }
 
-/*
- * --- where the memory comes from
- * -------------------------------------------------
- */
+/* --- where the memory comes from ------------------------------------------ */
 
 static long node_tables(int node)
 {
@@ -399,10 +393,7 @@ TEST_F(memory, tables_are_elsewhere_if_need_be)
 	EXPECT_EQ(before[1], node_tables(1));
 }
 
-/*
- * --- memory is short
- * -------------------------------------------------------------
- */
+/* --- memory is short ------------------------------------------------------ */
 
 /*
  * Takes memory for good, and is the first to be killed where there is too
@@ -532,10 +523,7 @@ TEST_F(memory, own_pending_tables_are_memory_at_hand)
 	close(again);
 }
 
-/*
- * --- no memory
- * -------------------------------------------------------------------
- */
+/* --- no memory ------------------------------------------------------------ */
 
 /* Not at the start of a table, so that the first is not made whole */
 #define X		(3 * SZ_1G + 5 * SZ_4K)

@@ -49,9 +49,7 @@ void model_destroy(struct model *model)
 	free(model->runs);
 }
 
-/*
- * --- runs -------------------------------------------------------------------
- */
+/* --- runs ----------------------------------------------------------------- */
 
 /* The first run that ends after iova */
 static size_t run_at(const struct model *model, __u64 iova)
@@ -196,9 +194,7 @@ void model_merge(struct model *model, const struct model *other)
 		run_add(model, other->runs[i]);
 }
 
-/*
- * --- map and unmap ----------------------------------------------------------
- */
+/* --- map and unmap -------------------------------------------------------- */
 
 /* How many leaves of size fit before the next run begins */
 static __u64 free_leaves(const struct model *model, __u64 iova, __u64 size,

@@ -47,9 +47,7 @@ struct test {
 	int fd;
 };
 
-/*
- * --- where and what ----------------------------------------------------------
- */
+/* --- where and what ------------------------------------------------------- */
 
 static __u64 space(const struct test *t)
 {
@@ -121,9 +119,7 @@ static __u32 pick_prot(struct test *t)
 	return prot & (IOPD_READ | IOPD_WRITE) ? prot : prot | IOPD_READ;
 }
 
-/*
- * --- one operation -----------------------------------------------------------
- */
+/* --- one operation -------------------------------------------------------- */
 
 static const char *do_map(struct test *t)
 {
@@ -210,9 +206,7 @@ static const char *do_one(struct test *t)
 	return do_unmap(t);
 }
 
-/*
- * --- a look at the whole -----------------------------------------------------
- */
+/* --- a look at the whole -------------------------------------------------- */
 
 /*
  * The byte of MAIR for a mapping, as the architecture spells the memory types
@@ -458,9 +452,7 @@ static const char *play(struct test *t)
 	return bad ? bad : look(t);
 }
 
-/*
- * --- the harness -------------------------------------------------------------
- */
+/* --- the harness ---------------------------------------------------------- */
 
 FIXTURE(table)
 {

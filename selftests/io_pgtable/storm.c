@@ -104,10 +104,7 @@ FIXTURE_TEARDOWN(storm)
 	EXPECT_EQ(self->secondary, iopd_vmstat("nr_sec_page_table_pages"));
 }
 
-/*
- * --- processes that go on until they are ended
- * ------------------------------------
- */
+/* --- processes that go on until they are ended ---------------------------- */
 
 static pid_t start(void (*play)(struct rng *rng), int number)
 {
@@ -170,10 +167,7 @@ static void play_all(struct rng *rng)
 	close(fd);
 }
 
-/*
- * --- CPUs
- * -------------------------------------------------------------------------
- */
+/* --- CPUs ----------------------------------------------------------------- */
 
 /* The worker comes to the end of it alone. Return: NULL or what is wrong. */
 static const char *wait_for_worker(void)
@@ -258,10 +252,7 @@ TEST_F_TIMEOUT(storm, only_cpu_goes, 120)
 	ASSERT_FINE(wait_for_worker());
 }
 
-/*
- * --- processes
- * --------------------------------------------------------------------
- */
+/* --- processes ------------------------------------------------------------ */
 
 TEST_F_TIMEOUT(storm, killed_in_the_middle, 120)
 {

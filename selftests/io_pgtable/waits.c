@@ -102,10 +102,7 @@ FIXTURE_TEARDOWN(waits)
 	EXPECT_TRUE(group_remove());
 }
 
-/*
- * --- callbacks that the kernel puts off
- * --------------------------------------------
- */
+/* --- callbacks that the kernel puts off ----------------------------------- */
 
 static bool kernel_log_has(const char *text)
 {
@@ -206,10 +203,7 @@ TEST_F(waits, caller_frees_after_a_cut)
 	EXPECT_GT(PROMPT, worst);
 }
 
-/*
- * --- at the limit of a control group
- * ------------------------------------------------
- */
+/* --- at the limit of a control group -------------------------------------- */
 
 #define NO_GROUPS	"no control groups that count memory"
 
@@ -262,10 +256,7 @@ TEST_F_TIMEOUT(waits, group_full_of_cut_tables, 120)
 	EXPECT_EQ(0, group_read("memory.events", "oom_kill"));
 }
 
-/*
- * --- others that go on and on
- * ---------------------------------------------------------
- */
+/* --- others that go on and on --------------------------------------------- */
 
 #define LOADS	2
 
@@ -493,10 +484,7 @@ TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
 	close(small);
 }
 
-/*
- * --- readers that hold grace periods up
- * ------------------------------------------------
- */
+/* --- readers that hold grace periods up ----------------------------------- */
 
 static pid_t start_reader(int cpu, __u64 ns)
 {
@@ -672,10 +660,7 @@ TEST_F_TIMEOUT(waits, second_drain_waits_for_no_more, 120)
 	EXPECT_EQ(tables, pending);
 }
 
-/*
- * --- a worker that is preempted in a batch
- * -------------------------------------------
- */
+/* --- a worker that is preempted in a batch -------------------------------- */
 
 /* Above what holds the worker back */
 #define DRAIN_PRIORITY	50
@@ -777,10 +762,7 @@ TEST_F_TIMEOUT(waits, real_time_drain_lends_priority, 120)
 	kill(pid, SIGKILL);
 }
 
-/*
- * --- pages
- * ----------------------------------------------------------------------------
- */
+/* --- pages ---------------------------------------------------------------- */
 
 FIXTURE(pages)
 {

@@ -199,10 +199,7 @@ static bool write_through(const struct rig *rig, u64 iova, u64 pa, u64 value)
 
 #define EXPECT_AT(iova, pa) EXPECT_EQ((u64)(pa), read_through(&self->rig, iova))
 
-/*
- * --- directed
- * -------------------------------------------------------------------
- */
+/* --- directed ------------------------------------------------------------- */
 
 /*
  * A page that differs from iova in the bits below a block's size: no block
@@ -311,10 +308,7 @@ TEST_F_TIMEOUT(smmu, number_is_used_again, 120)
 	}
 }
 
-/*
- * --- at random
- * -------------------------------------------------------------------
- */
+/* --- at random ------------------------------------------------------------ */
 
 struct test {
 	const struct rig *rig;

@@ -10,10 +10,7 @@
 #include "domain.h"
 #include "shim.h"
 
-/*
- * --- the driver
- * ------------------------------------------------------------------
- */
+/* --- the driver ----------------------------------------------------------- */
 
 void bracket_begin(struct domain *d, struct bracket *bracket)
 {
@@ -150,10 +147,7 @@ static const struct iommu_flush_ops gathers = {
 	.tlb_add_page = tlb_add_page,
 };
 
-/*
- * --- making and freeing
- * ----------------------------------------------------------
- */
+/* --- making and freeing --------------------------------------------------- */
 
 /*
  * All sizes that the granule has leaves of; the library takes what it can
@@ -272,10 +266,7 @@ u64 domain_leaf_size(const struct domain *d, unsigned int nr)
 	return sizes & -sizes;
 }
 
-/*
- * --- which thread may do what where
- * ----------------------------------------------
- */
+/* --- which thread may do what where --------------------------------------- */
 
 void domain_unflushed(struct domain *d, u64 start, u64 end)
 {

@@ -26,10 +26,7 @@ do {									\
 			   wanted_, __VA_ARGS__);			\
 } while (0)
 
-/*
- * --- geometry
- * ----------------------------------------------------------------------
- */
+/* --- geometry ------------------------------------------------------------- */
 
 /*
  * D8.2: which bits of an address the levels resolve; the lowest level is the
@@ -175,10 +172,7 @@ static void check_geometry(void)
 	}
 }
 
-/*
- * --- descriptors
- * ---------------------------------------------------------------------
- */
+/* --- descriptors ---------------------------------------------------------- */
 
 /* D8.3.1: bits 1:0, above the last level and there */
 static const struct {
@@ -346,10 +340,7 @@ static void check_fills(void)
 	}
 }
 
-/*
- * --- registers
- * ------------------------------------------------------------------------
- */
+/* --- registers ------------------------------------------------------------ */
 
 /* D19.2, PARange and IPS */
 static void check_codes(void)

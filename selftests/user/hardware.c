@@ -63,10 +63,7 @@ void hw_init(struct hw *hw, enum io_pgtable_fmt fmt,
 		shim_panic("a root at 0x%llx is not aligned", hw->root);
 }
 
-/*
- * --- descriptors
- * ----------------------------------------------------------------
- */
+/* --- descriptors ---------------------------------------------------------- */
 
 bool hw_is_table(u64 descriptor, int level)
 {
@@ -96,10 +93,7 @@ unsigned int hw_entries(const struct hw *hw, int level)
 	return 1u << bits;
 }
 
-/*
- * --- what is known
- * ---------------------------------------------------------------
- */
+/* --- what is known -------------------------------------------------------- */
 
 static const struct hw_cached *find_cached(const struct hw *hw, u64 iova)
 {
@@ -204,10 +198,7 @@ bool hw_knows(const struct hw *hw, u64 pa, size_t size)
 	return false;
 }
 
-/*
- * --- walking
- * ---------------------------------------------------------------------
- */
+/* --- walking -------------------------------------------------------------- */
 
 /*
  * A walker that does not snoop finds a word as it was when last cleaned, or as

@@ -222,9 +222,7 @@ int io_pgtable_deferred_flush(struct io_pgtable_ops *ops,
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_flush);
 
-/*
- * --- asking the driver -------------------------------------------------------
- */
+/* --- asking the driver ---------------------------------------------------- */
 
 /*
  * What the flush was asked for is not done. If none has even ended since there

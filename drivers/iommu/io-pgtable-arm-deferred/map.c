@@ -30,8 +30,7 @@
  * @made: tables have been made
  * @ticket: how long to wait for memory, 0 when there was no need to
  * @built: tables for the next run that no other has seen, by level, each with
- *   the
- *	   one below it in it, and the last with the first leaves of the run
+ *	   the one below it in it, and the last with the first leaves of the run
  * @top: level of the first of them; below @level there is none
  * @filled: leaves in the last of them
  */
@@ -435,8 +434,7 @@ static noinline int iopd_map_many(struct iopd *iopd, unsigned long at,
  * A single leaf into a slot that is empty, of a table that is there, needs no
  * waiting for, and has been cleaned on the way to. That is nearly all of them.
  * Return: false if it is not so; then nothing has been done, and @missing may
- * be less than
- * @level: below it there is no table.
+ * be less than @level: below it there is no table.
  */
 static __always_inline bool iopd_map_one(struct iopd *iopd, unsigned long at,
 					 phys_addr_t paddr, int level, int prot,

@@ -52,8 +52,7 @@ void iopd_reclaim_init_params(void);
 /**
  * struct iopd_reclaim_epoch - what was handed over between two waiters' begin
  * @waiting: trees with something to free that owe nothing older, in the order
- *   of
- *	     their turns
+ *	     of their turns
  * @owed: tables of this epoch that are not free
  */
 struct iopd_reclaim_epoch {

@@ -349,10 +349,7 @@ void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);
 
-/*
- * --- a block where a table is
- * ----------------------------------------------------
- */
+/* --- a block where a table is --------------------------------------------- */
 
 /*
  * Have @walk, which ends at an entry that leads to a table, end at one that

@@ -160,8 +160,7 @@ struct iopd_tree_ops {
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
  * @partial: chunks that tables were freed of and that are not free yet, by
- *   their
- *	     first pages, the one of the last table first
+ *	     their first pages, the one of the last table first
  * @left: what @spare was when the tree was closed
  * @left_ready: what @ready was
  * @ops: what the reclaimer calls

@@ -215,8 +215,7 @@ ipmmu_group_partner_choose(const struct ipmmu_master *master)
  *
  * Context: no lock of the driver's, for a new group comes with files in sysfs.
  * Return: a group with a reference: a new one, or one with other devices in it;
- * or
- *	   an error.
+ *	   or an error.
  */
 struct iommu_group *ipmmu_group_bus(struct device *dev)
 {

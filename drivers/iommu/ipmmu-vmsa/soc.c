@@ -36,8 +36,8 @@
 
 /*
  * H3 before ES3.0, whose IPMMU the in-tree driver uses for no master: until
- *    Linux
- * 6.4 both are on its list, then ES1.x was dropped from the kernel altogether.
+ * Linux 6.4 both are on its list, then ES1.x was dropped from the kernel
+ * altogether.
  */
 static const struct soc_device_attribute h3_early[] = {
 	{ .revision = "ES1.*" },
@@ -51,12 +51,10 @@ static const struct soc_device_attribute h3_early[] = {
  * 2, which says little of the other stage. The rest has walked none.
  *
  * DISCACHE is what the firmware sets for the caches that are powered at boot,
- * on
- * H3 before ES3.0, M3-N and E3; those in power domains A3xx are left to us.
- *    RZ/G2N
- * and RZ/G2E are the dies of M3-N and E3 in other packages, so it is set there,
- * too. Were that wrong, some accesses would take longer; the other mistake
- * would have a master use what its cache should have forgotten.
+ * on H3 before ES3.0, M3-N and E3; those in power domains A3xx are left to us.
+ * RZ/G2N and RZ/G2E are the dies of M3-N and E3 in other packages, so it is set
+ * there, too. Were that wrong, some accesses would take longer; the other
+ * mistake would have a master use what its cache should have forgotten.
  */
 static const struct ipmmu_soc rz_g2m = {
 	.name = "RZ/G2M", GEN3, .va64 = true, .denied = true,

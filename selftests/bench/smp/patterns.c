@@ -60,9 +60,7 @@ static __always_inline void pair(struct smp_thread *thread, unsigned long iova,
 	unmap(thread->domain, iova, size, count);
 }
 
-/*
- * --- pages -------------------------------------------------------------------
- */
+/* --- pages ---------------------------------------------------------------- */
 
 static void run_own(struct smp_thread *thread, const struct smp_pattern *pattern,
 		    unsigned long pairs)
@@ -152,10 +150,7 @@ static void run_regions(struct smp_thread *thread, const struct smp_pattern *pat
 	}
 }
 
-/*
- * --- tables and blocks
- * ---------------------------------------------------------
- */
+/* --- tables and blocks ---------------------------------------------------- */
 
 static void run_table(struct smp_thread *thread, const struct smp_pattern *pattern,
 		      unsigned long pairs)
@@ -195,10 +190,7 @@ static void run_large(struct smp_thread *thread, const struct smp_pattern *patte
 		pair(thread, iova, SZ_1G, 1);
 }
 
-/*
- * --- threads that do different things
- * ------------------------------------------
- */
+/* --- threads that do different things ------------------------------------- */
 
 /* One page table, filled and given back, to the last of its tables */
 static void tear_down(const struct smp_library *library)

@@ -76,10 +76,7 @@ static unsigned long lost_cpu(void)
 	return usage.ru_nivcsw;
 }
 
-/*
- * --- threads
- * ------------------------------------------------------------------
- */
+/* --- threads -------------------------------------------------------------- */
 
 /* All begin at the same moment: each is on its CPU by then. */
 static void meet(void)
@@ -192,10 +189,7 @@ static void let_workers(const struct smp_library *library)
 	} while (any);
 }
 
-/*
- * --- a row
- * --------------------------------------------------------------------
- */
+/* --- a row ---------------------------------------------------------------- */
 
 /*
  * Was each thread on its CPU all the time, and were all there at the same time?
@@ -346,10 +340,7 @@ static double measure_row(double until)
 	return ratio;
 }
 
-/*
- * --- all of it
- * ----------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------ */
 
 static bool is_row(const struct smp_pattern *row, unsigned int nr)
 {

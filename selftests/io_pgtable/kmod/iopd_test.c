@@ -136,7 +136,7 @@ static const struct iommu_flush_ops iopd_tlb = {
 	.tlb_add_page	= iopd_tlb_add_page,
 };
 
-/* --- making and freeing ------------------------------------------------- */
+/* --- making and freeing --------------------------------------------------- */
 
 static struct io_pgtable_ops *iopd_alloc(struct iopd_file *file, u32 fmt)
 {
@@ -614,9 +614,7 @@ static long iopd_scan(struct iopd_file *file, struct iopd_scan *arg)
 			       file->shape.start);
 }
 
-/*
- * --- dirty leaves, and the way to them --------------------------------------
- */
+/* --- dirty leaves, and the way to them ------------------------------------ */
 
 #ifdef COMPAT_HAS_DIRTY
 static long iopd_dirty(struct iopd_file *file, struct iopd_dirty *arg)
@@ -685,9 +683,7 @@ static long iopd_path(struct iopd_file *file, struct iopd_path *arg)
 				   &arg->result);
 }
 
-/*
- * --- others at work ---------------------------------------------------------
- */
+/* --- others at work ------------------------------------------------------- */
 
 /* Tables that the load makes and cuts in turn */
 #define LOAD_TABLES		64

@@ -129,9 +129,7 @@ bool need_resched(void)
 	return true;
 }
 
-/*
- * --- locks -------------------------------------------------------------------
- */
+/* --- locks ---------------------------------------------------------------- */
 
 void shim_lock_init(raw_spinlock_t *lock, const char *name)
 {
@@ -280,9 +278,7 @@ void rt_mutex_unlock(struct rt_mutex *lock)
 		mutex_unlock(&lock->mutex);
 }
 
-/*
- * --- RCU ---------------------------------------------------------------------
- */
+/* --- RCU ------------------------------------------------------------------ */
 
 static pthread_mutex_t rcu_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct rcu_head *rcu_first;
@@ -451,9 +447,7 @@ void shim_kfree_rcu(void *object, struct rcu_head *head)
 	call_rcu(head, free_object);
 }
 
-/*
- * --- waiting -----------------------------------------------------------------
- */
+/* --- waiting -------------------------------------------------------------- */
 
 /* What a sleeper knows of wake-ups: those since it last looked do count */
 static __thread unsigned int wakes_seen;

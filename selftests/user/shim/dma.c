@@ -84,10 +84,7 @@ void shim_set_word(phys_addr_t pa, u64 word)
 			 __ATOMIC_RELEASE);
 }
 
-/*
- * --- an IOMMU for which nothing is cleaned
- * -----------------------------------------
- */
+/* --- an IOMMU for which nothing is cleaned -------------------------------- */
 
 /*
  * The walker snoops, but the library has not been told. It sees what has left

@@ -83,9 +83,7 @@ void shim_memory_init(void)
 	ASAN_POISON_MEMORY_REGION(pages, sizeof(pages));
 }
 
-/*
- * --- failing -----------------------------------------------------------------
- */
+/* --- failing -------------------------------------------------------------- */
 
 bool shim_fails(void)
 {
@@ -114,9 +112,7 @@ static void check_gfp(gfp_t gfp, const char *what)
 		shim_step();
 }
 
-/*
- * --- pages -------------------------------------------------------------------
- */
+/* --- pages ---------------------------------------------------------------- */
 
 static enum zone zone_of(unsigned int frame)
 {
@@ -316,9 +312,7 @@ bool shim_is_allocated(phys_addr_t pa, size_t size)
 	return true;
 }
 
-/*
- * --- addresses ---------------------------------------------------------------
- */
+/* --- addresses ------------------------------------------------------------ */
 
 static size_t offset_of(const volatile void *address)
 {
@@ -376,10 +370,7 @@ unsigned long totalram_pages(void)
 	return ARENA_FRAMES;
 }
 
-/*
- * --- what is counted
- * -----------------------------------------------------------
- */
+/* --- what is counted ------------------------------------------------------ */
 
 pg_data_t *page_pgdat(const struct page *page)
 {
@@ -426,9 +417,7 @@ long shim_group_stat(unsigned int group, enum node_stat_item item)
 	return group_stats[group][item];
 }
 
-/*
- * --- objects -----------------------------------------------------------------
- */
+/* --- objects -------------------------------------------------------------- */
 
 void *kmalloc(size_t size, gfp_t gfp)
 {

@@ -182,10 +182,7 @@ void kfree(const void *object)
 	free((void *)object);
 }
 
-/*
- * --- what each CPU has
- * -------------------------------------------------------------
- */
+/* --- what each CPU has ---------------------------------------------------- */
 
 /* Where the linker has put that of the first */
 extern char __start_smp_percpu[], __stop_smp_percpu[];
@@ -203,10 +200,7 @@ long smp_offset_of(unsigned int cpu)
 	return cpu ? percpu[cpu - 1] - __start_smp_percpu : 0;
 }
 
-/*
- * --- the walker snoops: none of this is to be called
- * --------------------------------
- */
+/* --- the walker snoops: none of this is to be called ---------------------- */
 
 dma_addr_t dma_map_single_attrs(struct device *dev, void *address, size_t size,
 				enum dma_data_direction dir, unsigned long attrs)

@@ -90,9 +90,7 @@ static inline void free_pages(unsigned long address, unsigned int order)
 
 unsigned long totalram_pages(void);
 
-/*
- * --- what is counted --------------------------------------------------------
- */
+/* --- what is counted ------------------------------------------------------ */
 
 enum node_stat_item {
 	NR_PAGETABLE,
