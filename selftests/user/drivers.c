@@ -514,6 +514,17 @@ static void flushed_before(void)
 		shim_panic("%ld tables are left", shim_stat("live"));
 }
 
+/* What an error path gives back may never have been made. */
+static void give_back_nothing(void)
+{
+	long references = atomic_long_read(&shim_module_refs);
+
+	io_pgtable_deferred_free(NULL);
+	io_pgtable_deferred_free_flushed(NULL);
+	if (atomic_long_read(&shim_module_refs) != references || shim_stat("pending"))
+		shim_panic("something has been given back of nothing");
+}
+
 /*
  * --- what drivers do wrong
  * -----------------------------------------------------------------
@@ -674,6 +685,7 @@ static const struct {
 	{ "an ASID is used again", same_asid },
 	{ "a driver flushes by address alone", leaf_by_leaf },
 	{ "a driver has flushed before it frees", flushed_before },
+	{ "nothing is given back", give_back_nothing },
 	{ "a flush after unmap has no brackets", bare_unmap },
 	{ "a flush for map has no brackets", bare_map },
 	{ "a flush after unmap does not complete", late_unmap },
