@@ -514,6 +514,83 @@ static void flushed_before(void)
 		shim_panic("%ld tables are left", shim_stat("live"));
 }
 
+#define RW		(IOMMU_READ | IOMMU_WRITE)
+#define END		(1ull << 39)
+#define PA_END		(1ull << 40)
+
+static const struct {
+	u64 iova, pa, size, count;
+	int prot, wanted;
+} requests[] = {
+	{ IOVA, PA, SZ_8K, 1, RW, -EINVAL },
+	{ IOVA, PA, PAGE, 0, RW, -EINVAL },
+	{ IOVA + 1, PA, PAGE, 1, RW, -EINVAL },
+	{ IOVA, PA + 1, PAGE, 1, RW, -EINVAL },
+	{ IOVA + PAGE, PA, BLOCK, 1, RW, -EINVAL },
+	{ IOVA, PA + PAGE, BLOCK, 1, RW, -EINVAL },
+	{ IOVA, PA, PAGE, 1, IOMMU_CACHE, -EINVAL },
+	{ END, PA, PAGE, 1, RW, -ERANGE },
+	{ END - PAGE, PA, PAGE, 2, RW, -ERANGE },
+	{ ~0ull - PAGE + 1, PA, PAGE, 1, RW, -ERANGE },
+	{ IOVA, PA_END, PAGE, 1, RW, -ERANGE },
+	{ IOVA, PA_END - PAGE, PAGE, 2, RW, -ERANGE },
+	{ IOVA, ~0ull - PAGE + 1, PAGE, 2, RW, -ERANGE },
+	/* And what is just within */
+	{ 0, 0, PAGE, 1, RW, 0 },
+	{ END - PAGE, PA_END - PAGE, PAGE, 1, RW, 0 },
+	{ IOVA, PA, PAGE, 1, IOMMU_READ, 0 },
+	{ IOVA, PA, PAGE, 1, RW, -EEXIST },
+	{ IOVA, PA, BLOCK, 1, RW, -EEXIST },
+	{ IOVA + BLOCK, PA, BLOCK, 1, IOMMU_WRITE, 0 },
+	{ IOVA + BLOCK + PAGE, PA, PAGE, 1, RW, -EEXIST },
+	{ IOVA + BLOCK, PA, BLOCK, 1, RW, -EEXIST },
+};
+
+/* What is refused has an error of its own, and changes nothing. */
+static void requests_are_looked_at(void)
+{
+	size_t mapped;
+	unsigned int i;
+	long live;
+	int ret;
+
+	make(&driver, &hardware, &by_address);
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		mapped = 7;
+		live = shim_stat("live");
+		ret = driver.ops->map_pages(driver.ops, requests[i].iova, requests[i].pa,
+					    requests[i].size, requests[i].count,
+					    requests[i].prot, GFP_KERNEL, &mapped);
+		if (ret != requests[i].wanted || mapped != 7 + (ret ? 0 : requests[i].size))
+			shim_panic("request %u: %d and %zu", i, ret, mapped);
+		if (ret && shim_stat("live") != live)
+			shim_panic("request %u leaves %ld tables", i, shim_stat("live") - live);
+	}
+	/* A caller need not ask how much. */
+	if (driver.ops->map_pages(driver.ops, IOVA + 4 * BLOCK, PA, PAGE, 2, RW, GFP_KERNEL,
+				  NULL))
+		shim_panic("a map that does not ask how much fails");
+	unmake(&driver);
+}
+
+static void unmaps_are_looked_at(void)
+{
+	unsigned int i;
+	size_t size;
+
+	make(&driver, &hardware, &by_address);
+	for (i = 0; i < ARRAY_SIZE(requests); i++) {
+		if (requests[i].prot != RW || requests[i].pa != PA ||
+		    requests[i].wanted == -EEXIST)
+			continue;
+		size = driver.ops->unmap_pages(driver.ops, requests[i].iova,
+					       requests[i].size, requests[i].count, NULL);
+		if (size)
+			shim_panic("request %u: 0x%zx bytes are unmapped", i, size);
+	}
+	unmake(&driver);
+}
+
 /* What an error path gives back may never have been made. */
 static void give_back_nothing(void)
 {
@@ -619,6 +696,10 @@ static void late_free(void)
 		shim_panic("%ld tables are left, and \"%s\" is said",
 			   shim_stat("live") - live, shim_message);
 	expect(&hardware, IOVA, PA);
+	/* There is no driver any more that could map. */
+	expect_warnings(1);
+	map_at(&driver, IOVA + BLOCK, PA, PAGE, 1, -ENODEV);
+	expect_no_more();
 }
 
 /*
@@ -685,6 +766,8 @@ static const struct {
 	{ "an ASID is used again", same_asid },
 	{ "a driver flushes by address alone", leaf_by_leaf },
 	{ "a driver has flushed before it frees", flushed_before },
+	{ "requests are looked at", requests_are_looked_at },
+	{ "unmaps are looked at", unmaps_are_looked_at },
 	{ "nothing is given back", give_back_nothing },
 	{ "a flush after unmap has no brackets", bare_unmap },
 	{ "a flush for map has no brackets", bare_map },
