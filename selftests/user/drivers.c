@@ -515,8 +515,8 @@ static void flushed_before(void)
 }
 
 #define RW		(IOMMU_READ | IOMMU_WRITE)
-#define END		(1ull << 39)
-#define PA_END		(1ull << 40)
+#define END		BIT_ULL(39)
+#define PA_END		BIT_ULL(40)
 
 static const struct {
 	u64 iova, pa, size, count;

@@ -238,9 +238,10 @@ static void begin_as_before(const struct shape *shape)
  */
 static void tables_are_above_48_bits(const struct shape *shape)
 {
-	begin_as_before(shape);
+	bool fits = shape->oas > 48;
+
 	begin_at(shape, HIGH);
-	if (!!d != (shape->oas > 48))
+	if (!d == fits)
 		shim_panic("a page table of %u bits with tables above 48: %s", shape->oas,
 			   d ? "made" : "refused");
 	if (!d && !strstr(shim_message, "physical address"))
@@ -254,7 +255,6 @@ static void tables_are_above_48_bits(const struct shape *shape)
  */
 static void tables_are_within_the_output_size(const struct shape *shape)
 {
-	begin_as_before(shape);
 	begin_at(shape, BIT_ULL(shape->oas) - (shim_low_end() - shim_phys_base));
 	if (!d)
 		shim_panic("no page table, where there is memory within %u bits", shape->oas);
