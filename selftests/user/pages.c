@@ -379,6 +379,52 @@ static void atomic_maps_clear_one_table(const struct shape *shape)
 		shim_panic("%u of %u tables are single pages", singles, MANY / 2);
 }
 
+/* Of the next map, which makes one table. Return: how many pages it asks for */
+static unsigned long asks_for(unsigned int *nr)
+{
+	shim_fail.calls = 0;
+	map_as(1, (*nr)++, GFP_KERNEL);
+	return shim_fail.calls;
+}
+
+static void expect_asks(unsigned int *nr, unsigned int maps, unsigned long wanted)
+{
+	unsigned long asked;
+
+	while (maps--) {
+		asked = asks_for(nr);
+		if (asked != wanted)
+			shim_panic("the map of table %u asks for %lu pages, not %lu",
+				   *nr - 1, asked, wanted);
+	}
+}
+
+/*
+ * A chunk that there is not: 16 single pages are taken before the next is asked
+ * for, the one in its place included.
+ */
+static void a_chunk_that_fails_is_asked_for_later(const struct shape *shape)
+{
+	unsigned int nr = 0;
+
+	/* What is mapped for DMA counts, too. */
+	if (!has_room_for(128) || PAGE_SHIFT != 12 || !(shape->flags & SHAPE_COHERENT))
+		return;
+	/* With those above it */
+	asks_for(&nr);
+	/* Single ones, until there are as many tables as a chunk has */
+	while (shim_stat("live") < 2 + SPARES)
+		expect_asks(&nr, 1, 1);
+	expect_asks(&nr, 1, 1);
+	expect_asks(&nr, SPARES, 0);
+	shim_fail.after = 0;
+	expect_asks(&nr, 1, 2);
+	expect_asks(&nr, SPARES, 1);
+	/* That is a chunk. */
+	expect_asks(&nr, 1, 1);
+	expect_asks(&nr, SPARES, 0);
+}
+
 /* The page table goes while a chunk is asked for, and while it is allocated. */
 static bool goes;
 /* For how long a drain has waited for that, in us */
@@ -514,6 +560,7 @@ static const struct {
 	{ "groups pay for their own", groups_pay_for_their_own },
 	{ "charged tables come in chunks", charged_tables_come_in_chunks },
 	{ "atomic maps clear one table", atomic_maps_clear_one_table },
+	{ "a chunk that fails is asked for later", a_chunk_that_fails_is_asked_for_later },
 	{ "a page table goes while a chunk comes", page_table_goes_while_a_chunk_comes },
 	{ "drains settle what is swept", drains_settle_what_is_swept },
 };
