@@ -27,6 +27,7 @@
 
 static void iopd_reclaim_sweep_due(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->sweep = IOPD_SWEEP_DUE;
 	tree->sweep_at =
 		jiffies +
@@ -40,6 +41,7 @@ static void iopd_reclaim_sweep_due(struct iopd_tree *tree)
  */
 static void iopd_reclaim_sweep_end(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->swept = IOPD_SWEPT_PART;
 	iopd_count(&iopd_reclaim_stats.sweeps, -1);
 	if (READ_ONCE(tree->touched) && !tree->closed) {
@@ -81,6 +83,7 @@ static void iopd_reclaim_sweep_wait(struct iopd_tree *tree)
  */
 void iopd_reclaim_sweep_next(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	if (!tree->sweep_done)
 		return;
 	tree->sweep_done = false;
@@ -121,6 +124,7 @@ void iopd_reclaim_sweep_some(struct iopd_tree *tree, unsigned int *scan)
  */
 static void iopd_reclaim_sweep_begin(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->sweep = IOPD_SWEEP_MARKS;
 	tree->sweep_pos = 0;
 	list_del_init(&tree->sweep_node);
@@ -230,6 +234,7 @@ void iopd_reclaim_touched(struct iopd_tree *tree)
  */
 void iopd_reclaim_sweep_close(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	if (tree->sweep != IOPD_SWEEP_DUE)
 		return;
 	list_del_init(&tree->sweep_node);

@@ -64,6 +64,7 @@ static void iopd_reclaim_end_epochs(void)
  */
 void iopd_reclaim_owe(struct iopd_tree *tree, unsigned long count)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->owed[iopd_reclaimer.now % IOPD_EPOCHS] += count;
 	iopd_reclaim_epoch(iopd_reclaimer.now)->owed += count;
 }
@@ -79,6 +80,7 @@ void iopd_reclaim_pay(struct iopd_tree *tree, unsigned long count)
 {
 	unsigned long number;
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	for (number = iopd_reclaimer.first; count; number++) {
 		unsigned long *owed = &tree->owed[number % IOPD_EPOCHS];
 		unsigned long part = min(count, *owed);
@@ -103,6 +105,7 @@ unsigned long iopd_reclaim_oldest(const struct iopd_tree *tree)
 {
 	unsigned long number = iopd_reclaimer.first;
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	while (number != iopd_reclaimer.now &&
 	       !tree->owed[number % IOPD_EPOCHS])
 		number++;
@@ -129,6 +132,7 @@ const struct list_head *iopd_reclaim_queue_of(unsigned long number)
  */
 void iopd_reclaim_line_up(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	list_move_tail(&tree->node,
 		       &iopd_reclaim_epoch(iopd_reclaim_oldest(tree))->waiting);
 	iopd_count(&iopd_reclaimer.nr_waiting, 1);
@@ -143,6 +147,7 @@ void iopd_reclaim_line_up(struct iopd_tree *tree)
  */
 void iopd_reclaim_leave(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	list_move_tail(&tree->node, &iopd_reclaimer.busy);
 	iopd_count(&iopd_reclaimer.nr_waiting, -1);
 }
@@ -161,6 +166,7 @@ struct iopd_tree *iopd_reclaim_next(unsigned long ticket)
 	unsigned long number;
 	unsigned int i;
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	for (i = 0; i < IOPD_EPOCHS && !tree; i++) {
 		number = iopd_reclaimer.first + i;
 		if (number > ticket)

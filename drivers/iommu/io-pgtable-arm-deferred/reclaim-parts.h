@@ -8,6 +8,7 @@
 #define _IOPD_RECLAIMER_H
 
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/rtmutex.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>

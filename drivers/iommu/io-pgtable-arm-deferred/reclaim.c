@@ -124,6 +124,7 @@ void iopd_reclaim_give_hand(struct rt_mutex *hand)
 static void iopd_reclaim_make_busy(struct iopd_tree *tree,
 				   struct rt_mutex *hand)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	iopd_reclaim_leave(tree);
 	tree->state = IOPD_TREE_BUSY;
 	tree->hand = hand;
@@ -148,6 +149,7 @@ static bool iopd_reclaim_has_tables(const struct iopd_tree *tree)
  */
 bool iopd_reclaim_has_work(const struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	return tree->sweep == IOPD_SWEEP_MARKS ||
 	       tree->sweep == IOPD_SWEEP_CUTS || iopd_reclaim_has_tables(tree);
 }
@@ -168,6 +170,7 @@ static void iopd_reclaim_count(const struct iopd_reclaim_batch *b,
 	struct iopd_reclaim_stats *stats = &iopd_reclaim_stats;
 	unsigned long ns = ktime_to_ns(ktime_sub(ktime_get(), b->start));
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	trace_batch_end(tree, b->tables, b->scanned, b->reason, ns);
 	iopd_count(&stats->pending, -b->tables);
 	iopd_count(&stats->pending_pages, -b->nr_pages);
@@ -191,6 +194,7 @@ static void iopd_reclaim_count(const struct iopd_reclaim_batch *b,
 /* With the lock held: does no other task know of the tree any more? */
 static bool iopd_reclaim_is_gone(const struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	return tree->whole && tree->state == IOPD_TREE_IDLE &&
 	       !tree->pending_count && !tree->in_grace && !tree->awaited &&
 	       tree->sweep == IOPD_SWEEP_NONE;
@@ -201,6 +205,7 @@ static bool iopd_reclaim_is_gone(const struct iopd_tree *tree)
  */
 static bool iopd_reclaim_put_back(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->hand = NULL;
 	iopd_reclaim_sweep_next(tree);
 	if (!iopd_reclaim_has_tables(tree))
@@ -225,6 +230,7 @@ static bool iopd_reclaim_put_back(struct iopd_tree *tree)
  */
 void iopd_reclaim_enqueue(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	/*
 	 * A tree that rests has no other; while it is busy they are not ours to
 	 * see.
@@ -247,6 +253,7 @@ void iopd_reclaim_enqueue(struct iopd_tree *tree)
  */
 void iopd_reclaim_dequeue(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	iopd_reclaim_leave(tree);
 	iopd_count(&iopd_reclaim_stats.trees, -1);
 }
@@ -460,6 +467,7 @@ long iopd_reclaim_help_tree(struct iopd_tree *tree)
 static void iopd_reclaim_count_in(struct iopd_tree *tree, unsigned long count,
 				  unsigned long pages)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	if (!tree->pending_count)
 		tree->since = ktime_get();
 	iopd_count(&tree->pending_count, count);
@@ -471,6 +479,7 @@ static void iopd_reclaim_count_in(struct iopd_tree *tree, unsigned long count,
 
 static bool iopd_reclaim_begin_grace(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	tree->in_grace = !list_empty(&tree->ungraced);
 	list_splice_init(&tree->ungraced, &tree->grace);
 	return tree->in_grace;
@@ -526,6 +535,7 @@ void iopd_reclaim_queue(struct iopd_tree *tree, struct list_head *tables,
 static void iopd_reclaim_close_locked(struct iopd_tree *tree, struct page *root,
 				      unsigned long pages)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	WRITE_ONCE(tree->closed, true);
 	tree->whole = true;
 	iopd_pages_close(tree);
@@ -583,17 +593,18 @@ void iopd_reclaim_close(struct iopd_tree *tree, struct page *root)
 }
 
 /**
- * iopd_reclaim_note_swept() - count tables that a sweep has cut off
- * @nr: how many
+ * iopd_reclaim_note() - count what no other change goes with
+ * @counter: one of iopd_reclaim_stats
+ * @nr: how many more
  *
  * Context: any; takes the reclaimer's lock.
  */
-void iopd_reclaim_note_swept(unsigned int nr)
+void iopd_reclaim_note(unsigned long *counter, unsigned long nr)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
-	iopd_count(&iopd_reclaim_stats.swept, nr);
+	iopd_count(counter, nr);
 	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
 }
 
@@ -630,6 +641,7 @@ static unsigned int iopd_reclaim_tell_all(struct iopd_reclaim_tree_info *infos,
 	struct iopd_tree *tree;
 	unsigned int nr = 0;
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	list_for_each_entry(tree, trees, node) {
 		if (nr == max)
 			break;

@@ -73,7 +73,7 @@ static inline bool iopd_reclaim_has_pending(void)
 }
 
 void iopd_reclaim_touched(struct iopd_tree *tree);
-void iopd_reclaim_note_swept(unsigned int nr);
+void iopd_reclaim_note(unsigned long *counter, unsigned long nr);
 void iopd_reclaim_queue(struct iopd_tree *tree, struct list_head *tables,
 			unsigned long count);
 void iopd_reclaim_close(struct iopd_tree *tree, struct page *root);

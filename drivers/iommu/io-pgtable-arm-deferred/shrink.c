@@ -42,7 +42,7 @@ static unsigned long iopd_reclaim_shrink_count(struct shrinker *shrinker,
 static unsigned long iopd_reclaim_shrink_scan(struct shrinker *shrinker,
 					      struct shrink_control *sc)
 {
-	unsigned long flags, freed = 0;
+	unsigned long freed = 0;
 
 	iopd_reclaim_sweep_now();
 	while (freed < sc->nr_to_scan) {
@@ -60,9 +60,7 @@ static unsigned long iopd_reclaim_shrink_scan(struct shrinker *shrinker,
 		cond_resched();
 	}
 
-	raw_spin_lock_irqsave(&iopd_reclaimer.lock, flags);
-	iopd_count(&iopd_reclaim_stats.shrinks, 1);
-	raw_spin_unlock_irqrestore(&iopd_reclaimer.lock, flags);
+	iopd_reclaim_note(&iopd_reclaim_stats.shrinks, 1);
 	trace_shrink(sc->nr_to_scan, freed);
 	/*
 	 * The pages may lie in this CPU's own list, or in another's: only after

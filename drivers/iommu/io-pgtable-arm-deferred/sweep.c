@@ -313,7 +313,7 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 	*pos = sweep.at;
 	*scan = sweep.scan;
 	if (sweep.cut)
-		iopd_reclaim_note_swept(sweep.cut);
+		iopd_reclaim_note(&iopd_reclaim_stats.swept, sweep.cut);
 	if (more)
 		return IOPD_SWEPT_PART;
 	return READ_ONCE(sweep.iopd->limbo.count) ? IOPD_SWEPT_LIMBO :

@@ -33,6 +33,7 @@
  */
 void iopd_reclaim_rest(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	if (tree->held || tree->whole)
 		return;
 	tree->held = iopd_pages_held(tree);
@@ -53,6 +54,7 @@ void iopd_reclaim_rest(struct iopd_tree *tree)
  */
 void iopd_reclaim_end_rest(struct iopd_tree *tree)
 {
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	if (!tree->held)
 		return;
 	list_del_init(&tree->rest_node);
@@ -92,6 +94,7 @@ static struct iopd_tree *iopd_reclaim_first_resting(void)
 {
 	struct iopd_tree *tree;
 
+	lockdep_assert_held(&iopd_reclaimer.lock);
 	list_for_each_entry(tree, &iopd_reclaimer.resting, rest_node)
 		if (tree->state != IOPD_TREE_BUSY)
 			return tree;

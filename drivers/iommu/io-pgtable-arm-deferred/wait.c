@@ -144,10 +144,7 @@ int iopd_reclaim_drain(void)
 {
 	int ret;
 
-	raw_spin_lock_irq(&iopd_reclaimer.lock);
-	iopd_count(&iopd_reclaim_stats.drains, 1);
-	raw_spin_unlock_irq(&iopd_reclaimer.lock);
-
+	iopd_reclaim_note(&iopd_reclaim_stats.drains, 1);
 	ret = iopd_reclaim_wait_for(iopd_reclaim_ticket());
 	iopd_reclaim_trim_resting();
 	/*
