@@ -6,6 +6,7 @@
 #	USER_SEED	first seed [another in each run, which is printed]
 #	USER_OPS	random operations in all; a fourth of that for each
 #			kind that few kernels have [200000]
+#	USER_JOBS	how many tests run at a time [2 if there are as many CPUs]
 #	USER_FUZZ	seconds to fuzz after the corpus has been run; likewise
 #			[10]
 set -u
@@ -25,22 +26,54 @@ wanted_tools()
 seed=${USER_SEED:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
 ops=${USER_OPS:-200000}
 fuzz=${USER_FUZZ:-10}
-failed=0 number=0
+cpus=$(nproc)
+jobs=${USER_JOBS:-$((cpus < 2 ? 1 : 2))}
+failed=0 number=0 running=0 told=0 names=()
 
-# run NAME COMMAND...
+# run NAME COMMAND...: begins it beside others; results are told in their order.
 run()
 {
-	local name=$1 status=0
+	if [ "$running" -ge "$jobs" ]; then
+		collect
+	fi
+	number=$((number + 1)) running=$((running + 1))
+	names[number]=$1
+	shift
+	run_one $number "$@" &
+}
+
+# run_one NUMBER COMMAND...
+# shellcheck disable=SC2317
+run_one()
+{
+	local number=$1 status=0
 
 	shift
-	number=$((number + 1))
 	"$@" > "$out/test-$number.log" 2>&1 || status=$?
-	if [ $status -eq 0 ]; then
-		grep '^# ' "$out/test-$number.log"
-		echo "ok $number $name"
+	echo $status > "$out/test-$number.new-status"
+	mv "$out/test-$number.new-status" "$out/test-$number.status"
+}
+
+# collect: waits until one has ended, and tells of those whose turn it is.
+collect()
+{
+	wait -n
+	running=$((running - 1))
+	while [ -e "$out/test-$((told + 1)).status" ]; do
+		told=$((told + 1))
+		tell $told "$(cat "$out/test-$told.status")"
+	done
+}
+
+# tell NUMBER STATUS
+tell()
+{
+	if [ "$2" -eq 0 ]; then
+		grep '^# ' "$out/test-$1.log"
+		echo "ok $1 ${names[$1]}"
 	else
-		tail -n 40 "$out/test-$number.log" | sed 's/^#* */# /'
-		echo "not ok $number $name # exit status $status"
+		tail -n 40 "$out/test-$1.log" | sed 's/^#* */# /'
+		echo "not ok $1 ${names[$1]} # exit status $2"
 		failed=1
 	fi
 }
@@ -95,6 +128,9 @@ make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LAT
 	exit 1
 }
 mkdir -p "$out/corpus"
+rm -f "$out"/test-*
+# shellcheck disable=SC2046
+trap 'kill $(jobs -p) 2> /dev/null; exit 130' INT TERM
 echo "TAP version 13"
 echo "1..38"
 echo "# USER_SEED=$seed has the same decisions made again"
@@ -138,4 +174,7 @@ on_each "$MOST" "the fuzzer finds nothing in $fuzz seconds" \
 on_each "$LARGER $LATE" "the fuzzer finds nothing in $((fuzz / 4)) seconds" \
 	fuzz "$out/corpus" "$here/corpus" -max_len=1200 \
 	-max_total_time=$((fuzz / 4)) -artifact_prefix="$out/" -verbosity=0
+while [ "$running" -gt 0 ]; do
+	collect
+done
 exit $failed
