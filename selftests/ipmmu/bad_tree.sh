@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Device trees that must not be believed: a clear message, no crash, and devices
-# that work, or are refused, as the message says. Which fault the tree has is
-# read from the tree; on a sound one there is nothing to test.
+# Device trees that must not be believed, and a kernel that has all DMA bounce:
+# a clear message, no crash, and devices that work, or are refused, as the
+# message says. Which fault the tree has is read from the tree; on a sound one
+# there is nothing to test.
 
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=ktap.sh
@@ -148,7 +149,9 @@ said()
 }
 
 has_ipmmu_node || ktap_skip_all "no IPMMU in the device tree"
-if [ "$(roots | wc -l)" -gt 1 ]; then
+if grep -q swiotlb=force /proc/cmdline; then
+	fault=bounce
+elif [ "$(roots | wc -l)" -gt 1 ]; then
 	fault=two_roots
 elif [ -n "$(unknown_soc)" ]; then
 	fault=unknown_soc
@@ -172,6 +175,7 @@ case $fault in
 bad_utlb) wait_for 15 has_iommus;;
 wrong_main | too_many) wait_for 15 all_but 1;;
 small_reg) wait_for 15 log_since "are too few";;
+bounce) wait_for 15 log_since "tables must be reached";;
 esac
 load_test_module
 case $fault in
@@ -180,6 +184,7 @@ unknown_soc) ktap_check "unknown_soc_said" said "$(unknown_soc)";;
 bad_utlb) ktap_check "bad_utlb_said" said "micro-TLB";;
 wrong_main) ktap_check "wrong_main_said" said "renesas,ipmmu-main points at .*, which is no main IPMMU";;
 small_reg) ktap_check "small_reg_said" said "are too few for this SoC";;
+bounce) ktap_check "bounce_said" said "tables must be reached at their physical address";;
 too_many) ktap_check "too_many_said" said "more than $CACHES cache IPMMUs";;
 esac
 case $fault in

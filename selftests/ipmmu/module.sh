@@ -28,6 +28,18 @@ unloaded()
 	! [ -d "$MODULE_SYS" ] && ! [ -d "$LIBRARY_SYS" ]
 }
 
+# Another driver, of the in-tree one's name, has come first
+beside_in_tree()
+{
+	insmod ./ipmmu_intree.ko || return 1
+	log_mark
+	! modprobe "$MODULE" && ! [ -d "$MODULE_SYS" ] &&
+		log_since "the in-tree IPMMU driver has the hardware"
+	status=$?
+	rmmod ipmmu_intree
+	return "$status"
+}
+
 unload_library()
 {
 	! [ -d "$LIBRARY_SYS" ] || modprobe -r io-pgtable-arm-deferred
@@ -41,11 +53,12 @@ refused_all()
 		ktap_check "va_bits_0" refused "$MODULE" va_bits=0
 		ktap_check "va_bits_word" refused "$MODULE" va_bits=many
 		ktap_check "grouping_word" refused "$MODULE" grouping=some
+		ktap_check "beside_in_tree" beside_in_tree
 		unload_library
 		ktap_check "batch_0" refused io-pgtable-arm-deferred batch=0
 		ktap_check "batch_negative" refused io-pgtable-arm-deferred batch=-1
 	else
-		for name in va_bits_40 va_bits_0 va_bits_word grouping_word batch_0 batch_negative; do
+		for name in va_bits_40 va_bits_0 va_bits_word grouping_word beside_in_tree batch_0 batch_negative; do
 			ktap_skip "$name" "the driver is loaded already"
 		done
 	fi
@@ -170,7 +183,7 @@ unload()
 modinfo "$MODULE" > /dev/null 2>&1 || [ -d "$MODULE_SYS" ] ||
 	ktap_skip_all "$MODULE is not installed"
 
-ktap_plan 19
+ktap_plan 20
 refused_all
 ktap_check "load" load_driver
 ktap_check "sysfs_links" sysfs_links

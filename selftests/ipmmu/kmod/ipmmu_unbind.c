@@ -2,7 +2,8 @@
 /*
  * Test module: takes all IPMMUs from their driver, caches first, and gives them
  * back. The driver has no files in sysfs for that; a device that is taken out
- * of the device tree, or the end of the driver, does it in the same way.
+ * of the device tree, or the end of the driver, does it in the same way. And
+ * shuts them down as a reboot does, without one.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -70,6 +71,27 @@ static const struct kernel_param_ops bound_ops = {
 
 module_param_cb(bound, &bound_ops, &bound, 0600);
 MODULE_PARM_DESC(bound, "N: no IPMMU has its driver; Y: they have it again (Y)");
+
+static int shut(struct device *dev)
+{
+	device_lock(dev);
+	if (dev->driver)
+		dev->bus->shutdown(dev);
+	device_unlock(dev);
+	return 0;
+}
+
+static int shut_set(const char *value, const struct kernel_param *param)
+{
+	return each(true, shut) ?: each(false, shut);
+}
+
+static const struct kernel_param_ops shut_ops = {
+	.set = shut_set,
+};
+
+module_param_cb(shut, &shut_ops, NULL, 0200);
+MODULE_PARM_DESC(shut, "Whatever is written: all IPMMUs are shut down");
 
 MODULE_INFO(test, "Y");
 MODULE_DESCRIPTION("Takes the IPMMUs from their driver");
