@@ -18,14 +18,21 @@
 #define PLATFORM	"/sys/bus/platform/"
 /* One for the driver, to block with, and one for a master */
 #define FREE_CONTEXTS	2
+/* An engine that is behind it: slot 6 */
+#define BEHIND_RID	(6 << 3)
+#define BEHIND_UTLB	0
+/* What its owner has mapped for it, behind a table of 2 MiB blocks */
+#define BEHIND_IOVA	HOST_1G
+#define TABLE		0x8000000000000003ull	/* with NSTable */
 /* The driver's patience is 10 s; a loaded machine takes its time on top */
 #define WAIT_MS		120000
-#define MASTERS		2
+#define MASTERS		3	/* and two of them behind the first cache */
 
 FIXTURE(missing)
 {
 	struct owner o;
 	struct pci_function second;
+	struct pci_function behind;
 	int log;
 };
 
@@ -33,12 +40,16 @@ FIXTURE_SETUP(missing)
 {
 	ASSERT_EQ(NULL, owner_open(&self->o));
 	ASSERT_EQ(0, pci_find(&self->second, WITNESS_VENDOR, DMA_DEVICE, 1));
+	ASSERT_EQ(0, pci_find(&self->behind, WITNESS_VENDOR, DMA_DEVICE, 2));
+	ASSERT_EQ(BEHIND_RID, self->behind.rid);
+	ASSERT_EQ(0, pci_open(&self->behind, DMA_BAR_SIZE));
 	self->log = log_open();
 }
 
 FIXTURE_TEARDOWN(missing)
 {
 	close(self->log);
+	pci_close(&self->behind);
 	owner_close(&self->o);
 	file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "\n");
 }
@@ -82,6 +93,40 @@ static void walks_stage_1(struct __test_metadata *_metadata, const struct owner 
 	close(log);
 }
 
+/* Two blocks that both lead to the owner's page; the first alone is used */
+static void behind_is_used(struct __test_metadata *_metadata,
+			   struct _test_data_missing *self)
+{
+	u64 block = self->o.target & ~(HOST_2M - 1);
+	u64 *table = mmap(NULL, HOST_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, table);
+	ASSERT_EQ(0, mlock(table, HOST_PAGE));
+	table[0] = block | BLOCK;
+	table[1] = block | BLOCK;
+	self->o.table[BEHIND_IOVA / HOST_1G] = patrol_physical(table) | TABLE;
+	poke(&self->o.witness, 2, imuctr(BEHIND_UTLB), IMUCTR_ON(OWNERS));
+	ASSERT_EQ(self->o.target,
+		  engine_translate(&self->behind, BEHIND_IOVA + self->o.target - block,
+				   DMA_TRANSLATE_READ));
+}
+
+/*
+ * The cache that is missing is in no driver's reach, and what its IOTLB holds
+ * stays there. But the main IPMMU walks for it, and must not begin with a table
+ * of the owner's that it remembers: the second block, which was not used yet,
+ * is not found.
+ */
+static void behind_is_blocked(struct __test_metadata *_metadata,
+			      const struct _test_data_missing *self)
+{
+	u64 iova = BEHIND_IOVA + HOST_2M + (self->o.target & (HOST_2M - 1));
+
+	EXPECT_EQ(~0ull, engine_translate(&self->behind, iova, DMA_TRANSLATE_READ));
+	EXPECT_EQ(0, witness_counter(&self->o.witness, WITNESS_BYPASSES));
+}
+
 /* The context that its micro-TLB points at, in which it reaches nothing */
 static void is_blocked(struct __test_metadata *_metadata, const struct owner *o)
 {
@@ -115,6 +160,7 @@ TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
 
 	ASSERT_EQ(0, file_write(PLATFORM "devices/" LAST_CACHE "/driver_override", "none"));
 	owner_sets_up(o, CONTEXTS - FREE_CONTEXTS);
+	behind_is_used(_metadata, self);
 	patrol_set(&o->dma, DMA_GIVE, o->target);
 	patrol_begin(&o->dma, o->iova, 1);
 	ASSERT_EQ(0, patrol_round(&o->dma));
@@ -126,6 +172,7 @@ TEST_F_TIMEOUT(missing, masters_do_not_wait_for_ever, 400)
 	ASSERT_EQ(0, setup_test_module("ipmmu_test"));
 	patrol_set(&o->dma, DMA_TAKE, o->target);
 	is_blocked(_metadata, o);
+	behind_is_blocked(_metadata, self);
 	waits_for_a_group(_metadata, self);
 
 	/* One context for two masters: they share it */
@@ -153,7 +200,7 @@ int main(int argc, char **argv)
 		ksft_exit_skip("the driver is loaded already\n");
 	if (pci_find(&pci, WITNESS_VENDOR, WITNESS_DEVICE, 0) ||
 	    pci_find(&pci, WITNESS_VENDOR, DMA_DEVICE, MASTERS - 1))
-		ksft_exit_skip("no emulated IPMMU here, or fewer than two ipmmu-dma devices\n");
+		ksft_exit_skip("no emulated IPMMU here, or fewer than three ipmmu-dma devices\n");
 	if (access(PLATFORM "devices/" LAST_CACHE, F_OK))
 		ksft_exit_skip("there is no " LAST_CACHE " here\n");
 	return test_harness_run(argc, argv);
