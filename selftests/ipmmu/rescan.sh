@@ -12,6 +12,7 @@ cd "$(dirname "$0")" || exit 1
 ROUNDS=3
 DATA=/tmp/rescan-test-data
 KIB=8192
+DRIVER_FILES=/sys/kernel/debug/ipmmu-vmsa-deferred
 # A loaded machine takes its time for what comes at once on others
 WAIT=60
 
@@ -54,6 +55,19 @@ remove_under_io()
 	[ ! -e "$function" ] && [ ! -e "$disk" ]
 }
 
+# Micro-TLBs where masters have been, and are no more
+left()
+{
+	grep ' masters none$' "$DRIVER_FILES/utlbs"
+}
+
+# All of those point at the context that translates nothing
+left_blocked()
+{
+	blocking=$(sed -n 's/^context \([0-9]*\) blocking .*/\1/p' "$DRIVER_FILES/contexts")
+	left && ! left | grep -v " context $blocking masters none\$"
+}
+
 come_back()
 {
 	echo 1 > /sys/bus/pci/rescan
@@ -75,10 +89,11 @@ modprobe nvme
 disk=/dev/nvme0n1
 disk_there || ktap_skip_all "the NVMe controller gives no $disk"
 
-ktap_plan $((3 * ROUNDS + 3))
+ktap_plan $((4 * ROUNDS + 3))
 dd if=/dev/urandom of="$DATA" bs=1024 count=$KIB 2>/dev/null
 for round in $(seq $ROUNDS); do
 	ktap_check "removed_under_io_$round" remove_under_io
+	ktap_check "left_blocked_$round" left_blocked
 	ktap_check "found_again_$round" come_back
 	ktap_check "works_$round" same
 done

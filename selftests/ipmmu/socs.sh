@@ -19,6 +19,8 @@ A3XX="fe6b0000.iommu fe6f0000.iommu fe980000.iommu fe990000.iommu ff8b0000.iommu
 
 # A DMA controller, on sixteen micro-TLBs, and two that share one
 NAMED="e6700000.dma-controller fea20000.fcp fea40000.fcp"
+# Behind the cache of the DMA controller, on a micro-TLB of its own
+ETHERNET="e6800000.ethernet"
 
 # One of each die, and one that is sold under another name; "socs" has all
 # names. Number and revision of the SoC, the IPMMUs' name, bits of an address,
@@ -249,9 +251,89 @@ group_of()
 	[ -n "$group" ] || { echo "$1 has no group"; return 1; }
 }
 
+blocking_context()
+{
+	sed -n 's/^context \([0-9]*\) blocking .*/\1/p' "/sys/kernel/debug/$MODULE/contexts"
+}
+
+gone()
+{
+	printf %s "$1" > /sys/module/ipmmu_master/parameters/remove && ! [ -e "$PLATFORM/$1" ]
+}
+
+# Of two masters on a micro-TLB one goes: the other is not disturbed. With the
+# last one the micro-TLB is blocked, and not let through.
+masters_go()
+{
+	gone fea20000.fcp && expect_dma translated fea40000.fcp && gone fea40000.fcp || return
+	left=$(grep ' masters none$' "/sys/kernel/debug/$MODULE/utlbs")
+	echo "$left"
+	[ -n "$left" ] && ! echo "$left" | grep -v " context $(blocking_context) masters none\$"
+}
+
 grouping()
 {
-	start_soc - - "$1" && start_driver "$NAMED" && groups && ./witness verdict
+	start_soc - - "$1" && start_driver "$NAMED" && groups && masters_go && ./witness verdict
+}
+
+# groups_among NAME...: how many different ones they are in
+groups_among()
+{
+	for name; do
+		group_of "$name"
+		echo "$group"
+	done | sort -u | wc -l
+}
+
+# Seven groups and, on Gen3, six contexts: one group has none, and is blocked
+each_utlb()
+{
+	blocked=0
+	for name; do
+		case $(dma "$name") in
+		translated) ;;
+		blocked) blocked=$((blocked + 1));;
+		*) expect_dma translated "$name"; return;;
+		esac
+	done
+	if is_gen4; then
+		[ "$blocked" = 0 ] && [ "$(groups_among "$@")" = 7 ]
+	else
+		[ "$blocked" -gt 0 ] && [ "$blocked" -le 2 ] && said "has no context left"
+	fi
+}
+
+# Masters behind three caches, on seven micro-TLBs: a cache has more than one
+grouping_is()
+{
+	log_mark
+	start_soc - - "$1" && start_driver "$NAMED $ETHERNET" grouping="$2" || return
+	by=$2
+	# shellcheck disable=SC2086 # lists of words
+	set -- $SD $NAMED $ETHERNET
+	if [ "$by" = utlb ]; then
+		each_utlb "$@"
+	else
+		expect_dma translated "$@"
+	fi || return
+	echo "$(groups_among "$@") groups"
+	# shellcheck disable=SC2086
+	case $by in
+	root) [ "$(groups_among "$@")" = 1 ];;
+	cache) [ "$(groups_among "$@")" = 3 ] && [ "$(groups_among $SD)" = 1 ];;
+	esac && ./witness verdict
+}
+
+# From 6.15 on the kernel warns (WARN) of a device whose domain was refused when
+# it was found, and which is tried again when its driver comes.
+grouping_case()
+{
+	if [ "$2" = utlb ] && ! is_gen4 && ! kernel_before 6 15; then
+		ktap_skip "grouping_$2" "this kernel warns of masters without a domain"
+		return
+	fi
+	ktap_check "grouping_$2" grouping_is "$1" "$2"
+	stop
 }
 
 ./witness clear 2>/dev/null || ktap_skip_all "no emulated IPMMU here"
@@ -260,9 +342,9 @@ grouping()
 ! [ -d "$MODULE_SYS" ] || ktap_skip_all "the driver is loaded already"
 
 if is_gen4; then
-	cases=$GEN4 more=3 own=ipmmu-r8a779g0
+	cases=$GEN4 more=6 own=ipmmu-r8a779g0
 else
-	cases=$GEN3 more=1 own=ipmmu-r8a7795
+	cases=$GEN3 more=4 own=ipmmu-r8a7795
 fi
 if ! at_least_6_12; then
 	cases=$(echo "$cases" | sed -n 2p) more=0
@@ -277,8 +359,11 @@ END
 if [ "$more" -gt 0 ]; then
 	ktap_check "grouping" grouping "$own"
 	stop
+	grouping_case "$own" root
+	grouping_case "$own" cache
+	grouping_case "$own" utlb
 fi
-if [ "$more" -gt 1 ]; then
+if [ "$more" -gt 4 ]; then
 	ktap_check "asked_for_39" asked_for_39 "$own"
 	stop
 	ktap_check "odd_masters" odd_masters "$own"

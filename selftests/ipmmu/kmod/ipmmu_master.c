@@ -150,6 +150,25 @@ static struct platform_driver master_driver = {
 	.probe = master_probe,
 };
 
+/* "remove": the device of that name goes, as if it left the device tree. */
+static int master_remove_set(const char *value, const struct kernel_param *param)
+{
+	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, value);
+
+	if (!dev)
+		return -ENODEV;
+	of_platform_device_destroy(dev, NULL);
+	put_device(dev);
+	return 0;
+}
+
+static const struct kernel_param_ops master_remove_ops = {
+	.set = master_remove_set,
+};
+
+module_param_cb(remove, &master_remove_ops, NULL, 0200);
+MODULE_PARM_DESC(remove, "Name of a device that is to go");
+
 static void master_remove_devices(void)
 {
 	struct platform_device *pdev;
