@@ -9,6 +9,7 @@
  */
 #include "kselftest_harness.h"
 
+#include "../ipmmu/lib/attachment.h"
 #include "../ipmmu/lib/patrol.h"
 #include "iommufd.h"
 #include "vfio_rig.h"
@@ -246,6 +247,122 @@ TEST_F_TIMEOUT(iommufd, replace, 120)
 		space_end(u, &spaces[n]);
 }
 
+/* A second device of the same user in the same domain; -1 if there is none */
+static int partner_open(const struct user *u, struct pci_function *dma, u32 hwpt)
+{
+	u32 id;
+	int fd;
+
+	if (pci_find(dma, WITNESS_VENDOR, DMA_DEVICE, 1) || !vfio_bind(dma))
+		return -1;
+	fd = cdev_open(dma);
+	if (fd < 0)
+		return -1;
+	if (!cdev_bind(fd, u->iommufd, &id) && !cdev_attach(fd, hwpt))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* Domains for other engines until one is refused; how many, or an error */
+static int contexts_use_up(struct attachment *a, unsigned int max, u64 page)
+{
+	unsigned int n;
+	int ret;
+
+	for (n = 0; n < max; n++) {
+		ret = attachment_open(&a[n], n + 2, page);
+		if (!ret)
+			continue;
+		attachment_close(&a[n]);
+		return ret == -EBUSY ? (int)n : ret;
+	}
+	return -ENOSPC;
+}
+
+static void reaches_space(struct __test_metadata *_metadata, const struct user *u,
+			  const struct space *s)
+{
+	EXPECT_EQ(s->page[1], engine_translate(&u->v.pci, IOVA + HOST_PAGE,
+					       DMA_TRANSLATE_WRITE));
+}
+
+/* A refusal that neither notices: no register is written */
+static void shared_is_kept(struct __test_metadata *_metadata,
+			   const struct _test_data_iommufd *self,
+			   const struct space *spaces)
+{
+	const struct user *u = &self->u;
+	u64 refused = patrol_get(&u->v.pci, DMA_REFUSED);
+	u64 writes = witness_counter(&self->rig.witness, WITNESS_MMIO_WRITES);
+
+	EXPECT_EQ(-EBUSY, cdev_attach(u->v.device, spaces[1].hwpt));
+	EXPECT_EQ(writes, witness_counter(&self->rig.witness, WITNESS_MMIO_WRITES));
+	EXPECT_EQ(0, patrol_round(&u->v.pci));
+	EXPECT_EQ(refused, patrol_get(&u->v.pci, DMA_REFUSED));
+	reaches_space(_metadata, u, &spaces[0]);
+}
+
+/*
+ * Alone in the context, the device gives it back for the other domain's sake;
+ * where the flush for that does not end, it has its former domain again.
+ */
+static void own_is_exchanged(struct __test_metadata *_metadata,
+			     const struct _test_data_iommufd *self,
+			     const struct space *spaces)
+{
+	u64 delay = pci_get(&self->rig.witness, WITNESS_FLUSH_DELAY_NS);
+	const struct user *u = &self->u;
+
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, ~0ull);
+	EXPECT_EQ(-EBUSY, cdev_attach(u->v.device, spaces[1].hwpt));
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, delay);
+	reaches_space(_metadata, u, &spaces[0]);
+	EXPECT_EQ(0, cdev_attach(u->v.device, spaces[1].hwpt));
+	reaches_space(_metadata, u, &spaces[1]);
+}
+
+/*
+ * Two devices of two groups share a domain and its context, and there is no
+ * other context. One of them is to have another domain: that is refused, and
+ * neither is cut off for a moment. Once the other device has left it is not.
+ */
+TEST_F_TIMEOUT(iommufd, contexts_run_out, 120)
+{
+	const struct user *u = &self->u;
+	struct attachment a[CONTEXTS_MAX];
+	struct space spaces[SPACES];
+	struct pci_function dma;
+	int partner, count;
+	unsigned int n;
+
+	for (n = 0; n < SPACES; n++)
+		ASSERT_EQ(0, space_make(u, &spaces[n]));
+	ASSERT_EQ(0, cdev_attach(u->v.device, spaces[0].hwpt));
+	partner = partner_open(u, &dma, spaces[0].hwpt);
+	count = contexts_use_up(a, CONTEXTS_MAX, spaces[0].page[0]);
+	TH_LOG("%d other domains", count);
+
+	patrol_begin(&u->v.pci, IOVA, PAGES);
+	EXPECT_EQ(0, patrol_round(&u->v.pci));
+	if (partner >= 0 && count > 0)
+		shared_is_kept(_metadata, self, spaces);
+	close(partner);
+	if (partner >= 0 && count > 0)
+		own_is_exchanged(_metadata, self, spaces);
+	patrol_end(&u->v.pci);
+	EXPECT_EQ(0, patrol_strayed(&u->v.pci));
+
+	for (n = 0; (int)n < count; n++)
+		attachment_close(&a[n]);
+	vfio_unbind(&dma);
+	ASSERT_EQ(0, cdev_detach(u->v.device));
+	for (n = 0; n < SPACES; n++)
+		space_end(u, &spaces[n]);
+	if (partner < 0 || count <= 0)
+		SKIP(return, "too few ipmmu-dma devices: contexts do not run out");
+}
+
 /* The walker sets no dirty state: what migrates a guest is told so at once */
 TEST_F(iommufd, dirty_tracking_refused)
 {
@@ -322,7 +439,7 @@ TEST_F_TIMEOUT(iommufd, killed, 240)
 
 int main(int argc, char **argv)
 {
-	const char *missing = setup_driver();
+	const char *missing = setup_domains();
 	struct pci_function dma;
 
 	if (missing)
