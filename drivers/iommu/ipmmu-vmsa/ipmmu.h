@@ -172,7 +172,8 @@ struct ipmmu {
  * @caches: the cache IPMMUs
  * @online: those whose registers may be touched
  * @suspended: how many of them are not, on account of a suspend
- * @awaited: how many the device tree names that have not been seen yet
+ * @named: how many the device tree names
+ * @awaited: how many of those have not been seen yet
  * @lost: one of those did not probe
  * @given_up: they have been waited for long enough
  * @wait: ends that
@@ -197,6 +198,7 @@ struct ipmmu_root {
 	struct ipmmu *caches[IPMMU_CACHES_MAX];
 	unsigned long online;
 	unsigned int suspended;
+	unsigned int named;
 	unsigned int awaited;
 	bool lost;
 	bool given_up;

@@ -223,7 +223,8 @@ int ipmmu_root_start(struct ipmmu_root *root)
 	struct device *dev = root->mmu->dev;
 	int ret;
 
-	root->awaited = ipmmu_caches_named(dev->of_node);
+	root->named = ipmmu_caches_named(dev->of_node);
+	root->awaited = root->named;
 	ret = ipmmu_empty_map(root);
 	if (ret)
 		return dev_err_probe(dev, ret,
@@ -354,17 +355,31 @@ static void ipmmu_found_release(struct ipmmu_root *root)
 	}
 }
 
-/* Under the mutex: one cache less to come, for good or for bad. */
+/* Is each cache that the device tree names there? */
+static bool ipmmu_caches_complete(const struct ipmmu_root *root)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < IPMMU_CACHES_MAX; i++)
+		count += !!root->caches[i];
+	return count >= root->named;
+}
+
+/*
+ * Under the mutex: one cache less to come, for good or for bad. One that was
+ * lost may come all the same, when its power domain works or an administrator
+ * has it tried again: none is missing then.
+ */
 static void ipmmu_cache_seen(struct ipmmu_root *root, bool joined)
 {
-	root->lost |= !joined;
+	root->lost = !joined || (root->lost && !ipmmu_caches_complete(root));
 	if (root->awaited)
 		WRITE_ONCE(root->awaited, root->awaited - 1);
-	if (root->awaited || !ipmmu_context_find(root, IPMMU_FOUND))
+	if (!ipmmu_context_find(root, IPMMU_FOUND))
 		return;
-	if (!root->lost)
+	if (ipmmu_caches_complete(root))
 		ipmmu_found_release(root);
-	else
+	else if (!root->awaited)
 		dev_warn(root->mmu->dev, "contexts that were found on stay unused: a cache IPMMU that may use them did not probe\n");
 }
 
