@@ -113,6 +113,9 @@ TEST_F_TIMEOUT(late, quarantine_ends_by_time, 60)
 	unsigned int ms;
 
 	free_late(_metadata, self);
+	/* Time enough for a try in vain, after which there is another */
+	host_sleep_ms(1000);
+	EXPECT_EQ(1, contexts_in_state("quarantined"));
 	flushes_end(self);
 	/*
 	 * Tried again after half a second, then after twice as long each time
