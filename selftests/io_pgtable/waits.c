@@ -484,6 +484,56 @@ TEST_F_TIMEOUT(waits, caller_frees_its_own, 120)
 	close(small);
 }
 
+/* --- the list of what is pending ------------------------------------------ */
+
+#define LISTED		32
+#define MORE		8
+
+/*
+ * How many lines of trees_list have a tree in them, and what the last one says
+ * of those that have no line
+ */
+static int listed_trees(int *more)
+{
+	FILE *file = fopen("/sys/kernel/debug/io-pgtable-arm-deferred/trees_list",
+			   "r");
+	char line[256];
+	int trees = 0;
+
+	*more = 0;
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "and %d more", more) != 1)
+			trees++;
+	if (file)
+		fclose(file);
+	return trees;
+}
+
+/* All of them wait while it is read: as many as there is room for have a line. */
+TEST_F_TIMEOUT(waits, more_trees_than_are_listed, 120)
+{
+	int fds[LISTED + MORE], trees, more, i;
+	const char *bad;
+
+	for (i = 0; i < LISTED + MORE; i++) {
+		fds[i] = iopd_new(39, 0);
+		ASSERT_TRUE(iopd_fill(fds[i], 0, SZ_2M, 1, SZ_4K, 1));
+	}
+	bad = worker_hold();
+	/* What holds the worker back has these files open, too. */
+	for (i = 0; i < LISTED + MORE; i++)
+		iopd_free(fds[i]);
+	trees = listed_trees(&more);
+	for (i = 0; i < LISTED + MORE; i++)
+		close(fds[i]);
+	if (bad)
+		SKIP(return, "%s", bad);
+	if (!worker_is_held())
+		SKIP(return, "too slow: the worker is not held any more");
+	EXPECT_EQ(LISTED, trees);
+	EXPECT_EQ(MORE, more);
+}
+
 /* --- readers that hold grace periods up ----------------------------------- */
 
 static pid_t start_reader(int cpu, __u64 ns)
