@@ -87,12 +87,11 @@ void iopd_reclaim_sweep_next(struct iopd_tree *tree)
 	if (!tree->sweep_done)
 		return;
 	tree->sweep_done = false;
-	if (tree->closed || (tree->sweep == IOPD_SWEEP_MARKS &&
-			     tree->swept == IOPD_SWEPT_FULL)) {
+	if (tree->closed || tree->swept == IOPD_SWEPT_OVER) {
 		iopd_reclaim_sweep_end(tree);
 	} else if (tree->sweep == IOPD_SWEEP_MARKS) {
 		iopd_reclaim_sweep_wait(tree);
-	} else if (tree->swept != IOPD_SWEPT_ALL && iopd_sweep_may_flush(tree)) {
+	} else if (tree->swept != IOPD_SWEPT_ALL) {
 		tree->sweep = IOPD_SWEEP_FLUSH;
 		list_add_tail(&tree->flush_node, &iopd_reclaimer.flushing);
 	} else {

@@ -105,7 +105,7 @@ static struct iopd *iopd_create(enum io_pgtable_fmt fmt,
 		goto err_free;
 
 	mutex_init(&iopd->flush_lock);
-	iopd->tree.worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
+	iopd->worker_flushes = cfg->tlb && cfg->tlb->tlb_flush_all;
 	iopd_format_set_root(iopd);
 	iopd->iop.cookie = cookie;
 	*cfg = iopd->iop.cfg;

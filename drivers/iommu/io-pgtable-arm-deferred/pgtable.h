@@ -62,6 +62,8 @@ struct iopd_limbo {
  * @limbo: what has been cut off and waits for a flush
  * @levels: which level has leaves of a size, by its log2; IOPD_NO_LEVEL if none
  * @flush_lock: held while the worker has the driver flush; guards the next one
+ * @worker_flushes: the driver may be asked for a flush of what a sweep has cut
+ *		    off; the sweep reads it without the lock, too
  * @calls: maps and unmaps under way, in debug builds
  *
  * One allocation with the tree in it: freed with the last table, long after
@@ -94,6 +96,7 @@ struct iopd {
 	struct iopd_limbo limbo ____cacheline_aligned_in_smp;
 	/* No flush by the worker begins or ends. */
 	struct mutex flush_lock;
+	bool worker_flushes;
 	struct iopd_calls calls;
 };
 

@@ -268,12 +268,41 @@ static bool iopd_sweep_step(struct iopd_sweep *sweep)
 	return iopd_sweep_advance(sweep);
 }
 
+/*
+ * May the driver be asked for a flush? iopd_sweep_flush() looks again, locked.
+ */
+static bool iopd_sweep_may_flush(const struct iopd *iopd)
+{
+	return READ_ONCE(iopd->worker_flushes);
+}
+
 /* Is there room for more in limbo? Takes no lock. */
 static bool iopd_sweep_has_room(const struct iopd *iopd)
 {
 	return READ_ONCE(iopd->limbo.count) <
-	       (iopd_sweep_may_flush(&iopd->tree) ? IOPD_SWEEP_LIMBO :
-						    IOPD_SWEEP_LIMBO_MAX);
+	       (iopd_sweep_may_flush(iopd) ? IOPD_SWEEP_LIMBO :
+					     IOPD_SWEEP_LIMBO_MAX);
+}
+
+/* How a pass ends that has looked at all */
+static enum iopd_swept iopd_sweep_all(const struct iopd *iopd)
+{
+	return READ_ONCE(iopd->limbo.count) && iopd_sweep_may_flush(iopd) ?
+	       IOPD_SWEPT_LIMBO : IOPD_SWEPT_ALL;
+}
+
+/*
+ * Where limbo is full the second pass waits for the flush of that. So does the
+ * first, if the driver is not to be asked: a flush that it makes by itself has
+ * another sweep made. Return: IOPD_SWEPT_PART where there is no such reason.
+ */
+static enum iopd_swept iopd_sweep_stops(const struct iopd *iopd, bool cuts)
+{
+	if (iopd_sweep_has_room(iopd))
+		return IOPD_SWEPT_PART;
+	if (!iopd_sweep_may_flush(iopd))
+		return IOPD_SWEPT_OVER;
+	return cuts ? IOPD_SWEPT_FULL : IOPD_SWEPT_PART;
 }
 
 /**
@@ -297,13 +326,14 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 		.level = tree->geo.start,
 	};
 	bool more = tree->geo.start < LPAE_LAST_LEVEL;
+	enum iopd_swept stops;
 
 	/*
 	 * A batch cuts off no more than a few, so this is looked at but once.
 	 */
-	if (!iopd_sweep_has_room(sweep.iopd) &&
-	    (cuts || !iopd_sweep_may_flush(tree)))
-		return IOPD_SWEPT_FULL;
+	stops = iopd_sweep_stops(sweep.iopd, cuts);
+	if (stops != IOPD_SWEPT_PART)
+		return stops;
 	sweep.table[tree->geo.start] = sweep.iopd->root;
 	rcu_read_lock();
 	while (more && sweep.scan && !need_resched())
@@ -314,10 +344,7 @@ enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts
 	*scan = sweep.scan;
 	if (sweep.cut)
 		iopd_reclaim_note(&iopd_reclaim_stats.swept, sweep.cut);
-	if (more)
-		return IOPD_SWEPT_PART;
-	return READ_ONCE(sweep.iopd->limbo.count) ? IOPD_SWEPT_LIMBO :
-						    IOPD_SWEPT_ALL;
+	return more ? IOPD_SWEPT_PART : iopd_sweep_all(sweep.iopd);
 }
 
 /**
@@ -332,7 +359,7 @@ bool iopd_sweep_flush(struct iopd_tree *tree)
 	struct iopd *iopd = container_of(tree, struct iopd, tree);
 
 	mutex_lock(&iopd->flush_lock);
-	if (tree->worker_flushes)
+	if (iopd->worker_flushes)
 		iopd_ask_flush_all(iopd);
 	mutex_unlock(&iopd->flush_lock);
 	return iopd_sweep_has_room(iopd);
@@ -344,7 +371,7 @@ void io_pgtable_deferred_allow_flush(struct io_pgtable_ops *ops, bool allow)
 
 	might_sleep();
 	mutex_lock(&iopd->flush_lock);
-	WRITE_ONCE(iopd->tree.worker_flushes, allow);
+	WRITE_ONCE(iopd->worker_flushes, allow);
 	mutex_unlock(&iopd->flush_lock);
 }
 EXPORT_SYMBOL_GPL(io_pgtable_deferred_allow_flush);

@@ -17,14 +17,6 @@
 #define IOPD_SWEEP_LIMBO	48
 #define IOPD_SWEEP_LIMBO_MAX	1024
 
-/*
- * May the driver be asked for a flush? iopd_sweep_flush() looks again, locked.
- */
-static inline bool iopd_sweep_may_flush(const struct iopd_tree *tree)
-{
-	return READ_ONCE(tree->worker_flushes);
-}
-
 enum iopd_swept iopd_sweep(struct iopd_tree *tree, unsigned long *pos, bool cuts,
 			   unsigned int *scan);
 bool iopd_sweep_flush(struct iopd_tree *tree);

@@ -79,9 +79,10 @@ enum iopd_sweep_state {
 /* How far a pass of a sweep has come */
 enum iopd_swept {
 	IOPD_SWEPT_PART,	/* there is more to look at */
-	IOPD_SWEPT_ALL,		/* and no table waits for a flush */
-	IOPD_SWEPT_LIMBO,	/* all, and some table does */
-	IOPD_SWEPT_FULL,	/* nothing is cut off before a flush */
+	IOPD_SWEPT_ALL,		/* nothing more */
+	IOPD_SWEPT_LIMBO,	/* nothing more; a flush is to be asked for */
+	IOPD_SWEPT_FULL,	/* limbo is full; a flush is to be asked for */
+	IOPD_SWEPT_OVER,	/* limbo is full; none may be asked for */
 };
 
 struct iopd_tree;
@@ -151,7 +152,6 @@ struct iopd_tree_ops {
  * @sweep_rcu: the grace period between its passes
  * @flush_node: place among those that wait for the driver's flush
  * @touched: something has been unmapped since a sweep began
- * @worker_flushes: the driver may be asked for a flush of what it has cut off
  * @sweep_pass: what @sweep was when the tree was made busy; later it may be
  *   another
  * @sweep_done: the pass that was made is
@@ -238,8 +238,6 @@ struct iopd_tree {
 	 * Unmappers and flushers set it by xchg(), the sweep's begin clears it
 	 */
 	bool touched;
-	/* The page table's flush_lock; the sweep reads it without, too */
-	bool worker_flushes;
 
 	/*
 	 * Batch: the task that has made the tree busy. While there is none the
