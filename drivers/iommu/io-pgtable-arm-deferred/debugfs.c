@@ -93,10 +93,36 @@ static int iopd_hist_show(struct seq_file *seq, void *data)
 }
 DEFINE_SHOW_ATTRIBUTE(iopd_hist);
 
-static void iopd_show_counter(const char *name, unsigned long *counter)
+static const struct {
+	const char *name;
+	unsigned long *counter;
+} iopd_counters[] = {
+	{ "pending", &iopd_reclaim_stats.pending },
+	{ "pending_pages", &iopd_reclaim_stats.pending_pages },
+	{ "freed", &iopd_reclaim_stats.freed },
+	{ "freed_pages", &iopd_reclaim_stats.freed_pages },
+	{ "batches", &iopd_reclaim_stats.batches },
+	{ "longest_batch", &iopd_reclaim_stats.longest_batch },
+	{ "longest_batch_ns", &iopd_reclaim_stats.longest_batch_ns },
+	{ "trees", &iopd_reclaim_stats.trees },
+	{ "held", &iopd_reclaim_stats.held },
+	{ "trees_done", &iopd_reclaim_stats.trees_done },
+	{ "helps", &iopd_reclaim_stats.helps },
+	{ "drains", &iopd_reclaim_stats.drains },
+	{ "shrinks", &iopd_reclaim_stats.shrinks },
+	{ "sweeps", &iopd_reclaim_stats.sweeps },
+	{ "swept", &iopd_reclaim_stats.swept },
+};
+
+static void iopd_show_counters(void)
 {
-	debugfs_create_file_unsafe(name, 0444, iopd_debugfs, counter,
-				   &iopd_counter_fops);
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(iopd_counters); i++)
+		debugfs_create_file_unsafe(iopd_counters[i].name, 0444,
+					   iopd_debugfs,
+					   iopd_counters[i].counter,
+					   &iopd_counter_fops);
 }
 
 static void iopd_show_atomic(const char *name, atomic_long_t *counter)
@@ -122,21 +148,7 @@ void iopd_debugfs_init(void)
 	struct dentry *dir = debugfs_create_dir("io-pgtable-arm-deferred", NULL);
 
 	iopd_debugfs = dir;
-	iopd_show_counter("pending", &stats->pending);
-	iopd_show_counter("pending_pages", &stats->pending_pages);
-	iopd_show_counter("freed", &stats->freed);
-	iopd_show_counter("freed_pages", &stats->freed_pages);
-	iopd_show_counter("batches", &stats->batches);
-	iopd_show_counter("longest_batch", &stats->longest_batch);
-	iopd_show_counter("longest_batch_ns", &stats->longest_batch_ns);
-	iopd_show_counter("trees", &stats->trees);
-	iopd_show_counter("held", &stats->held);
-	iopd_show_counter("trees_done", &stats->trees_done);
-	iopd_show_counter("helps", &stats->helps);
-	iopd_show_counter("drains", &stats->drains);
-	iopd_show_counter("shrinks", &stats->shrinks);
-	iopd_show_counter("sweeps", &stats->sweeps);
-	iopd_show_counter("swept", &stats->swept);
+	iopd_show_counters();
 	debugfs_create_file("batch_hist", 0444, dir, &stats->batch_hist,
 			    &iopd_hist_fops);
 	debugfs_create_file("queue_hist", 0444, dir, &stats->queue_hist,

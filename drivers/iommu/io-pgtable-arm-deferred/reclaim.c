@@ -692,6 +692,17 @@ void iopd_reclaim_tree_init(struct iopd_tree *tree)
 	iopd_cursor_close(&tree->cursor);
 }
 
+static void iopd_reclaim_init_works(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		rt_mutex_init(&iopd_reclaimer.hands[i]);
+	for (i = 0; i < IOPD_RECLAIM_WORKERS_MAX; i++)
+		INIT_WORK(&iopd_reclaimer.works[i], iopd_reclaim_work);
+	INIT_DELAYED_WORK(&iopd_reclaimer.later, iopd_reclaim_later);
+}
+
 /**
  * iopd_reclaim_init() - start the reclaimer
  *
@@ -700,18 +711,13 @@ void iopd_reclaim_tree_init(struct iopd_tree *tree)
  */
 int iopd_reclaim_init(void)
 {
-	unsigned int worker, i;
 	int ret;
 
 	raw_spin_lock_init(&iopd_reclaimer.lock);
 	INIT_LIST_HEAD(&iopd_reclaimer.busy);
 	iopd_reclaim_init_epochs();
 	init_waitqueue_head(&iopd_reclaimer.done);
-	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
-		rt_mutex_init(&iopd_reclaimer.hands[i]);
-	for (worker = 0; worker < IOPD_RECLAIM_WORKERS_MAX; worker++)
-		INIT_WORK(&iopd_reclaimer.works[worker], iopd_reclaim_work);
-	INIT_DELAYED_WORK(&iopd_reclaimer.later, iopd_reclaim_later);
+	iopd_reclaim_init_works();
 	iopd_reclaim_init_trim();
 	iopd_reclaim_init_params();
 
