@@ -136,7 +136,7 @@ unload_refused()
 }
 
 # Every device that has met the driver holds on to it until it is removed
-remove_clients()
+remove_masters()
 {
 	for group in /sys/bus/pci/devices/*/iommu_group; do
 		[ ! -e "$group" ] || echo 1 > "$(dirname "$group")/remove"
@@ -150,7 +150,7 @@ unload_works()
 		echo "unloaded while devices were behind it"
 		return 1
 	fi
-	remove_clients
+	remove_masters
 	rmmod ipmmu_vmsa_deferred && ! has_iommus && rmmod io_pgtable_arm_deferred &&
 		unloaded
 }

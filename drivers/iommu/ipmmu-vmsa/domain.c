@@ -114,7 +114,7 @@ static __always_inline struct io_pgtable_ops *
 ipmmu_domain_ops(struct iommu_domain *io)
 {
 	/* Pairs with ipmmu_domain_bind() */
-	return READ_ONCE(to_ipmmu_domain(io)->ops);
+	return READ_ONCE(ipmmu_domain_of(io)->ops);
 }
 
 /*
@@ -230,7 +230,7 @@ static void ipmmu_domain_evict(struct ipmmu_domain *domain)
  */
 static void ipmmu_domain_free(struct iommu_domain *io)
 {
-	struct ipmmu_domain *domain = to_ipmmu_domain(io);
+	struct ipmmu_domain *domain = ipmmu_domain_of(io);
 	struct ipmmu_root *root = domain->root;
 	struct io_pgtable_ops *ops = root ? domain->ops : NULL;
 
@@ -332,7 +332,7 @@ static int ipmmu_paging_attach(struct iommu_domain *io, struct device *dev,
 	root = master->mmu->root;
 	ipmmu_contexts_retry(root);
 	mutex_lock(&root->mutex);
-	ret = ipmmu_attach_locked(master, to_ipmmu_domain(io));
+	ret = ipmmu_attach_locked(master, ipmmu_domain_of(io));
 	mutex_unlock(&root->mutex);
 
 	if (ret == -EBUSY)
@@ -398,13 +398,13 @@ static size_t ipmmu_paging_unmap(struct iommu_domain *io, unsigned long iova,
 
 static void ipmmu_paging_flush_all(struct iommu_domain *io)
 {
-	ipmmu_domain_flush(to_ipmmu_domain(io));
+	ipmmu_domain_flush(ipmmu_domain_of(io));
 }
 
 static void ipmmu_paging_sync(struct iommu_domain *io,
 			      struct iommu_iotlb_gather *gather)
 {
-	ipmmu_domain_flush(to_ipmmu_domain(io));
+	ipmmu_domain_flush(ipmmu_domain_of(io));
 }
 
 static phys_addr_t ipmmu_paging_iova_to_phys(struct iommu_domain *io,

@@ -7,7 +7,7 @@
  * What the bus cannot tell apart (PCI functions without access control,
  * aliases) is one group, too. Beyond that it is a question of contexts. A group
  * needs one at a time, whatever domain it is in, and which group a master is in
- * is settled once and for all when it probes, before it is known how many will
+ * is decided once and for all when it probes, before it is known how many will
  * follow. So each micro-TLB gets a group to itself until there are as many
  * groups as contexts, and masters that come after that join one that is there:
  * none is ever without. Where the kernel translates nothing by itself

@@ -252,7 +252,7 @@ struct ipmmu_domain {
 	struct io_pgtable_cfg cfg;
 };
 
-static inline struct ipmmu_domain *to_ipmmu_domain(struct iommu_domain *io)
+static inline struct ipmmu_domain *ipmmu_domain_of(struct iommu_domain *io)
 {
 	return container_of(io, struct ipmmu_domain, io);
 }

@@ -28,13 +28,13 @@
 #define BUFFER_PAGES_MAX	16384
 
 /**
- * struct test_client - a device that a file has taken from the drivers
- * @link: in test_file.clients
+ * struct test_master - a device that a file has taken from the drivers
+ * @link: in test_file.masters
  * @pdev: the function, referenced
  * @group: its group, referenced
  * @attached: the file's domain, not the blocking one, is behind it
  */
-struct test_client {
+struct test_master {
 	struct list_head link;
 	struct pci_dev *pdev;
 	struct iommu_group *group;
@@ -46,7 +46,7 @@ struct test_client {
  * @lock: taken for reading by what only uses the domain, so that maps and
  *	  unmaps of several threads meet in the driver and not here
  * @domain: the domain, or NULL
- * @clients: devices claimed
+ * @masters: devices claimed
  * @gather: what has been unmapped and waits for IPMMU_TEST_SYNC
  * @pages: the buffer
  * @nr_pages: how many
@@ -56,7 +56,7 @@ struct test_client {
 struct test_file {
 	struct rw_semaphore lock;
 	struct iommu_domain *domain;
-	struct list_head clients;
+	struct list_head masters;
 	struct iommu_iotlb_gather gather;
 	struct page **pages;
 	unsigned long nr_pages;
@@ -120,24 +120,24 @@ static int test_info(struct test_file *tf, struct ipmmu_test_info *arg)
 	return 0;
 }
 
-static struct test_client *test_find(struct test_file *tf,
+static struct test_master *test_find(struct test_file *tf,
 				     const struct ipmmu_test_device *arg)
 {
-	struct test_client *client;
+	struct test_master *master;
 
-	list_for_each_entry(client, &tf->clients, link)
-		if (pci_domain_nr(client->pdev->bus) == arg->segment &&
-		    pci_dev_id(client->pdev) == arg->rid)
-			return client;
+	list_for_each_entry(master, &tf->masters, link)
+		if (pci_domain_nr(master->pdev->bus) == arg->segment &&
+		    pci_dev_id(master->pdev) == arg->rid)
+			return master;
 	return NULL;
 }
 
-static void test_client_free(struct test_client *client)
+static void test_master_free(struct test_master *master)
 {
-	if (client->group)
-		iommu_group_put(client->group);
-	pci_dev_put(client->pdev);
-	kfree(client);
+	if (master->group)
+		iommu_group_put(master->group);
+	pci_dev_put(master->pdev);
+	kfree(master);
 }
 
 /*
@@ -145,37 +145,37 @@ static void test_client_free(struct test_client *client)
  */
 static int test_claim(struct test_file *tf, struct ipmmu_test_device *arg)
 {
-	struct test_client *client;
+	struct test_master *master;
 	int ret;
 
 	if (test_find(tf, arg))
 		return 0;
 
-	client = kzalloc(sizeof(*client), GFP_KERNEL);
-	if (!client)
+	master = kzalloc(sizeof(*master), GFP_KERNEL);
+	if (!master)
 		return -ENOMEM;
-	client->pdev = test_pci_get(arg);
+	master->pdev = test_pci_get(arg);
 	ret = -ENODEV;
-	if (!client->pdev)
+	if (!master->pdev)
 		goto free;
-	client->group = iommu_group_get(&client->pdev->dev);
-	if (!client->group)
+	master->group = iommu_group_get(&master->pdev->dev);
+	if (!master->group)
 		goto free;
-	ret = iommu_group_claim_dma_owner(client->group, client);
+	ret = iommu_group_claim_dma_owner(master->group, master);
 	if (ret)
 		goto free;
 
-	list_add(&client->link, &tf->clients);
+	list_add(&master->link, &tf->masters);
 	return 0;
 
 free:
-	test_client_free(client);
+	test_master_free(master);
 	return ret;
 }
 
 static int test_attach(struct test_file *tf, struct ipmmu_test_device *arg)
 {
-	struct test_client *client;
+	struct test_master *master;
 	int ret;
 
 	if (!tf->domain)
@@ -184,47 +184,47 @@ static int test_attach(struct test_file *tf, struct ipmmu_test_device *arg)
 	if (ret)
 		return ret;
 
-	client = test_find(tf, arg);
-	if (client->attached)
+	master = test_find(tf, arg);
+	if (master->attached)
 		return -EBUSY;
-	ret = iommu_attach_group(tf->domain, client->group);
+	ret = iommu_attach_group(tf->domain, master->group);
 	if (!ret)
-		client->attached = true;
+		master->attached = true;
 	return ret;
 }
 
-static void test_client_detach(struct test_file *tf, struct test_client *client)
+static void test_master_detach(struct test_file *tf, struct test_master *master)
 {
-	if (client->attached)
-		iommu_detach_group(tf->domain, client->group);
-	client->attached = false;
+	if (master->attached)
+		iommu_detach_group(tf->domain, master->group);
+	master->attached = false;
 }
 
 static int test_detach(struct test_file *tf, struct ipmmu_test_device *arg)
 {
-	struct test_client *client = test_find(tf, arg);
+	struct test_master *master = test_find(tf, arg);
 
-	if (!client || !client->attached)
+	if (!master || !master->attached)
 		return -EINVAL;
-	test_client_detach(tf, client);
+	test_master_detach(tf, master);
 	return 0;
 }
 
-static void test_client_release(struct test_file *tf, struct test_client *client)
+static void test_master_release(struct test_file *tf, struct test_master *master)
 {
-	test_client_detach(tf, client);
-	iommu_group_release_dma_owner(client->group);
-	list_del(&client->link);
-	test_client_free(client);
+	test_master_detach(tf, master);
+	iommu_group_release_dma_owner(master->group);
+	list_del(&master->link);
+	test_master_free(master);
 }
 
 static int test_release(struct test_file *tf, struct ipmmu_test_device *arg)
 {
-	struct test_client *client = test_find(tf, arg);
+	struct test_master *master = test_find(tf, arg);
 
-	if (!client)
+	if (!master)
 		return -EINVAL;
-	test_client_release(tf, client);
+	test_master_release(tf, master);
 	return 0;
 }
 
@@ -398,13 +398,13 @@ static int test_fill(struct test_file *tf, struct ipmmu_test_fill *arg)
 
 static int test_free(struct test_file *tf, struct ipmmu_test_free *arg)
 {
-	struct test_client *client;
+	struct test_master *master;
 	u64 start;
 
 	if (!tf->domain)
 		return -EINVAL;
-	list_for_each_entry(client, &tf->clients, link)
-		if (client->attached)
+	list_for_each_entry(master, &tf->masters, link)
+		if (master->attached)
 			return -EBUSY;
 
 	start = ktime_get_ns();
@@ -571,7 +571,7 @@ static int test_open(struct inode *inode, struct file *file)
 	if (!tf)
 		return -ENOMEM;
 	init_rwsem(&tf->lock);
-	INIT_LIST_HEAD(&tf->clients);
+	INIT_LIST_HEAD(&tf->masters);
 	spin_lock_init(&tf->fault_lock);
 	file->private_data = tf;
 	return 0;
@@ -581,10 +581,10 @@ static int test_open(struct inode *inode, struct file *file)
 static int test_close(struct inode *inode, struct file *file)
 {
 	struct test_file *tf = file->private_data;
-	struct test_client *client, *next;
+	struct test_master *master, *next;
 
-	list_for_each_entry_safe(client, next, &tf->clients, link)
-		test_client_release(tf, client);
+	list_for_each_entry_safe(master, next, &tf->masters, link)
+		test_master_release(tf, master);
 	if (tf->domain)
 		iommu_domain_free(tf->domain);
 	test_buffer_free(tf);
