@@ -201,6 +201,35 @@ static bool iopd_node_is_there(int nid)
 	       (nid >= 0 && nid < MAX_NUMNODES && node_online(nid));
 }
 
+static void iopd_take_shape(struct iopd_file *file,
+			    const struct iopd_create *arg)
+{
+	file->gfp = arg->flags & IOPD_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
+	file->kernel = arg->flags & IOPD_KERNEL;
+	file->by_address = arg->flags & IOPD_BY_ADDRESS;
+	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
+	file->cfg = (struct io_pgtable_cfg) {
+		.quirks		= arg->quirks,
+		.pgsize_bitmap	= arg->pgsize_bitmap,
+		.ias		= arg->ias,
+		.oas		= arg->oas,
+		.coherent_walk	= arg->flags & IOPD_COHERENT,
+		.tlb		= arg->flags & IOPD_NO_TLB ? NULL : &iopd_tlb,
+		.iommu_dev	= &iopd_pdev->dev,
+	};
+}
+
+static void iopd_report(const struct iopd_file *file, struct iopd_create *arg)
+{
+	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
+	arg->ias = file->cfg.ias;
+	arg->oas = file->cfg.oas;
+	if (file->stage2)
+		iopd_report_s2(&file->cfg, arg);
+	else
+		iopd_report_s1(&file->cfg, arg);
+}
+
 static long iopd_create(struct iopd_file *file, struct iopd_create *arg)
 {
 	int nid = READ_ONCE(node);
@@ -212,40 +241,19 @@ static long iopd_create(struct iopd_file *file, struct iopd_create *arg)
 		return -EINVAL;
 	if (file->ops)
 		return -EBUSY;
-
-	set_dev_node(&iopd_pdev->dev, nid);
-	file->gfp = arg->flags & IOPD_ACCOUNT ? GFP_KERNEL_ACCOUNT : GFP_KERNEL;
-	file->kernel = arg->flags & IOPD_KERNEL;
-	file->by_address = arg->flags & IOPD_BY_ADDRESS;
-	file->stage2 = arg->fmt == ARM_32_LPAE_S2 || arg->fmt == ARM_64_LPAE_S2;
-	/*
-	 * Other formats of the kernel's would leave the fields read back unset
-	 */
-	if (file->kernel && arg->fmt > ARM_64_LPAE_S2)
+	/* Others of the kernel's would leave the fields read back unset. */
+	if (arg->flags & IOPD_KERNEL && arg->fmt > ARM_64_LPAE_S2)
 		return -EINVAL;
 
-	file->cfg = (struct io_pgtable_cfg) {
-		.quirks		= arg->quirks,
-		.pgsize_bitmap	= arg->pgsize_bitmap,
-		.ias		= arg->ias,
-		.oas		= arg->oas,
-		.coherent_walk	= arg->flags & IOPD_COHERENT,
-		.tlb		= arg->flags & IOPD_NO_TLB ? NULL : &iopd_tlb,
-		.iommu_dev	= &iopd_pdev->dev,
-	};
+	set_dev_node(&iopd_pdev->dev, nid);
+	iopd_take_shape(file, arg);
 	file->ops = iopd_alloc(file, arg->fmt);
 	if (!file->ops)
 		return -EOPNOTSUPP;
 	/* Tests count flushes, so the module makes none by itself. */
 	if (!file->kernel && !(arg->flags & IOPD_WORKER_FLUSHES))
 		io_pgtable_deferred_allow_flush(file->ops, false);
-	arg->pgsize_bitmap = file->cfg.pgsize_bitmap;
-	arg->ias = file->cfg.ias;
-	arg->oas = file->cfg.oas;
-	if (file->stage2)
-		iopd_report_s2(&file->cfg, arg);
-	else
-		iopd_report_s1(&file->cfg, arg);
+	iopd_report(file, arg);
 	iopd_find_shape(file);
 	return 0;
 }
