@@ -33,23 +33,49 @@ static void dawdle(uint64_t line)
 		g_usleep(g_random_int_range(0, SLOW_US));
 }
 
+/* Which line that is in memory, or -1 */
+static hwaddr line_at(CPUARMState *env, uint64_t address)
+{
+	MemTxAttrs attrs;
+	hwaddr page = cpu_get_phys_page_attrs_debug(env_cpu(env), address & TARGET_PAGE_MASK,
+						    &attrs);
+
+	if (page == -1)
+		return -1;
+	return (page & TARGET_PAGE_MASK) | (address & ~TARGET_PAGE_MASK & ~(uint64_t)(LINE - 1));
+}
+
+/* The kernel's cleans are for the walker, those of programs for their devices */
+static void line_cleaned(CPUARMState *env, uint64_t address, bool invalid)
+{
+	bool user = arm_current_el(env) == 0;
+	struct ipmmu *mmu = ipmmu_model();
+	hwaddr line;
+
+	if (!mmu || !(mmu->inject & (WITNESS_INJECT_NONCOHERENT | WITNESS_INJECT_NO_SNOOP)))
+		return;
+	if (mmu->inject & WITNESS_INJECT_NONCOHERENT)
+		dawdle(address & ~(uint64_t)(LINE - 1));
+	line = line_at(env, address);
+	if (line == -1)
+		return;
+	ipmmu_memory_cleaned(mmu, line, LINE / 8);
+	if (user)
+		ipmmu_snoop_cleaned(mmu, line, invalid);
+}
+
 /* On the processor's own thread, without the emulator's lock */
 static void clean(CPUARMState *env, const ARMCPRegInfo *info, uint64_t value)
 {
-	struct ipmmu *mmu = ipmmu_model();
-	uint64_t offset = value & ~TARGET_PAGE_MASK & ~(uint64_t)(LINE - 1);
-	MemTxAttrs attrs;
-	hwaddr page;
-
-	if (!mmu || !(mmu->inject & WITNESS_INJECT_NONCOHERENT))
-		return;
-	dawdle(value & ~(uint64_t)(LINE - 1));
-	page = cpu_get_phys_page_attrs_debug(env_cpu(env), value & TARGET_PAGE_MASK, &attrs);
-	if (page != -1)
-		ipmmu_memory_cleaned(mmu, (page & TARGET_PAGE_MASK) | offset, LINE / 8);
+	line_cleaned(env, value, false);
 }
 
-static bool take_over(ARMCPU *cpu, unsigned int crm)
+static void clean_invalidate(CPUARMState *env, const ARMCPRegInfo *info, uint64_t value)
+{
+	line_cleaned(env, value, true);
+}
+
+static bool take_over(ARMCPU *cpu, unsigned int crm, CPWriteFn *write)
 {
 	/* DC CVAC and its like: op0 1, op1 3, CRn 7, op2 1 */
 	uint32_t key = ENCODE_AA64_CP_REG(CP_REG_ARM64_SYSREG_CP, 7, crm, 1, 3, 1);
@@ -58,7 +84,7 @@ static bool take_over(ARMCPU *cpu, unsigned int crm)
 	if (!info || !(info->type & ARM_CP_NOP))
 		return false;
 	info->type = ARM_CP_NO_RAW | ARM_CP_SUPPRESS_TB_END;
-	info->writefn = clean;
+	info->writefn = write;
 	return true;
 }
 
@@ -68,8 +94,8 @@ bool ipmmu_watch_cleans(void)
 	CPUState *cpu;
 
 	CPU_FOREACH(cpu) {
-		if (!take_over(ARM_CPU(cpu), 10) ||	/* DC CVAC */
-		    !take_over(ARM_CPU(cpu), 14))	/* DC CIVAC */
+		if (!take_over(ARM_CPU(cpu), 10, clean) ||		/* DC CVAC */
+		    !take_over(ARM_CPU(cpu), 14, clean_invalidate))	/* DC CIVAC */
 			return false;
 	}
 	return true;

@@ -41,6 +41,14 @@ bool ipmmu_read_memory(void *opaque, uint64_t address, uint64_t *value)
 	return true;
 }
 
+static void write_memory(void *opaque, uint64_t address, uint64_t value)
+{
+	uint64_t raw = cpu_to_le64(value);
+
+	address_space_write(&address_space_memory, address, MEMTXATTRS_UNSPECIFIED, &raw,
+			    sizeof(raw));
+}
+
 static uint64_t read_clock(void *opaque)
 {
 	return qemu_clock_get_ns(QEMU_CLOCK_VIRTUAL);
@@ -55,6 +63,7 @@ static void set_irq(void *opaque, bool level)
 
 static const struct ipmmu_ops device_ops = {
 	.read = ipmmu_read_memory,
+	.write = write_memory,
 	.now = read_clock,
 	.irq = set_irq,
 };

@@ -66,6 +66,51 @@ static AddressSpace *space(const struct engine *engine)
 	return engine->pci ?: engine->space[engine->port];
 }
 
+/* Where an access leads to that goes through */
+static uint64_t physical(const struct engine *engine, uint64_t iova, bool write)
+{
+	struct ipmmu_translation translation = { .ok = true, .mask = ~0ull };
+
+	ipmmu_space_translate(engine->space[engine->port], iova, write, &translation);
+	return translation.base | (iova & translation.mask);
+}
+
+/* Within a page, past the processors' caches */
+static bool unsnooped(struct engine *engine, uint64_t iova, uint8_t *bytes, unsigned int length,
+		      DMADirection direction)
+{
+	struct ipmmu *mmu = ipmmu_model();
+
+	if (direction == DMA_DIRECTION_TO_DEVICE) {
+		if (dma_memory_read(space(engine), iova, bytes, length, MEMTXATTRS_UNSPECIFIED))
+			return false;
+		ipmmu_snoop_read(mmu, physical(engine, iova, false), bytes, length);
+		return true;
+	}
+	if (!address_space_access_valid(space(engine), iova, length, true, MEMTXATTRS_UNSPECIFIED))
+		return false;
+	return ipmmu_snoop_write(mmu, physical(engine, iova, true), bytes, length) ||
+	       !dma_memory_write(space(engine), iova, bytes, length, MEMTXATTRS_UNSPECIFIED);
+}
+
+/* Return: whether all of it went through */
+static bool move(struct engine *engine, uint64_t iova, uint8_t *bytes, uint64_t length,
+		 DMADirection direction)
+{
+	struct ipmmu *mmu = ipmmu_model();
+	uint64_t part;
+
+	if (!mmu || !(mmu->inject & WITNESS_INJECT_NO_SNOOP))
+		return !dma_memory_rw(space(engine), iova, bytes, length, direction,
+				      MEMTXATTRS_UNSPECIFIED);
+	for (; length; length -= part, iova += part, bytes += part) {
+		part = MIN(length, DMA_CHUNK - iova % DMA_CHUNK);
+		if (!unsnooped(engine, iova, bytes, part, direction))
+			return false;
+	}
+	return true;
+}
+
 static enum dma_status copy(struct engine *engine)
 {
 	uint8_t chunk[DMA_CHUNK];
@@ -73,10 +118,10 @@ static enum dma_status copy(struct engine *engine)
 	while (engine->result < engine->len) {
 		uint64_t part = MIN(engine->len - engine->result, DMA_CHUNK);
 
-		if (dma_memory_read(space(engine), engine->src + engine->result, chunk, part,
-				    MEMTXATTRS_UNSPECIFIED) ||
-		    dma_memory_write(space(engine), engine->dst + engine->result, chunk, part,
-				     MEMTXATTRS_UNSPECIFIED))
+		if (!move(engine, engine->src + engine->result, chunk, part,
+			  DMA_DIRECTION_TO_DEVICE) ||
+		    !move(engine, engine->dst + engine->result, chunk, part,
+			  DMA_DIRECTION_FROM_DEVICE))
 			return DMA_FAULT;
 		engine->result += part;
 	}
@@ -95,8 +140,7 @@ static enum dma_status transfer(struct engine *engine, uint64_t iova, uint64_t o
 
 	if (!in_buffer(engine, offset))
 		return DMA_BAD;
-	if (dma_memory_rw(space(engine), iova, buffer + offset, engine->len, direction,
-			  MEMTXATTRS_UNSPECIFIED))
+	if (!move(engine, iova, buffer + offset, engine->len, direction))
 		return DMA_FAULT;
 	memory_region_set_dirty(&engine->buffer, offset, engine->len);
 	engine->result = engine->len;

@@ -494,6 +494,7 @@ void ipmmu_init(struct ipmmu *mmu, const struct ipmmu_ops *ops, void *opaque,
 	ipmmu_store_init(&mmu->iotlb);
 	ipmmu_store_init(&mmu->walk_cache);
 	ipmmu_memory_init(mmu);
+	ipmmu_snoop_init(mmu);
 	ipmmu_reset(mmu);
 }
 
@@ -502,6 +503,7 @@ void ipmmu_destroy(struct ipmmu *mmu)
 	ipmmu_store_destroy(&mmu->iotlb);
 	ipmmu_store_destroy(&mmu->walk_cache);
 	ipmmu_memory_destroy(mmu);
+	ipmmu_snoop_destroy(mmu);
 }
 
 /*
@@ -521,5 +523,6 @@ void ipmmu_reset(struct ipmmu *mmu)
 	ipmmu_store_clear(&mmu->iotlb);
 	ipmmu_store_clear(&mmu->walk_cache);
 	ipmmu_memory_clear(mmu);
+	ipmmu_snoop_clear(mmu);
 	ipmmu_irq_update(mmu);
 }

@@ -176,6 +176,8 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 		witness->mmu->inject = value;
 		if (!(value & WITNESS_INJECT_NONCOHERENT))
 			ipmmu_memory_clear(witness->mmu);
+		if (!(value & WITNESS_INJECT_NO_SNOOP))
+			ipmmu_snoop_clear(witness->mmu);
 		break;
 	case WITNESS_FREED:
 		ipmmu_memory_freed(witness->mmu, value);

@@ -238,6 +238,7 @@ struct ipmmu_control {
 
 struct ipmmu_ops {
 	bool (*read)(void *opaque, uint64_t address, uint64_t *value);
+	void (*write)(void *opaque, uint64_t address, uint64_t value);
 	uint64_t (*now)(void *opaque);
 	void (*irq)(void *opaque, bool level);
 };
@@ -258,6 +259,9 @@ struct ipmmu {
 	GHashTable *cleaned;
 	/* processors clean while others are in the model */
 	GMutex cleaned_lock;
+	/* pages that an engine sees otherwise than processors; and its lock */
+	GHashTable *held;
+	GMutex held_lock;
 	uint64_t sequence;
 	uint64_t flush_delay;
 	uint64_t flush_polls;		/* 0: by time */
@@ -298,7 +302,16 @@ void ipmmu_power(struct ipmmu *mmu, uint64_t how);
 void ipmmu_memory_cleaned(struct ipmmu *mmu, uint64_t address, unsigned int words);
 void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address);
 
+/* Caches that an engine does not snoop: those of single pages */
+void ipmmu_snoop_cleaned(struct ipmmu *mmu, uint64_t address, bool invalid);
+void ipmmu_snoop_read(struct ipmmu *mmu, uint64_t address, uint8_t *bytes, unsigned int length);
+bool ipmmu_snoop_write(struct ipmmu *mmu, uint64_t address, const uint8_t *bytes,
+		       unsigned int length);
+
 /* Between the parts of the model */
+void ipmmu_snoop_init(struct ipmmu *mmu);
+void ipmmu_snoop_destroy(struct ipmmu *mmu);
+void ipmmu_snoop_clear(struct ipmmu *mmu);
 void ipmmu_memory_init(struct ipmmu *mmu);
 void ipmmu_memory_destroy(struct ipmmu *mmu);
 void ipmmu_memory_clear(struct ipmmu *mmu);

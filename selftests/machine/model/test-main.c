@@ -31,6 +31,12 @@ bool world_read(void *opaque, uint64_t address, uint64_t *value)
 	return true;
 }
 
+static void world_write(void *opaque, uint64_t address, uint64_t value)
+{
+	(void)opaque;
+	world.memory[(address - MEMORY_BASE) / 8] = value;
+}
+
 static uint64_t read_clock(void *opaque)
 {
 	(void)opaque;
@@ -45,6 +51,7 @@ static void set_irq(void *opaque, bool level)
 
 static const struct ipmmu_ops world_ops = {
 	.read = world_read,
+	.write = world_write,
 	.now = read_clock,
 	.irq = set_irq,
 };
@@ -186,10 +193,11 @@ int main(void)
 
 	printf("TAP version 13\n1..%u\n",
 	       count(walk_tests) + count(flush_tests) + count(register_tests) +
-	       count(memory_tests));
+	       count(memory_tests) + count(snoop_tests));
 	failed += run_all(walk_tests, &number);
 	failed += run_all(flush_tests, &number);
 	failed += run_all(register_tests, &number);
 	failed += run_all(memory_tests, &number);
+	failed += run_all(snoop_tests, &number);
 	return failed ? 1 : 0;
 }

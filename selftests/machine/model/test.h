@@ -20,6 +20,7 @@ extern const struct test walk_tests[];
 extern const struct test flush_tests[];
 extern const struct test register_tests[];
 extern const struct test memory_tests[];
+extern const struct test snoop_tests[];
 
 /* Memory for tables; everything else cannot be read */
 #define MEMORY_BASE	0x80000000ull

@@ -21,7 +21,7 @@ time_limit=120			# seconds; they take two
 "$here/build.sh" || exit 1
 
 pure=
-for part in log walk cache flush translate regs memory; do
+for part in log walk cache flush translate regs memory snoop; do
 	pure="$pure $here/ipmmu-$part.c"
 done
 # shellcheck disable=SC2046,SC2086 # lists of words

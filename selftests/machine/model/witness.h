@@ -53,6 +53,12 @@
 #define WITNESS_INJECT_NONCOHERENT	(1 << 3)
 /* A micro-TLB does not note from which context it has an entry */
 #define WITNESS_INJECT_UNTAGGED		(1 << 4)
+/*
+ * Engines on command do not snoop: a page that a program (not the kernel) has
+ * cleaned once, or invalidated, is cached for good. An engine reads of it what
+ * was cleaned; what it writes is seen once a line is invalidated.
+ */
+#define WITNESS_INJECT_NO_SNOOP		(1 << 5)
 
 /* wo: address of a page that the guest has freed */
 #define WITNESS_FREED			0x090
