@@ -12,12 +12,12 @@ mount_userland()
 	modprobe virtio_blk
 	modprobe ext4
 	wait_for 15 test -b /dev/vda
-	mkdir -p $USERLAND
-	mount -o ro /dev/vda $USERLAND || return 1
-	mount --bind /dev $USERLAND/dev
-	mount --bind /proc $USERLAND/proc
-	mount --bind /sys $USERLAND/sys
-	mount -t tmpfs tmpfs $USERLAND/tmp
+	mkdir -p "$USERLAND"
+	mount -o ro /dev/vda "$USERLAND" || return 1
+	mount --bind /dev "$USERLAND/dev"
+	mount --bind /proc "$USERLAND/proc"
+	mount --bind /sys "$USERLAND/sys"
+	mount -t tmpfs tmpfs "$USERLAND/tmp"
 }
 
 # The first NVMe controller, by its place on the bus
@@ -35,4 +35,24 @@ give_to()
 	echo "$1" > "$device/driver_override"
 	echo "$function" > /sys/bus/pci/drivers_probe
 	[ "$(basename "$(readlink "$device/driver")")" = "$1" ]
+}
+
+# Tables that the library has, those that wait to be freed among them
+live_tables()
+{
+	cat /sys/kernel/debug/io-pgtable-arm-deferred/live
+}
+
+# tables_back NUMBER: as many as there were once?
+tables_back()
+{
+	tables_were=$1
+	wait_for 60 tables_are "$1"
+	echo "tables: $tables_were before, $(live_tables) now"
+	tables_are "$1"
+}
+
+tables_are()
+{
+	[ "$(live_tables)" -le "$1" ]
 }
