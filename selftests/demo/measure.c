@@ -15,7 +15,7 @@
 
 #define PIECE		(32 * HOST_1G)	/* filled between lines of progress */
 #define IDLE_MS		200
-#define SETTLE_MS	3000
+#define QUIET_MS	3000
 #define FREE_WAIT_MS	60000
 #define SHOW_MS		10
 /* Not a divisor of the tick, so that it meets every phase of it */
@@ -119,7 +119,7 @@ static u64 measure_idle(void)
 	unsigned int ms;
 
 	/* What booting and loading left behind comes first */
-	host_sleep_ms(SETTLE_MS);
+	host_sleep_ms(QUIET_MS);
 	sample_begin();
 	for (ms = 0; ms < IDLE_MS; ms += SHOW_MS) {
 		host_sleep_ms(SHOW_MS);

@@ -44,7 +44,7 @@ static const u64 gibs[GIBS] = { 0, 1, 3 };
 static const u64 indices[SLOTS_A_GIB] = { 0, 1, 255, 511 };
 
 /* Where a worker maps to see whether the IPMMU has got over a failed flush */
-#define SETTLE_BASE	(2 * HOST_1G)
+#define RECOVER_BASE	(2 * HOST_1G)
 
 /* Targets of blocks: never accessed, only translated to */
 #define BLOCK_PADDR	(1ull << 38)
@@ -194,9 +194,9 @@ static bool present(struct worker *w, u64 iova, u64 paddr)
  * Has every flush that failed before now been made good by a later one? If so,
  * and not before, a map is taken.
  */
-static bool settled(struct worker *w)
+static bool recovered(struct worker *w)
 {
-	u64 iova = SETTLE_BASE + w->id * HOST_PAGE;
+	u64 iova = RECOVER_BASE + w->id * HOST_PAGE;
 
 	if (!late)
 		return true;
@@ -215,7 +215,7 @@ static bool absent(struct worker *w, u64 iova)
 {
 	u64 seen;
 
-	if (!settled(w))
+	if (!recovered(w))
 		return !w->wrong.text[0];
 	seen = engine_translate(&w->dma, iova, DMA_TRANSLATE_READ);
 	w->count[ABSENT]++;

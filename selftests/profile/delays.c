@@ -41,7 +41,7 @@ static void begin(void)
 
 static void end(void)
 {
-	wait_settled();
+	wait_trimmed();
 	wake_watch = NULL;
 	mark_end();
 	wake_end();

@@ -16,7 +16,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		4
-#define CLIENTS		1
+#define CALLERS		1
 #define ROUNDS		4
 #define BLOCKS
 
@@ -40,7 +40,7 @@ inline map_run(i, to)
 /* It is not, and no other process puts anything there. */
 inline map_build(i, to)
 {
-	settle(s, took, gen);
+	await_flush(s, took, gen);
 	d_step {
 		find_page(p);
 		never(map_failed, slot != s);
@@ -114,7 +114,7 @@ inline map_block(to)
 	:: else -> break
 	od;
 	s = slot;
-	settle(s, took, gen);
+	await_flush(s, took, gen);
 	d_step {
 		never(map_failed, is_valid(slot));
 		put(BLOCK + to);

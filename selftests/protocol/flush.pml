@@ -14,7 +14,7 @@
  *	judged		iopd_limbo_judge()
  *	is_fresh()	iopd_is_stale(), load by load
  *	check()		iopd_map_check(), iopd_map_recover()
- *	settle()	iopd_map_await_flush()
+ *	await_flush()	iopd_map_await_flush()
  *	cut_off()	iopd_detach(), iopd_detach_rest(), iopd_limbo_add()
  * and in drivers/iommu/ipmmu-vmsa/:
  *	flush()		ipmmu_domain_flush(), ipmmu_domain_flush_limbo()
@@ -336,7 +336,7 @@ inline check()
 }
 
 /* Return: @ok */
-inline settle(stamp)
+inline await_flush(stamp)
 {
 	if
 	:: d_step { stamp <= flushed_gen -> ok = true }
@@ -407,7 +407,7 @@ inline map_table()
 		:: ok
 		:: else ->
 			if
-			:: is_stamp(seen) -> settle(seen - STAMP)
+			:: is_stamp(seen) -> await_flush(seen - STAMP)
 			:: else -> ok = true
 			fi;
 			seen = 0;

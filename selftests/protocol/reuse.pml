@@ -13,7 +13,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		4	/* one for each map */
-#define CLIENTS		2
+#define CALLERS		2
 #ifndef ROUNDS
 #define ROUNDS		2
 #endif
@@ -81,7 +81,7 @@ inline map_run(i, to)
 /* It is not: iopd_map_build(), iopd_map_publish(). The root stays. */
 inline map_build(i, to)
 {
-	settle(s, took, gen);
+	await_flush(s, took, gen);
 	d_step {
 		build(p, i, to);
 		if
@@ -126,7 +126,7 @@ inline unmap(i)
 	unmap_end(i)
 }
 
-proctype client(byte i)
+proctype caller(byte i)
 {
 	byte p = NONE, s, gen, took, round;
 	bool ok, c;
@@ -147,7 +147,7 @@ proctype client(byte i)
 
 init {
 	atomic {
-		run client(0);
-		run client(1)
+		run caller(0);
+		run caller(1)
 	}
 }

@@ -17,7 +17,7 @@
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
 #define PAGES		2	/* one for each caller that splits */
-#define CLIENTS		2
+#define CALLERS		2
 #define BLOCKS
 
 #include "table.pml"
@@ -122,7 +122,7 @@ inline unmap_part(i)
 	legal[i] = 0
 }
 
-proctype client(byte i)
+proctype caller(byte i)
 {
 	byte p = NONE, s, gen, took;
 	bool ok, done, c;
@@ -149,7 +149,7 @@ init {
 		:: third = true
 		:: third = false
 		fi;
-		run client(0);
-		run client(1)
+		run caller(0);
+		run caller(1)
 	}
 }

@@ -16,7 +16,7 @@
  *			iopd_detach_empty(), iopd_detach_rest()
  *	flush()		io_pgtable_deferred_flush_begin(), the driver's flush,
  *			iopd_limbo_judge(), io_pgtable_deferred_flush_end()
- *	settle()	iopd_map_await_flush()
+ *	await_flush()	iopd_map_await_flush()
  *	reclaimer	iopd_reclaim_queue(), iopd_reclaim_graced(), and the
  *			worker
  *	closer		iopd_end(), io_pgtable_deferred_free_flushed()
@@ -77,7 +77,7 @@ byte leaf_cache[2];
 
 byte mapped[2];			/* where to, once map has returned */
 byte legal[2];			/* where it may lead to, a bit each */
-byte busy = CLIENTS;		/* processes that are not done */
+byte busy = CALLERS;		/* processes that are not done */
 bool off;			/* the walker is turned off */
 
 /* What must never be. An error of the search names one of these. */
@@ -310,7 +310,7 @@ inline flush(took, gen)
 }
 
 /* Before anything valid goes into a slot that held @stamp */
-inline settle(stamp, took, gen)
+inline await_flush(stamp, took, gen)
 {
 #ifdef REUSE_WITHOUT_FLUSH
 	skip

@@ -117,12 +117,6 @@ static void *mapper(void *unused)
 	return NULL;
 }
 
-static void settle(void)
-{
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
-}
-
 static void begin(void)
 {
 	static struct io_pgtable_cfg cfg;
@@ -149,7 +143,7 @@ static void end(void)
 	if (pa != SZ_1G + SZ_4K)
 		shim_panic("a page leads to 0x%llx", pa);
 	io_pgtable_deferred_free(ops);
-	settle();
+	shim_run_all();
 	if (shim_stat("live") || atomic_read(&device.references))
 		shim_panic("%ld tables are left", shim_stat("live"));
 }
@@ -167,7 +161,7 @@ static bool play(void)
 		shim_panic("no thread");
 	sweeps = true;
 	shim_steps = 0;
-	settle();
+	shim_run_all();
 	sweeps = false;
 	shim_steps = SHIM_NO_STEPS;
 	stood = phase_now() != SWEEPS;

@@ -52,10 +52,7 @@ void dirty_written(struct domain *d, struct hw_leaf *leaf)
 		     domain_is_watched(d, leaf) ? PROT_WRITTEN : 0, PROT_CLEAN);
 }
 
-/*
- * --- a look
- * -------------------------------------------------------------------------
- */
+/* --- a look --------------------------------------------------------------- */
 
 /* The mapper there does not know yet that its leaf is not as it has made it. */
 static bool somebody_maps(const struct domain *d, const struct range *where)
@@ -176,7 +173,7 @@ static bool is_free(const struct domain *d, const struct hw_leaf *leaf)
 }
 
 /* One leaf of a run. Return: its end. */
-static u64 settle_leaf(struct domain *d, u64 iova, const struct run *run)
+static u64 judge_leaf(struct domain *d, u64 iova, const struct run *run)
 {
 	const struct flight *flight = flight_at(d, iova);
 	u32 prot = run->prot;
@@ -218,7 +215,7 @@ void dirty_end(struct domain *d)
 		if (i == d->model.nr || d->model.runs[i].start >= end)
 			break;
 		at = max(at, d->model.runs[i].start);
-		at = settle_leaf(d, at, &d->model.runs[i]);
+		at = judge_leaf(d, at, &d->model.runs[i]);
 	}
 	model_change(&d->model, wide.start, end, 0, PROT_LOOK);
 	d->watched = (struct range) { };

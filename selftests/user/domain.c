@@ -180,6 +180,17 @@ static void init_cfg(struct domain *d)
 	d->cfg.iommu_dev = &d->dev;
 }
 
+static void init_device(struct domain *d, const struct shape *shape,
+			struct choice *choice)
+{
+	d->dev.name = shape->name;
+	d->dev.node = choose_freely(choice, SHIM_NODES);
+	d->dev.ops = shape->flags & SHAPE_UNMAPS ? "yes" : NULL;
+	d->dev.coherent = shape->flags & SHAPE_SNOOPS;
+	shim_buffers |= d->dev.coherent;
+	shim_narrow |= shape->oas == 32;
+}
+
 struct domain *domain_new(const struct shape *shape, struct choice *choice)
 {
 	struct domain *d = calloc(1, sizeof(*d));
@@ -187,12 +198,7 @@ struct domain *domain_new(const struct shape *shape, struct choice *choice)
 	if (!d)
 		shim_panic("out of memory");
 	d->shape = shape;
-	d->dev.name = shape->name;
-	d->dev.node = choose_freely(choice, SHIM_NODES);
-	d->dev.ops = shape->flags & SHAPE_UNMAPS ? "yes" : NULL;
-	d->dev.coherent = shape->flags & SHAPE_SNOOPS;
-	shim_buffers |= d->dev.coherent;
-	shim_narrow |= shape->oas == 32;
+	init_device(d, shape, choice);
 	init_cfg(d);
 	d->ops = io_pgtable_deferred_alloc(shape->fmt, &d->cfg, d);
 	if (!d->ops) {

@@ -54,10 +54,7 @@ static void say_where(void)
 	fprintf(stderr, "# %s\n", doing);
 }
 
-/*
- * --- a driver
- * -------------------------------------------------------------------------
- */
+/* --- a driver ------------------------------------------------------------- */
 
 static int flush_hardware(void *cookie)
 {
@@ -150,12 +147,6 @@ static void make(struct driver *drv, struct hw *hw, const struct iommu_flush_ops
 	make_of(drv, hw, tlb, 0);
 }
 
-static void settle(void)
-{
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
-}
-
 /*
  * The hardware lets go, as a driver sees to before it frees, and everything
  * goes.
@@ -164,7 +155,7 @@ static void unmake(struct driver *drv)
 {
 	hw_forget(drv->hw);
 	io_pgtable_deferred_free(drv->ops);
-	settle();
+	shim_run_all();
 	if (shim_stat("live") || atomic_read(&drv->dev.references))
 		shim_panic("%ld tables are left, %d references", shim_stat("live"),
 			   atomic_read(&drv->dev.references));
@@ -233,10 +224,7 @@ static void expect(struct hw *hw, u64 iova, u64 wanted)
 static struct hw hardware;
 static struct driver driver;
 
-/*
- * --- what drivers rely on
- * ----------------------------------------------------------------
- */
+/* --- what drivers rely on ------------------------------------------------- */
 
 /*
  * A table is cut off: its leaves, and the way to it, are not to be used any
@@ -403,7 +391,10 @@ static void look_at_leaves(void)
 	unmake(&driver);
 }
 
-/* The upper half begins where the input size has it, and ends with all addresses. */
+/*
+ * The upper half begins where the input size has it, and ends with all
+ * addresses.
+ */
 static void look_at_the_upper_half(void)
 {
 	const u64 base = ~0ull << 39, last = base + (1ull << 39) - PAGE;
@@ -432,7 +423,7 @@ static void cut_queued(void)
 		shim_panic("what waits in a queue has been flushed");
 	driver.flushes++;
 	flush_whole(&driver);
-	settle();
+	shim_run_all();
 	if (shim_stat("live") != 1)
 		shim_panic("%ld tables are left", shim_stat("live"));
 	unmake(&driver);
@@ -473,7 +464,7 @@ static void same_asid(void)
 	hardware.root = next.cfg.arm_lpae_s1_cfg.ttbr;
 	map_at(&next, IOVA, PA + PAGE, PAGE, 1, 0);
 	expect(&hardware, IOVA, PA + PAGE);
-	settle();
+	shim_run_all();
 	unmake(&next);
 }
 
@@ -491,7 +482,7 @@ static void leaf_by_leaf(void)
 		map_at(&driver, IOVA + i * BLOCK, PA, PAGE, 1, 0);
 	for (i = 0; i < tables; i++)
 		unmap_at(&driver, IOVA + i * BLOCK, PAGE, 1, false);
-	settle();
+	shim_run_all();
 	/* The root */
 	if (shim_stat("live") > 1)
 		shim_panic("%ld tables live, where nothing is mapped", shim_stat("live"));
@@ -509,7 +500,7 @@ static void flushed_before(void)
 	io_pgtable_deferred_free_flushed(driver.ops);
 	if (driver.all || driver.walks)
 		shim_panic("a driver that has flushed is asked for a flush");
-	settle();
+	shim_run_all();
 	if (shim_stat("live"))
 		shim_panic("%ld tables are left", shim_stat("live"));
 }
@@ -602,10 +593,7 @@ static void give_back_nothing(void)
 		shim_panic("something has been given back of nothing");
 }
 
-/*
- * --- what drivers do wrong
- * -----------------------------------------------------------------
- */
+/* --- what drivers do wrong ------------------------------------------------ */
 
 static void expect_warnings(unsigned int nr)
 {
@@ -673,7 +661,7 @@ static void begin_alone(void)
 	expect_warnings(1);
 	io_pgtable_deferred_free(driver.ops);
 	expect_no_more();
-	settle();
+	shim_run_all();
 	if (shim_stat("live") != live + 16 || shim_stat("limbo") != limbo + 16)
 		shim_panic("%ld tables are lost, not 16", shim_stat("live") - live);
 }
@@ -691,7 +679,7 @@ static void late_free(void)
 	driver.manner = LATE;
 	shim_message[0] = '\0';
 	io_pgtable_deferred_free(driver.ops);
-	settle();
+	shim_run_all();
 	if (!shim_message[0] || shim_stat("live") != live + 3)
 		shim_panic("%ld tables are left, and \"%s\" is said",
 			   shim_stat("live") - live, shim_message);
@@ -718,7 +706,7 @@ static void late_free_of_a_part(void)
 	flush_whole(&part);
 	part.manner = LATE;
 	io_pgtable_deferred_free(part.ops);
-	settle();
+	shim_run_all();
 	if (shim_stat("live") != live + 4 || shim_stat("pending"))
 		shim_panic("%ld tables are left, and %ld pending", shim_stat("live") - live,
 			   shim_stat("pending"));

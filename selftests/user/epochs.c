@@ -171,6 +171,24 @@ static void check_trees(void)
 	}
 }
 
+static void step(void)
+{
+	/* Times of many waiters, and of few; of much to free, and little */
+	unsigned int crowd = nr_handovers / 500 % 2 ? 40 : 4;
+
+	switch (pick(8)) {
+	case 0 ... 2:
+		hand_over();
+		break;
+	case 3:
+		if (pick(40) < crowd)
+			begin_wait();
+		break;
+	default:
+		free_some();
+	}
+}
+
 static void run(void)
 {
 	memset(trees, 0, sizeof(trees));
@@ -178,25 +196,7 @@ static void run(void)
 	nr_handovers = 0;
 	oldest = 0;
 	while (nr_handovers < HANDOVERS) {
-		/*
-		 * Times of many waiters, and of few; of much to free, and
-		 * little
-		 */
-		unsigned int crowd = nr_handovers / 500 % 2 ? 40 : 4;
-
-		switch (pick(8)) {
-		case 0:
-		case 1:
-		case 2:
-			hand_over();
-			break;
-		case 3:
-			if (pick(40) < crowd)
-				begin_wait();
-			break;
-		default:
-			free_some();
-		}
+		step();
 		check_waiters();
 		check_trees();
 	}

@@ -21,7 +21,7 @@ enum what {
 	MAP,
 	UNMAP,
 	FLUSH,
-	SETTLE,		/* all callbacks and all work that can run */
+	RUN_ALL,		/* all callbacks and all work that can run */
 	/* time passes, and tables that are empty are looked for */
 	SWEEP,
 	LOOK,		/* devices and lookups, at the ends and in the middle */
@@ -56,12 +56,12 @@ static const struct scene scenes[] = {
 	{ "two parts of a block, and both are flushed", 1, { { MAP, 1, 0, 1 } },
 	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { LOOK } } },
 	{ "a part of a block, and all others", 1, { { MAP, 1, 0, 1 } },
-	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, REST }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, REST }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "all but one, and the one", 1, { { MAP, 1, 0, 1 } },
-	  { UNMAP, 0, 1, REST }, { { UNMAP, 0, 0, 1 }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 0, 1, REST }, { { UNMAP, 0, 0, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a part of a block comes again", 1, { { MAP, 1, 0, 1 } },
 	  { UNMAP, 0, 0, 1 },
-	  { { UNMAP, 0, LAST, 1 }, { FLUSH }, { SETTLE }, { MAP, 0, LAST, 1, true },
+	  { { UNMAP, 0, LAST, 1 }, { FLUSH }, { RUN_ALL }, { MAP, 0, LAST, 1, true },
 	    { LOOK } } },
 	{ "a device looks at a block", 1, { { MAP, 1, 0, 1 } },
 	  { UNMAP, 0, 3, 1 }, { { LOOK } } },
@@ -70,50 +70,50 @@ static const struct scene scenes[] = {
 	{ "a large block, a page and a smaller block", 2, { { MAP, 2, 0, 1 } },
 	  { UNMAP, 0, 0, 1 }, { { UNMAP, 1, LAST, 1 }, { FLUSH }, { LOOK } } },
 	{ "a large block, a smaller block and all others", 2, { { MAP, 2, 0, 1 } },
-	  { UNMAP, 1, 0, 1 }, { { UNMAP, 1, 1, REST }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 1, 0, 1 }, { { UNMAP, 1, 1, REST }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a large block, a page of what is a smaller one", 2, { { MAP, 2, 0, 1 } },
 	  { UNMAP, 1, 0, 1 }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { LOOK } } },
 
 	{ "two pages of a new table", 1, { },
 	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 } } },
 	{ "a page comes and goes in a new table", 1, { },
-	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { FLUSH }, { SETTLE } } },
+	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { FLUSH }, { RUN_ALL } } },
 	{ "a new table comes and goes", 1, { },
 	  { MAP, 0, 0, 1 },
-	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a new table comes, goes and comes", 1, { },
 	  { MAP, 0, 0, 1 },
 	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { SWEEP }, { FLUSH }, { MAP, 0, 1, 1, true } } },
 	{ "an empty table that is kept", 1, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 } },
-	  { MAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { SETTLE }, { MAP, 0, 1, 1, true } } },
+	  { MAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { RUN_ALL }, { MAP, 0, 1, 1, true } } },
 	{ "the last page but one", 1, { { MAP, 0, 0, 1 } },
 	  { UNMAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { LOOK } } },
 	{ "the last page, and its table", 1, { { MAP, 0, 0, 1 } },
-	  { UNMAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "the last two pages", 1, { { MAP, 0, 0, 2 } },
-	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, 1 }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 0, 0, 1 }, { { UNMAP, 0, 1, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a table is cut off, and another", 1, { { MAP, 0, 0, 2 } },
-	  { UNMAP, 1, 0, 1 }, { { MAP, 1, 1, 1 }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { UNMAP, 1, 0, 1 }, { { MAP, 1, 1, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a block over an empty table", 1, { { MAP, 0, 0, 2 }, { UNMAP, 0, 0, 2 } },
 	  { MAP, 1, 0, 1, true },
-	  { { MAP, 1, 1, 1 }, { SWEEP }, { FLUSH }, { SETTLE }, { LOOK } } },
+	  { { MAP, 1, 1, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL }, { LOOK } } },
 	{ "a block over a table with one page", 1, { { MAP, 0, LAST, 1 } },
-	  { MAP, 1, 0, 1, true }, { { SWEEP }, { FLUSH }, { SETTLE }, { LOOK } } },
+	  { MAP, 1, 0, 1, true }, { { SWEEP }, { FLUSH }, { RUN_ALL }, { LOOK } } },
 	{ "a large block over empty tables", 2,
 	  { { MAP, 0, 0, 1 }, { UNMAP, 0, 0, 1 }, { MAP, 0, LAST, 1 }, { UNMAP, 0, LAST, 1 } },
 	  { MAP, 2, 0, 1, true },
-	  { { MAP, 2, 1, 1 }, { SWEEP }, { FLUSH }, { SETTLE }, { LOOK } } },
+	  { { MAP, 2, 1, 1 }, { SWEEP }, { FLUSH }, { RUN_ALL }, { LOOK } } },
 	{ "a large block over an empty table and a page", 2,
 	  { { MAP, 0, 0, 1 }, { UNMAP, 0, 0, 1 }, { MAP, 0, LAST, 1 } },
-	  { MAP, 2, 0, 1, true }, { { SWEEP }, { FLUSH }, { SETTLE }, { LOOK } } },
+	  { MAP, 2, 0, 1, true }, { { SWEEP }, { FLUSH }, { RUN_ALL }, { LOOK } } },
 	{ "a block over a table", 1, { { MAP, 0, 0, 2 } },
-	  { MAP, 1, 0, 1, true }, { { MAP, 1, 1, 1 }, { FLUSH }, { SETTLE }, { LOOK } } },
+	  { MAP, 1, 0, 1, true }, { { MAP, 1, 1, 1 }, { FLUSH }, { RUN_ALL }, { LOOK } } },
 	{ "a block over a table, and the next goes", 1,
 	  { { MAP, 0, 0, 2 }, { MAP, 1, 1, 1 } },
-	  { MAP, 1, 0, 1, true }, { { UNMAP, 1, 1, 1 }, { SWEEP }, { SETTLE }, { LOOK } } },
+	  { MAP, 1, 0, 1, true }, { { UNMAP, 1, 1, 1 }, { SWEEP }, { RUN_ALL }, { LOOK } } },
 	{ "a table where one was a flush ago", 1,
 	  { { MAP, 0, 0, 2 }, { UNMAP, 1, 0, 1 } },
-	  { MAP, 0, 0, 1, true }, { { MAP, 0, 1, 1, true }, { FLUSH }, { SETTLE } } },
+	  { MAP, 0, 0, 1, true }, { { MAP, 0, 1, 1, true }, { FLUSH }, { RUN_ALL } } },
 
 	{ "a sweep, and a page of the empty table", 1,
 	  { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 } },
@@ -138,7 +138,7 @@ static const struct scene scenes[] = {
 	  { { MAP, 0, 1, 1 }, { MAP, 0, LAST, 1 }, { UNMAP, 0, 1, 1 } },
 	  { SWEEP }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { MAP, 0, 1, 1, true } } },
 	{ "a sweep in the middle of a map", 1, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 } },
-	  { MAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { MAP, 0, 0, 1 }, { { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a sweep in the middle of an unmap", 2,
 	  { { MAP, 0, 0, 1 }, { MAP, 0, LAST, 1 } },
 	  { UNMAP, 0, 0, 1 }, { { SWEEP }, { UNMAP, 0, LAST, 1 }, { SWEEP } } },
@@ -156,10 +156,10 @@ static const struct scene scenes[] = {
 	  { DIRTY, 1, 0, 1 }, { { UNMAP, 0, 0, 1 }, { FLUSH }, { WRITE } } },
 	{ "a page is unmapped where all are made clean", 1, { { MAP, 0, 0, 9 } },
 	  { DIRTY, 0, 0, 9 },
-	  { { UNMAP, 0, 1, 1 }, { FLUSH }, { SETTLE }, { MAP, 0, 1, 1, true }, { WRITE } } },
+	  { { UNMAP, 0, 1, 1 }, { FLUSH }, { RUN_ALL }, { MAP, 0, 1, 1, true }, { WRITE } } },
 	{ "a table goes where all is made clean", 1, { { MAP, 0, 0, 9 } },
 	  { DIRTY, 0, 0, 9 },
-	  { { UNMAP, 0, 0, 9 }, { SWEEP }, { FLUSH }, { SETTLE } } },
+	  { { UNMAP, 0, 0, 9 }, { SWEEP }, { FLUSH }, { RUN_ALL } } },
 	{ "a block comes where all is made clean", 1, { { MAP, 0, 0, 9 } },
 	  { DIRTY, 0, 0, 9 }, { { MAP, 1, 0, 1, true }, { WRITE } } },
 };
@@ -218,22 +218,20 @@ static void look(bool writes)
 
 static void do_act(const struct act *act)
 {
-	struct call call;
+	struct call call = call_of(act);
 
 	switch (act->what) {
 	case MAP:
-		call = call_of(act);
 		do_map(d, &call);
 		break;
 	case UNMAP:
-		call = call_of(act);
 		do_unmap(d, &call);
 		break;
 	case FLUSH:
 		do_flush(d, true);
 		break;
-	case SETTLE:
-		world_settle();
+	case RUN_ALL:
+		world_run_all();
 		break;
 	case SWEEP:
 		do_sweep();
@@ -243,7 +241,6 @@ static void do_act(const struct act *act)
 		look(act->what == WRITE);
 		break;
 	case DIRTY:
-		call = call_of(act);
 		do_dirty(d, &call, true);
 		break;
 	default:
@@ -293,7 +290,7 @@ static long play(const struct shape *shape, long after)
 	look(false);
 	domain_flush(d, true);
 	look(false);
-	world_settle();
+	world_run_all();
 	/* That looks once more. */
 	world_end();
 	return took;
@@ -314,7 +311,7 @@ static bool is_for(const struct shape *shape)
 	yes = block_size() && domain_space(d) >= 2 * block_size() &&
 	      (1ull << shape->oas) >= 4 * block_size();
 	domain_free(d);
-	world_settle();
+	world_run_all();
 	domain_bury();
 	return yes;
 }

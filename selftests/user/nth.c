@@ -68,7 +68,7 @@ static void try_map(struct domain *d, struct call call)
 		if (failed)
 			do_unmap(d, &undo);
 		domain_flush(d, true);
-		world_settle();
+		world_run_all();
 		world_look();
 	} while (failed);
 }
@@ -108,7 +108,7 @@ static void try_new(const struct shape *shape)
 			world_look();
 	} while (!d);
 	domain_free(d);
-	world_settle();
+	world_run_all();
 	domain_bury();
 }
 
@@ -126,7 +126,7 @@ static void try_free(const struct shape *shape)
 	do_map(d, &call);
 	shim_fail.every = 1;
 	domain_free(d);
-	world_settle();
+	world_run_all();
 	shim_fail.every = 0;
 	domain_bury();
 }

@@ -100,7 +100,10 @@ static void play(unsigned int i, long after)
 	if (cases[i].overlaps && (!strstr(shim_warning, name_of(cases[i].inner_maps)) ||
 				  !strstr(shim_warning, name_of(cases[i].outer_maps))))
 		shim_panic("not both are named: %s", shim_warning);
-	/* Both are in the log the first time, that which came later as the last. */
+	/*
+	 * Both are in the log the first time, that which came later as the
+	 * last.
+	 */
 	if (cases[i].overlaps && shim_message[0] && !strstr(shim_message, "second call:"))
 		shim_panic("the last word of two calls is \"%s\"", shim_message);
 	/* One by one, for an unmap ends where nothing is mapped. */
@@ -130,7 +133,7 @@ int main(int argc, char **argv)
 			for (after = 8; after < 20; after++)
 				play(i, after);
 			domain_free(d);
-			world_settle();
+			world_run_all();
 			domain_bury();
 		}
 	}

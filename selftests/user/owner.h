@@ -38,7 +38,7 @@ static inline void expect_within(const char *what, long seen, long least, long m
 		shim_panic("%s: %ld, not %ld to %ld", what, seen, least, most);
 }
 
-/* --- a page table, and its driver --------------------- */
+/* --- a page table, and its driver ----------------------------------------- */
 
 static inline int nothing_to_forget(void *cookie)
 {
@@ -131,15 +131,9 @@ static inline void unmap_tables(struct owner *o, unsigned int first, unsigned in
 	unmap_tables_of(o, SPAN, first, nr);
 }
 
-static inline void settle(void)
-{
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
-}
-
 static inline void expect_nothing_left(void)
 {
-	settle();
+	shim_run_all();
 	expect("tables", shim_stat("live"), 0);
 	expect("pending", shim_stat("pending"), 0);
 	expect("pending pages", shim_stat("pending_pages"), 0);

@@ -51,10 +51,7 @@ static void end(void)
 	shim_reach_is_told = false;
 }
 
-/*
- * --- barriers
- * ----------------------------------------------------------------------
- */
+/* --- barriers ------------------------------------------------------------- */
 
 static void expect_none_buffered(const char *after)
 {
@@ -87,10 +84,7 @@ static void stores_leave_before_the_end(const struct shape *shape)
 	domain_unflushed(d, 0, table.size);
 }
 
-/*
- * --- pages that the IOMMU does not reach
- * --------------------------------------------
- */
+/* --- pages that the IOMMU does not reach ---------------------------------- */
 
 /* Of the last chunk of a page table */
 #define SPARES		15
@@ -196,10 +190,7 @@ static void tries_come_to_an_end(const struct shape *shape)
 	do_map(d, &call);
 }
 
-/*
- * --- tables at high addresses
- * ----------------------------------------------------------------------
- */
+/* --- tables at high addresses --------------------------------------------- */
 
 /* Memory that only FEAT_LPA has addresses for */
 #define HIGH		(BIT_ULL(49) | BIT_ULL(50))
@@ -207,7 +198,9 @@ static void tries_come_to_an_end(const struct shape *shape)
 /* So that any zone may be asked, and all that is there is within reach */
 #define ALL		BIT_ULL(60)
 
-/* The page table of @shape, where memory begins at @base; d is NULL for none. */
+/*
+ * The page table of @shape, where memory begins at @base; d is NULL for none.
+ */
 static void begin_at(const struct shape *shape, phys_addr_t base)
 {
 	end();
@@ -261,10 +254,7 @@ static void tables_are_within_the_output_size(const struct shape *shape)
 	begin_as_before(shape);
 }
 
-/*
- * --- which group pays, and which caller clears
- * ---------------------------------------
- */
+/* --- which group pays, and which caller clears ---------------------------- */
 
 #define MANY		600
 
@@ -327,7 +317,7 @@ static void groups_pay_for_their_own(const struct shape *shape)
 		map_as(group, nr, (atomic ? GFP_ATOMIC : GFP_KERNEL) |
 		       (nr % 7 == 6 ? 0 : __GFP_ACCOUNT));
 		if (nr % 11 == 10)
-			world_settle();
+			world_run_all();
 		expect_charged(nr);
 	}
 }
@@ -363,7 +353,7 @@ static void atomic_maps_clear_one_table(const struct shape *shape)
 	if (!has_room_for(MANY) || PAGE_SHIFT != 12)
 		return;
 	for (nr = 0; nr < MANY; nr++) {
-		bool settles = nr >= MANY / 2;
+		bool runs = nr >= MANY / 2;
 
 		before = shim_pages;
 		map_as(1, nr, GFP_ATOMIC);
@@ -371,9 +361,9 @@ static void atomic_maps_clear_one_table(const struct shape *shape)
 		if (shim_pages > before + LPAE_LEVELS)
 			shim_panic("a map that may not block takes %ld pages",
 				   shim_pages - before);
-		singles += settles && shim_pages > before;
-		if (settles)
-			world_settle();
+		singles += runs && shim_pages > before;
+		if (runs)
+			world_run_all();
 	}
 	if (singles > MANY / 16)
 		shim_panic("%u of %u tables are single pages", singles, MANY / 2);
@@ -505,20 +495,17 @@ static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
 		shim_panic("no drain has waited for a chunk that was made");
 }
 
-/*
- * --- what waits for the others of its chunks
- * ----------------------------------------------
- */
+/* --- what waits for the others of its chunks ------------------------------ */
 
 /* So many tables in chunks, of each of which a part goes, and a part stays */
 #define IN_CHUNKS	64
 #define STEP		2
 
 /*
- * A drain settles a tree of which the worker has begun a sweep, and has not had
+ * A drain trims a tree of which the worker has begun a sweep, and has not had
  * the CPU for long enough to go on with it.
  */
-static void drains_settle_what_is_swept(const struct shape *shape)
+static void drains_trim_what_is_swept(const struct shape *shape)
 {
 	unsigned int nr;
 
@@ -543,10 +530,7 @@ static void drains_settle_what_is_swept(const struct shape *shape)
 	expect_few_spares();
 }
 
-/*
- * --- all of it
- * ----------------------------------------------------------------------
- */
+/* --- all of it ------------------------------------------------------------ */
 
 static const struct {
 	const char *name;
@@ -562,7 +546,7 @@ static const struct {
 	{ "atomic maps clear one table", atomic_maps_clear_one_table },
 	{ "a chunk that fails is asked for later", a_chunk_that_fails_is_asked_for_later },
 	{ "a page table goes while a chunk comes", page_table_goes_while_a_chunk_comes },
-	{ "drains settle what is swept", drains_settle_what_is_swept },
+	{ "drains trim what is swept", drains_trim_what_is_swept },
 };
 
 int main(int argc, char **argv)

@@ -25,7 +25,7 @@ static void say_where(void)
 	fprintf(stderr, "# %s\n", doing);
 }
 
-/* --- batches --------------------- */
+/* --- batches -------------------------------------------------------------- */
 
 /* All batches but the last are as long as the parameter says. */
 static void batches_are_as_long_as_said(void)
@@ -98,7 +98,7 @@ static void sweeps_read_so_much(void)
 		map_page(&o, (u64)(i + 1) * SPAN - SZ_4K, SZ_4K);
 	unmap_spans(&o, 0, nr);
 	batches = shim_traced("batch_begin");
-	settle();
+	shim_run_all();
 	expect_within("batches of a sweep", shim_traced("batch_begin") - batches,
 		      nr / 8 + 1, nr / 8 + 4);
 	expect("tables", shim_stat("live"), 2 + nr);
@@ -139,7 +139,7 @@ static long longest_detach(unsigned int nr)
 	shim_longest_off = 0;
 	unmap_tables(&o, 0, nr);
 	io_pgtable_deferred_free(o.ops);
-	settle();
+	shim_run_all();
 	return shim_longest_off;
 }
 
@@ -155,7 +155,7 @@ static void detaches_are_short(void)
 	expect_within("accesses with interrupts off, of 512", most, few, many);
 }
 
-/* --- callers that help --------------------- */
+/* --- callers that help ---------------------------------------------------- */
 
 /*
  * Above the limit, a caller that hands over frees as many pages, and no more.
@@ -238,7 +238,7 @@ static void drains_are_counted(void)
 	expect("pending", shim_stat("pending"), 0);
 }
 
-/* --- memory is short --------------------- */
+/* --- memory is short ------------------------------------------------------ */
 
 static unsigned long count_objects(void)
 {
@@ -335,11 +335,11 @@ static void the_shrinker_counts_pages(void)
 	expect("pending pages", shim_stat("pending_pages"), 3 * 16);
 	expect("objects in a grace period", count_objects(), 3 * 16);
 	io_pgtable_deferred_free(o.ops);
-	settle();
+	shim_run_all();
 	expect("objects when all is free", count_objects(), SHRINK_EMPTY);
 }
 
-/* --- what is counted --------------------- */
+/* --- what is counted ------------------------------------------------------ */
 
 /* Of tables of so many pages, and a root of so many */
 static void pages_are_counted(enum io_pgtable_fmt fmt, unsigned int granule, unsigned int ias,
@@ -361,7 +361,7 @@ static void pages_are_counted(enum io_pgtable_fmt fmt, unsigned int granule, uns
 	expect("pending", shim_stat("pending"), live);
 	expect("pending pages", shim_stat("pending_pages"), tables);
 	expect("trees", shim_stat("trees"), 1);
-	settle();
+	shim_run_all();
 	expect("freed", shim_stat("freed") - freed, live);
 	expect("freed pages", shim_stat("freed_pages") - pages, tables);
 	expect("trees done", shim_stat("trees_done") - done, 1);
@@ -385,11 +385,11 @@ static void parts_are_not_whole(void)
 	map_spans(&o, 20);
 	unmap_tables(&o, 1, 10);
 	flush_all(&o);
-	settle();
+	shim_run_all();
 	expect("freed of a part", shim_stat("freed") - freed, 10);
 	expect("trees done", shim_stat("trees_done"), done);
 	io_pgtable_deferred_free(o.ops);
-	settle();
+	shim_run_all();
 	expect("trees done", shim_stat("trees_done"), done + 1);
 }
 
@@ -411,7 +411,7 @@ static void sweeps_are_counted(void)
 	while (!shim_stat("sweeps"))
 		if (!shim_run_work())
 			shim_panic("no sweep begins");
-	settle();
+	shim_run_all();
 	expect("sweeps that have come to their end", shim_stat("sweeps"), 0);
 	expect("swept", shim_stat("swept") - swept, 10);
 	expect("tables of those that are left", shim_stat("live"), live - 10);
@@ -431,17 +431,20 @@ static void sweeps_leave_room(void)
 	io_pgtable_deferred_allow_flush(o.ops, false);
 	map_spans(&o, 1100);
 	unmap_spans(&o, 0, 1100);
-	settle();
+	shim_run_all();
 	waiting = shim_stat("limbo");
-	/* A batch looks at 8 tables from end to end, and then whether there is room. */
+	/*
+	 * A batch looks at 8 tables from end to end, and then whether there is
+	 * room.
+	 */
 	expect_within("tables of a sweep in limbo", waiting, 1024, 1024 + 8);
 	expect("sweeps that wait for a flush", shim_stat("sweeps"), 0);
 	flush_all(&o);
-	settle();
+	shim_run_all();
 	/* And three of the level above */
 	expect("tables of the next sweep in limbo", shim_stat("limbo"), 1103 - waiting);
 	flush_all(&o);
-	settle();
+	shim_run_all();
 	expect("tables", shim_stat("live"), 1);
 	io_pgtable_deferred_free(o.ops);
 }
@@ -561,9 +564,7 @@ static void events_are_told(void)
 	}
 }
 
-/*
- * --- offers to reschedule ---------------------
- */
+/* --- offers to reschedule ------------------------------------------------- */
 
 static unsigned long offers_before;
 static long helps_before;
@@ -747,7 +748,7 @@ static void a_tree_is_described(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
-/* --- what is put off --------------------- */
+/* --- what is put off ------------------------------------------------------ */
 
 /* How long after a free its first batch is made */
 #define MOMENT		(1 + DIV_ROUND_UP(HZ, 500))
@@ -777,7 +778,9 @@ static void a_free_is_a_moment_before_its_batch(void)
 	expect("pending", shim_stat("pending"), 0);
 }
 
-/* The first to be due goes first; the next one's time is from its own unmap on. */
+/*
+ * The first to be due goes first; the next one's time is from its own unmap on.
+ */
 static void sweeps_have_their_time(void)
 {
 	long swept = shim_stat("swept");
@@ -858,7 +861,7 @@ static void asking_gives_way(void)
 		unmap_spans(&owners[i], 0, 1);
 	}
 	offers = shim_offers;
-	settle();
+	shim_run_all();
 	expect("offers of sweeps", shim_offers - offers, ARRAY_SIZE(owners));
 	for (i = 0; i < ARRAY_SIZE(owners); i++)
 		io_pgtable_deferred_free(owners[i].ops);
@@ -898,7 +901,7 @@ static void rests_have_their_time(void)
 	io_pgtable_deferred_free(late.ops);
 }
 
-/* --- workers --------------------- */
+/* --- workers -------------------------------------------------------------- */
 
 /* A worker that leaves others waiting wakes the next, if there is to be one. */
 static void workers_wake_each_other(unsigned int workers)
@@ -917,7 +920,7 @@ static void workers_wake_each_other(unsigned int workers)
 	for (i = 0; i < IOPD_RECLAIM_WORKERS_MAX; i++)
 		expect("a worker is queued", iopd_reclaimer.works[i].pending,
 		       i == 0 || (i == 1 && workers > 1));
-	settle();
+	shim_run_all();
 }
 
 static void as_many_workers_as_said(void)
@@ -949,7 +952,7 @@ static void fewer_workers(void)
 		       iopd_reclaimer.works[i].pending, 0);
 }
 
-/* --- parameters, loading and unloading --------------------- */
+/* --- parameters, loading and unloading ------------------------------------ */
 
 static void refuse(const char *name, const char *value)
 {
@@ -995,7 +998,7 @@ static void a_refused_page_table_leaves_nothing(void)
 
 	make(&o);
 	io_pgtable_deferred_free(o.ops);
-	settle();
+	shim_run_all();
 	objects = shim_objects;
 	pages = shim_pages;
 	o.cfg.pgsize_bitmap = SZ_8K;

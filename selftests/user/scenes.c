@@ -106,7 +106,7 @@ static void lose_a_table(u64 nth)
 	must_unmap(1, nth, 1);
 }
 
-/* --- flushes that overlap, or fail --------------------- */
+/* --- flushes that overlap, or fail ---------------------------------------- */
 
 /*
  * What was unmapped between the two begins is known to the hardware still: the
@@ -202,17 +202,17 @@ static void what_a_failed_flush_has_taken_comes_back(void)
 	d->fails = true;
 	domain_flush(d, false);
 	expect("in limbo", shim_stat("limbo"), 2);
-	world_settle();
+	world_run_all();
 	expect("live", shim_stat("live"), live);
 	d->fails = false;
 	domain_flush(d, true);
 	expect("in limbo", shim_stat("limbo"), 0);
-	world_settle();
+	world_run_all();
 	if (shim_stat("live") > live - 2)
 		shim_panic("%ld tables of %ld live after a flush", shim_stat("live"), live);
 }
 
-/* --- tables of different age --------------------- */
+/* --- tables of different age ---------------------------------------------- */
 
 /* Two slots that have lost a table, of which one has been flushed since */
 static void lose_two_tables(u64 old, u64 young)
@@ -267,7 +267,7 @@ static void pages_over_two_ages(void)
 	must_map(0, entries(), 1, 1);
 }
 
-/* --- what a sweep leaves --------------------- */
+/* --- what a sweep leaves -------------------------------------------------- */
 
 /* In the middle and at both ends, so that the tables between are others'. */
 static u64 far(unsigned int nr)
@@ -284,7 +284,7 @@ static void sweep(void)
 {
 	do_sweep();
 	domain_flush(d, true);
-	world_settle();
+	world_run_all();
 }
 
 static void expect_root_alone(void)
@@ -345,7 +345,7 @@ static void a_sweep_outlives_a_failed_flush(void)
 	must_unmap(0, entries(), 1);
 	d->fails = true;
 	do_sweep();
-	world_settle();
+	world_run_all();
 	d->fails = false;
 	sweep();
 	expect_root_alone();

@@ -83,10 +83,7 @@ static void let_go(bool locked)
 	shim_steps = pick(STEPS);
 }
 
-/*
- * --- the driver
- * ------------------------------------------------------------------------
- */
+/* --- the driver ----------------------------------------------------------- */
 
 static void flush(void *cookie)
 {
@@ -126,10 +123,7 @@ static bool walk(u64 iova, u64 *pa)
 	return found;
 }
 
-/*
- * --- mappers
- * ----------------------------------------------------------------------------
- */
+/* --- mappers -------------------------------------------------------------- */
 
 struct mapper {
 	pthread_t thread;
@@ -304,10 +298,7 @@ static void *mapper(void *data)
 	return NULL;
 }
 
-/*
- * --- the others
- * -------------------------------------------------------------------------
- */
+/* --- the others ----------------------------------------------------------- */
 
 static bool going_on(void)
 {
@@ -439,10 +430,7 @@ static void *elsewhere(void *unused)
 	return NULL;
 }
 
-/*
- * --- all together
- * ------------------------------------------------------------------------
- */
+/* --- all together --------------------------------------------------------- */
 
 static void *(* const others[])(void *unused) = {
 	look, flush_often, softirqs, workers, elsewhere,
@@ -498,18 +486,12 @@ static void run_threads(void)
 		pthread_join(threads[i], NULL);
 }
 
-static void settle(void)
-{
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
-}
-
 /* The block that all take apart is there; nothing else is mapped. */
 static void check_swept(void)
 {
-	settle();
+	shim_run_all();
 	flush(NULL);
-	settle();
+	shim_run_all();
 	if (shim_stat("live") > TABLES_LEFT)
 		shim_panic("%ld tables are left of an empty page table, %ld were swept",
 			   shim_stat("live"), shim_stat("swept"));
@@ -519,8 +501,7 @@ static void end_table(void)
 {
 	check_swept();
 	io_pgtable_deferred_free(ops);
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
+	shim_run_all();
 	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
 	    atomic_read(&device.references))
 		shim_panic("left: pages %ld tables %ld pending %ld", shim_pages,

@@ -20,7 +20,7 @@ static void say_where(void)
 	fprintf(stderr, "# %s\n", doing);
 }
 
-/* --- a task that comes in the middle of a batch --------------------- */
+/* --- a task that comes in the middle of a batch --------------------------- */
 
 /*
  * struct task - one that makes a call in the middle of a batch
@@ -101,14 +101,16 @@ static void expect_lent(const void *wanted, bool waits)
 	expect("the task waits", task.waited, waits);
 }
 
-/* --- drains --------------------- */
+/* --- drains --------------------------------------------------------------- */
 
 static void drain(struct owner *with)
 {
 	returned = io_pgtable_deferred_drain();
 }
 
-/* All that is pending is in the worker's hand, and nothing else to help with. */
+/*
+ * All that is pending is in the worker's hand, and nothing else to help with.
+ */
 static void a_drain_lends_to_the_worker(void)
 {
 	static struct owner o;
@@ -157,7 +159,7 @@ static void a_killed_drain_frees_nothing(void)
 	expect("freed", shim_stat("freed"), freed);
 }
 
-/* --- what rests, and is swept --------------------- */
+/* --- what rests, and is swept --------------------------------------------- */
 
 static void (*usual_hook)(bool locked);
 
@@ -205,13 +207,13 @@ static void drains_have_what_is_swept_trimmed(void)
 	expect("held of what is swept", drain_during_a_sweep(&o, REAL_TIME), 0);
 	expect_lent(hand_of_the_worker(), false);
 	io_pgtable_deferred_free(o.ops);
-	settle();
+	shim_run_all();
 	expect("held of what is swept", drain_during_a_sweep(&o, NORMAL), 0);
 	expect_lent(NULL, true);
 	io_pgtable_deferred_free(o.ops);
 }
 
-/* --- more tasks than hands, and fewer workers than trees --------------------- */
+/* --- more tasks than hands, and fewer workers than trees ------------------ */
 
 /* One for which there is none works, and cannot be lent anything. */
 static void there_may_be_no_hand(void)
@@ -225,7 +227,7 @@ static void there_may_be_no_hand(void)
 	close_spans(&o, 100);
 	during_a_batch(drain, NULL, REAL_TIME);
 	expect_lent(NULL, true);
-	settle();
+	shim_run_all();
 	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
 		rt_mutex_unlock(&iopd_reclaimer.hands[i]);
 	expect("pending", shim_stat("pending"), 0);
@@ -233,13 +235,12 @@ static void there_may_be_no_hand(void)
 
 static void run_all_work(struct owner *with)
 {
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
+	shim_run_all();
 }
 
 /*
- * The worker finds the only tree in the hand of a helper, and goes to sleep: the
- * helper sees to it that it goes on with what is left.
+ * The worker finds the only tree in the hand of a helper, and goes to sleep:
+ * the helper sees to it that it goes on with what is left.
  */
 static void a_helper_wakes_the_worker(void)
 {
@@ -251,11 +252,11 @@ static void a_helper_wakes_the_worker(void)
 	task.call = NULL;
 	if (!task.came || !shim_stat("pending"))
 		shim_panic("the helper has freed all");
-	settle();
+	shim_run_all();
 	expect("pending", shim_stat("pending"), 0);
 }
 
-/* --- callers that free their own --------------------- */
+/* --- callers that free their own ------------------------------------------ */
 
 static void close_own(struct owner *with)
 {
@@ -294,7 +295,7 @@ static void a_caller_lends_for_its_own(int prio)
 	set("deferred", "0");
 	during_a_batch(close_own, &own, prio);
 	expect_lent(prio == REAL_TIME ? hand_of_the_worker() : NULL, prio != REAL_TIME);
-	settle();
+	shim_run_all();
 	/* It was killed, and left the rest to the worker. */
 	expect("references to its own", atomic_read(&own.dev.references), 0);
 }
@@ -319,12 +320,12 @@ static void a_killed_caller_leaves_it_to_the_worker(void)
 	io_pgtable_deferred_free(own.ops);
 	shim_cpu_leave(&cpu);
 	expect("freed by a caller that was killed", shim_stat("freed"), freed);
-	settle();
+	shim_run_all();
 	expect("freed by the worker", shim_stat("freed") - freed, 102);
 	expect("references", atomic_read(&own.dev.references), 0);
 }
 
-/* --- callers above the limit --------------------- */
+/* --- callers above the limit ---------------------------------------------- */
 
 static void close_it(struct owner *with)
 {
@@ -371,7 +372,7 @@ static void a_caller_goes_on_after_a_while(void)
 		shim_panic("no page table where the worker has all in hand");
 }
 
-/* --- a mapper that is refused memory --------------------- */
+/* --- a mapper that is refused memory -------------------------------------- */
 
 static void map_without_memory(struct owner *with)
 {
@@ -394,7 +395,7 @@ static void a_mapper_lends_to_the_worker(int prio)
 	expect_lent(prio == REAL_TIME ? hand_of_the_worker() : NULL, false);
 	expect("a map after that", returned, 0);
 	io_pgtable_deferred_free(mapper.ops);
-	settle();
+	shim_run_all();
 }
 
 static void mappers_lend_to_the_worker(void)
@@ -403,7 +404,9 @@ static void mappers_lend_to_the_worker(void)
 	a_mapper_lends_to_the_worker(NORMAL);
 }
 
-/* Half of what was pending when it was refused is free before it tries again. */
+/*
+ * Half of what was pending when it was refused is free before it tries again.
+ */
 static void a_mapper_frees_half(void)
 {
 	static struct owner mapper, other;

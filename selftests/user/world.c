@@ -32,10 +32,7 @@ static u64 pick(u64 limit)
 	return choose(&world.choice, limit);
 }
 
-/*
- * --- what happens in the middle of something else
- * ------------------------------------
- */
+/* --- what happens in the middle of something else ------------------------- */
 
 static void interrupt(bool locked);
 
@@ -70,10 +67,7 @@ static void leave(long steps)
 	shim_steps = steps;
 }
 
-/*
- * --- where and what
- * ------------------------------------------------------------------
- */
+/* --- where and what ------------------------------------------------------- */
 
 static struct domain *pick_domain(void)
 {
@@ -201,10 +195,7 @@ static struct call pick_call(const struct domain *d)
 	return call;
 }
 
-/*
- * --- calls
- * ---------------------------------------------------------------------------
- */
+/* --- calls ---------------------------------------------------------------- */
 
 static struct flight flight_of(const struct call *call, bool maps)
 {
@@ -272,17 +263,11 @@ int do_map(struct domain *d, const struct call *call)
 	shim_cpu->atomic = false;
 	leave(steps);
 	flight_end(d, &flight);
-	/*
-	 * What a device knows of the range is in doubt until a flush has made
-	 * that good.
-	 */
+	/* What a device knows of the range is in doubt until then. */
 	if (mapped && d->good < doubts)
 		shim_panic("map 0x%llx: %d, and of %lu failed flushes %lu are made good",
 			   call->iova, ret, doubts, d->good);
-	/*
-	 * Without callbacks nothing makes a failed flush good but the caller's
-	 * own.
-	 */
+	/* Without callbacks only the caller makes a failed flush good. */
 	judge_map(d, call, ret, mapped,
 		  failed != shim_fail.failed + d->failed ||
 		  (ret == -EIO && !d->cfg.tlb));
@@ -294,7 +279,7 @@ int do_map(struct domain *d, const struct call *call)
  * A part of a block could not be split off for want of memory. Where that needs
  * two tables one may have come to be: the block is smaller, and maps the same.
  */
-static void settle_failed_unmap(struct domain *d, u64 iova)
+static void follow_failed_unmap(struct domain *d, u64 iova)
 {
 	struct io_pgtable_deferred_run seen;
 	const struct run *run = model_find(&d->model, iova);
@@ -357,31 +342,32 @@ static void unmapped_unflushed(struct domain *d, const struct flight *flight)
 		domain_apart(d, flight->wide);
 }
 
-u64 do_unmap(struct domain *d, const struct call *call)
+/* The call itself, during which others may come between */
+static u64 unmap_pages(struct domain *d, const struct call *call,
+		       struct gather *gather)
 {
-	struct flight flight = flight_of(call, false);
-	struct gather gather;
-	unsigned long failed = shim_fail.failed, refused = d->failed;
-	u64 done, end = call->iova + call->size * call->count;
-	u64 count = call->count;
 	long steps;
+	u64 done;
 
-	if (!COMPAT_SPLIT_BLOCKS && domain_has_larger(d, flight.range, call->size))
-		return 0;
-	if (!flight_begin(d, &flight))
-		return 0;
-	gather_begin(d, &gather, d->shape->flags & SHAPE_GATHERS && !(call->prot & 1));
+	gather_begin(d, gather, d->shape->flags & SHAPE_GATHERS && !(call->prot & 1));
 	steps = enter();
 	shim_cpu->atomic = true;
 	done = d->ops->unmap_pages(d->ops, d->base + call->iova, call->size,
-				   call->count, &gather.gather);
+				   call->count, &gather->gather);
 	shim_cpu->atomic = false;
 	leave(steps);
 	/* The caller flushes, and that begins with a barrier. */
 	wmb();
-	flight_end(d, &flight);
+	return done;
+}
 
-	if (failed != shim_fail.failed && done < count * call->size)
+/* With @fails memory was refused, so that it may have come to an end early. */
+static void check_unmapped(struct domain *d, const struct call *call, u64 done,
+			   bool fails)
+{
+	u64 count = call->count;
+
+	if (fails && done < count * call->size)
 		count = done / call->size;
 	if (!model_unmap(&d->model, call->iova, call->size, count, done))
 		shim_panic("unmap 0x%llx size 0x%llx count %llu: 0x%llx; not 0x%llx, of 0x%llx",
@@ -390,7 +376,23 @@ u64 do_unmap(struct domain *d, const struct call *call)
 			   model_find(&d->model, call->iova + done) ?
 			   model_find(&d->model, call->iova + done)->leaf : 0);
 	if (count != call->count)
-		settle_failed_unmap(d, call->iova + done);
+		follow_failed_unmap(d, call->iova + done);
+}
+
+u64 do_unmap(struct domain *d, const struct call *call)
+{
+	struct flight flight = flight_of(call, false);
+	unsigned long failed = shim_fail.failed, refused = d->failed;
+	u64 done, end = call->iova + call->size * call->count;
+	struct gather gather;
+
+	if (!COMPAT_SPLIT_BLOCKS && domain_has_larger(d, flight.range, call->size))
+		return 0;
+	if (!flight_begin(d, &flight))
+		return 0;
+	done = unmap_pages(d, call, &gather);
+	flight_end(d, &flight);
+	check_unmapped(d, call, done, failed != shim_fail.failed);
 	/*
 	 * If what the library asked for failed, it has it made good before any
 	 * map.
@@ -488,10 +490,7 @@ void do_walk(struct domain *d, u64 iova)
 }
 #endif
 
-/*
- * --- operations
- * ----------------------------------------------------------------------
- */
+/* --- operations ----------------------------------------------------------- */
 
 static bool is_full(const struct domain *d)
 {
@@ -647,6 +646,36 @@ static void op_cut(struct domain *d)
 }
 
 /* A call that is refused, and changes nothing */
+/* In one of the ways that there are */
+static void spoil(struct domain *d, struct call *call, unsigned int *prot)
+{
+	switch (pick(7)) {
+	case 0:
+		call->iova += page_of(d) / 2;
+		break;
+	case 1:
+		call->count = 0;
+		break;
+	case 2:
+		call->size *= 2;
+		if (call->size & d->cfg.pgsize_bitmap)
+			call->size++;
+		break;
+	case 3:
+		call->iova = domain_space(d) - call->size;
+		call->count = 2;
+		break;
+	case 4:
+		call->count = ~0ull / call->size;
+		break;
+	case 5:
+		call->paddr = 1ull << d->shape->oas;
+		break;
+	default:
+		*prot = IOMMU_CACHE;
+	}
+}
+
 static void op_refused(struct domain *d)
 {
 	struct call call = pick_call(d);
@@ -654,31 +683,7 @@ static void op_refused(struct domain *d)
 	size_t mapped = 0;
 
 	call.paddr = pick_paddr(d, call.size, call.count);
-	switch (pick(7)) {
-	case 0:
-		call.iova += page_of(d) / 2;
-		break;
-	case 1:
-		call.count = 0;
-		break;
-	case 2:
-		call.size *= 2;
-		if (call.size & d->cfg.pgsize_bitmap)
-			call.size++;
-		break;
-	case 3:
-		call.iova = domain_space(d) - call.size;
-		call.count = 2;
-		break;
-	case 4:
-		call.count = ~0ull / call.size;
-		break;
-	case 5:
-		call.paddr = 1ull << d->shape->oas;
-		break;
-	default:
-		prot = IOMMU_CACHE;
-	}
+	spoil(d, &call, &prot);
 	if (!d->ops->map_pages(d->ops, d->base + call.iova, call.paddr, call.size,
 			       call.count, prot, GFP_ATOMIC, &mapped) || mapped)
 		shim_panic("map 0x%llx size 0x%llx count %llu to 0x%llx prot %u is not refused",
@@ -692,54 +697,46 @@ static void op_dirty(struct domain *d)
 	do_dirty(d, &call, pick(3));
 }
 
+static void op_seldom(struct domain *d)
+{
+	if (!pick(4))
+		op_refused(d);
+	else
+		op_cut(d);
+}
+
+#define OPS	20
+
+/* What is left is for the reclaimer. */
+static void (*const ops[OPS])(struct domain *d) = {
+	[0 ... 5] = op_map,
+	[6 ... 10] = op_unmap,
+	[11] = op_clear,
+	[12] = op_lookup,
+	[13 ... 14] = op_access,
+	[15] = op_next_run,
+	[16] = op_flush,
+	[17] = op_bracket,
+	[18] = op_seldom,
+};
+
 static void op_domain(struct domain *d)
 {
+	unsigned int op;
+
 	/* Few have it: often enough. */
 	if (d->shape->quirks & IO_PGTABLE_QUIRK_ARM_HD && !pick(8)) {
 		op_dirty(d);
 		return;
 	}
-	switch (pick(20)) {
-	case 0 ... 5:
-		op_map(d);
-		break;
-	case 6 ... 10:
-		op_unmap(d);
-		break;
-	case 11:
-		op_clear(d);
-		break;
-	case 12:
-		op_lookup(d);
-		break;
-	case 13:
-	case 14:
-		op_access(d);
-		break;
-	case 15:
-		op_next_run(d);
-		break;
-	case 16:
-		op_flush(d);
-		break;
-	case 17:
-		op_bracket(d);
-		break;
-	case 18:
-		if (!pick(4))
-			op_refused(d);
-		else
-			op_cut(d);
-		break;
-	default:
+	op = pick(OPS);
+	if (ops[op])
+		ops[op](d);
+	else
 		op_reclaim();
-	}
 }
 
-/*
- * --- what only happens between calls
- * ----------------------------------------------------
- */
+/* --- what only happens between calls -------------------------------------- */
 
 static void op_free(unsigned int i)
 {
@@ -792,7 +789,7 @@ static void op_weather(struct domain *d)
 static void check_limits(void)
 {
 	if (shim_pages > PAGES_MAX)
-		world_settle();
+		world_run_all();
 }
 
 void world_step(void)
@@ -818,10 +815,7 @@ void world_step(void)
 		op_free(pick(DOMAINS));
 }
 
-/*
- * --- in the middle of a call
- * --------------------------------------------------------------
- */
+/* --- in the middle of a call ---------------------------------------------- */
 
 static void other_cpu(void)
 {
@@ -883,10 +877,7 @@ static void interrupt(bool locked)
 	set_steps();
 }
 
-/*
- * --- beginning and end
- * ----------------------------------------------------------------------
- */
+/* --- beginning and end ---------------------------------------------------- */
 
 static void on_free(phys_addr_t pa, size_t size)
 {
@@ -930,11 +921,10 @@ void world_begin(void)
 	shim_param_set("limit", "100000");
 }
 
-void world_settle(void)
+void world_run_all(void)
 {
 	shim_steps = SHIM_NO_STEPS;
-	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
-		;
+	shim_run_all();
 }
 
 /*
@@ -958,7 +948,7 @@ void do_sweep(void)
  */
 void world_rest(void)
 {
-	world_settle();
+	world_run_all();
 	if (shim_stat("pending") || shim_stat("pending_pages") || shim_stat("trees") ||
 	    shim_stat("held") || shim_rcu_waiting())
 		shim_panic("after a rest: pending %ld, %ld pages, trees %ld, held %ld, rcu %u",
@@ -1047,7 +1037,7 @@ void world_end(void)
 	for (i = 0; i < DOMAINS; i++)
 		if (world.domains[i])
 			op_free(i);
-	world_settle();
+	world_run_all();
 	domain_bury();
 	if (shim_pages || shim_stat("live") || shim_stat("pending") ||
 	    shim_stat("trees") || shim_rcu_waiting() ||

@@ -51,10 +51,7 @@ void world_look(void);
 /* All page tables go, and with them everything that was ever allocated */
 void world_end(void);
 
-/*
- * --- parts of it, for tests of their own
- * ------------------------------------------
- */
+/* --- parts of it, for tests of their own ---------------------------------- */
 
 struct call {
 	u64 iova;
@@ -78,7 +75,7 @@ void do_lookup(struct domain *d, u64 iova);
 void do_walk(struct domain *d, u64 iova);
 
 /* Work and callbacks until there is nothing left */
-void world_settle(void);
+void world_run_all(void);
 /* The same, and nothing is to be left that could be freed */
 void world_rest(void);
 

@@ -65,7 +65,7 @@ uint64_t workers_time(void);
 void wait_reclaimed(void);
 
 /* Also for pages that wait for the others of their chunks, a second or two */
-void wait_settled(void);
+void wait_trimmed(void);
 void pause_ns(uint64_t ns);
 void pin(int cpu);
 int cpus(void);

@@ -96,7 +96,7 @@ void wait_reclaimed(void)
 		pause_ns(1000000);
 }
 
-void wait_settled(void)
+void wait_trimmed(void)
 {
 	wait_reclaimed();
 	while (file_number(HELD) > 0)

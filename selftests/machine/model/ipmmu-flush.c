@@ -3,8 +3,9 @@
  * Flushes: they take time, and the root and the caches must each be told.
  *
  * Every entry has an age, a request notes the youngest, and completion drops
- * all up to it. Nothing runs by timer: each look at the model settles first
- * what is due by the clock, so that the outcome depends on the clock alone.
+ * all up to it. Nothing runs by timer: each look at the model first
+ * completes what is due by the clock, so that the outcome depends on the clock
+ * alone.
  *
  * Copyright The ipmmu-deferred authors
  */
@@ -144,7 +145,7 @@ void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context)
 {
 	unsigned int cache;
 
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	ipmmu_count(mmu, WITNESS_FLUSHES);
 	mmu->context[context].loaded = mmu->context[context].written;
 	mmu->context[context].written = false;
@@ -157,7 +158,7 @@ void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context)
 		part->met |= meets(mmu, part);
 	}
 	refetch(mmu, &mmu->walk_cache, root_tag(context));
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 }
 
 /* Told after the root, a cache is not slower than it */
@@ -174,7 +175,7 @@ void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int conte
 {
 	struct ipmmu_cache_context *part = &mmu->cache[cache].context[context];
 
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	forgive(mmu, context, 1 + cache);
 	request_polled(mmu, &part->flush);
 	hurry(mmu, part, &mmu->context[context].flush);
@@ -183,7 +184,7 @@ void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int conte
 	part->joined_until = now(mmu) + IPMMU_FLUSH_TOGETHER;
 	part->owed = false;
 	refetch(mmu, &mmu->iotlb, cache_tag(cache, context));
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 }
 
 /* One that is turned on or @moved with it uses nothing older from then on */
@@ -191,15 +192,15 @@ void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, 
 {
 	struct ipmmu_tag tag = { .unit = 1 + cache, .utlb = utlb, .context = IPMMU_ANY };
 
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	request(mmu, &mmu->cache[cache].utlb[utlb].flush);
 	refetch(mmu, &mmu->iotlb, tag);
 	if (moved)
 		mmu->cache[cache].utlb[utlb].flush.deadline = now(mmu);
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 }
 
-static void settle_cache(struct ipmmu *mmu, unsigned int cache)
+static void catch_up_cache(struct ipmmu *mmu, unsigned int cache)
 {
 	unsigned int i;
 
@@ -214,12 +215,12 @@ static void settle_cache(struct ipmmu *mmu, unsigned int cache)
 }
 
 /* Completes what the clock has passed */
-void ipmmu_flush_settle(struct ipmmu *mmu)
+void ipmmu_flush_catch_up(struct ipmmu *mmu)
 {
 	unsigned int i;
 
 	for (i = 0; i < mmu->caches; i++)
-		settle_cache(mmu, i);
+		catch_up_cache(mmu, i);
 	for (i = 0; i < IPMMU_CONTEXTS; i++) {
 		if (due(mmu, &mmu->context[i].flush))
 			complete_root(mmu, i);
@@ -234,7 +235,7 @@ void ipmmu_flush_polled(struct ipmmu *mmu, unsigned int context)
 	if (!flush->pending || !flush->polls || --flush->polls)
 		return;
 	flush->deadline = now(mmu);
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 }
 
 /*
@@ -273,7 +274,7 @@ void ipmmu_verdict(struct ipmmu *mmu)
 {
 	unsigned int i;
 
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	for (i = 0; i < IPMMU_CONTEXTS; i++) {
 		ipmmu_flush_owed(mmu, i, true);
 		ipmmu_suspect_report(mmu, i);

@@ -144,7 +144,7 @@ void ipmmu_memory_freed(struct ipmmu *mmu, uint64_t address)
 {
 	uint64_t page = page_of(address);
 
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	if (!check_store(mmu, &mmu->walk_cache, page))
 		check_store(mmu, &mmu->iotlb, page);
 	g_mutex_lock(&mmu->cleaned_lock);

@@ -442,7 +442,7 @@ void ipmmu_write(struct ipmmu *mmu, unsigned int unit, uint64_t offset, uint64_t
 	ipmmu_count(mmu, WITNESS_MMIO_WRITES);
 	if (!size_ok(&access, size))
 		return;
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	if (is_context(&access)) {
 		context_write(&access, access.reg);
 	} else if (is_utlb(&access)) {
@@ -465,7 +465,7 @@ uint32_t ipmmu_read(struct ipmmu *mmu, unsigned int unit, uint64_t offset, unsig
 	ipmmu_count(mmu, WITNESS_MMIO_READS);
 	if (!size_ok(&access, size))
 		return 0;
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	if (is_context(&access))
 		return context_read(&access, access.reg);
 	if (is_utlb(&access)) {

@@ -409,7 +409,7 @@ void ipmmu_translate(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, u
 	struct ipmmu_walk walk;
 
 	memset(translation, 0, sizeof(*translation));
-	ipmmu_flush_settle(mmu);
+	ipmmu_flush_catch_up(mmu);
 	if (!(ctr & IMUCTR_MMUEN)) {
 		bypass(mmu, iova, translation);
 		return;

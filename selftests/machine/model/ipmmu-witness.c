@@ -80,7 +80,7 @@ static uint64_t error_count(const Witness *witness)
 
 static uint64_t counter_value(const Witness *witness)
 {
-	ipmmu_flush_settle(witness->mmu);
+	ipmmu_flush_catch_up(witness->mmu);
 	if (witness->counter >= WITNESS_COUNTERS)
 		return 0;
 	return witness->mmu->log->counter[witness->counter];
@@ -166,7 +166,7 @@ static void write_register(Witness *witness, hwaddr offset, uint64_t value)
 		witness->counter = value;
 		break;
 	case WITNESS_FLUSH_DELAY_NS:
-		ipmmu_flush_settle(witness->mmu);
+		ipmmu_flush_catch_up(witness->mmu);
 		witness->mmu->flush_delay = value;
 		break;
 	case WITNESS_FLUSH_POLLS:

@@ -330,7 +330,7 @@ void ipmmu_irq_update(struct ipmmu *mmu);
 void ipmmu_flush_root(struct ipmmu *mmu, unsigned int context);
 void ipmmu_flush_cache(struct ipmmu *mmu, unsigned int cache, unsigned int context);
 void ipmmu_flush_utlb(struct ipmmu *mmu, unsigned int cache, unsigned int utlb, bool moved);
-void ipmmu_flush_settle(struct ipmmu *mmu);
+void ipmmu_flush_catch_up(struct ipmmu *mmu);
 void ipmmu_flush_polled(struct ipmmu *mmu, unsigned int context);
 void ipmmu_flush_owed(struct ipmmu *mmu, unsigned int context, bool used);
 void ipmmu_suspect_report(struct ipmmu *mmu, unsigned int context);

@@ -404,11 +404,11 @@ static void nothing_reloads_when_off(void)
 	CHECK_EQ(access_read(0), LEAF_PA);
 	write_cache(IMCTR, IMCTR_FLUSH);
 	world.now += IPMMU_FLUSH_DELAY;
-	ipmmu_flush_settle(&world.mmu);
+	ipmmu_flush_catch_up(&world.mmu);
 	CHECK_EQ(ipmmu_store_count(&world.mmu.iotlb, &all), 0);
 	write_root(IMCTR, IMCTR_VA64 | IMCTR_FLUSH);
 	world.now += IPMMU_FLUSH_DELAY;
-	ipmmu_flush_settle(&world.mmu);
+	ipmmu_flush_catch_up(&world.mmu);
 	CHECK_EQ(ipmmu_store_count(&world.mmu.walk_cache, &all), 0);
 }
 

@@ -20,10 +20,7 @@
 #include "quiet.h"
 #include "shim.h"
 
-/*
- * --- failures and messages
- * -----------------------------------------------------
- */
+/* --- failures and messages ------------------------------------------------ */
 
 void (*shim_context)(void);
 unsigned int shim_warnings_expected;
@@ -108,10 +105,7 @@ ssize_t strscpy(char *to, const char *from, size_t size)
 	return len;
 }
 
-/*
- * --- the module
- * ----------------------------------------------------------------
- */
+/* --- the module ----------------------------------------------------------- */
 
 atomic_long_t shim_module_refs;
 
@@ -209,10 +203,7 @@ PARAM(int, int, "%d")
 PARAM(uint, unsigned int, "%u")
 PARAM(ulong, unsigned long, "%lu")
 
-/*
- * --- debugfs
- * -------------------------------------------------------------------
- */
+/* --- debugfs -------------------------------------------------------------- */
 
 #define FILES		64
 
@@ -324,10 +315,7 @@ void seq_printf(struct seq_file *seq, const char *fmt, ...)
 	seq->used += len;
 }
 
-/*
- * --- tracepoints
- * ---------------------------------------------------------------
- */
+/* --- tracepoints ---------------------------------------------------------- */
 
 #define EVENTS		16
 #define EVENT_ARGS	5
@@ -371,10 +359,7 @@ long shim_traced(const char *name)
 	return find_event(name)->count;
 }
 
-/*
- * --- work
- * ----------------------------------------------------------------------
- */
+/* --- work ----------------------------------------------------------------- */
 
 struct workqueue_struct {
 	struct list_head works;
@@ -549,6 +534,12 @@ bool shim_run_work(void)
 	return false;
 }
 
+void shim_run_all(void)
+{
+	while (shim_run_rcu() || shim_run_work() || shim_pass_time())
+		;
+}
+
 void drain_workqueue(struct workqueue_struct *wq)
 {
 	might_sleep();
@@ -617,10 +608,7 @@ bool cancel_delayed_work_sync(struct delayed_work *dwork)
 	return cancel_work_sync(&dwork->work);
 }
 
-/*
- * --- shrinkers
- * ------------------------------------------------------------------
- */
+/* --- shrinkers ------------------------------------------------------------ */
 
 #define SHRINKERS	4
 

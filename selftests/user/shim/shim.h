@@ -13,9 +13,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
-/*
- * --- failures ----------------------------------------------------------------
- */
+/* --- failures ------------------------------------------------------------- */
 
 /* Tells what is wrong, calls shim_context, and aborts */
 void shim_panic(const char *fmt, ...) __printf(1, 2) __attribute__((__noreturn__));
@@ -34,9 +32,7 @@ extern char shim_warning[256];
 extern char shim_message[256];
 extern bool shim_verbose;
 
-/*
- * --- CPUs --------------------------------------------------------------------
- */
+/* --- CPUs ----------------------------------------------------------------- */
 
 /*
  * struct shim_cpu - a CPU that runs the library's code
@@ -86,6 +82,8 @@ extern void (*shim_hook)(bool locked);
 bool shim_run_rcu(void);
 bool shim_run_work(void);
 bool shim_pass_time(void);
+/* All of them, until there is nothing left */
+void shim_run_all(void);
 bool shim_pass_jiffies(unsigned long nr);
 unsigned int shim_rcu_waiting(void);
 
@@ -101,9 +99,7 @@ extern unsigned long shim_slept;
 /* What need_resched() says how many times in a row; then no */
 extern unsigned int shim_resched;
 
-/*
- * --- memory ------------------------------------------------------------------
- */
+/* --- memory --------------------------------------------------------------- */
 
 /*
  * Where the arena begins for the hardware; changed while nothing is allocated
@@ -161,10 +157,7 @@ struct shim_fail {
 extern struct shim_fail shim_fail;
 bool shim_fails(void);
 
-/*
- * --- what a walker that does not snoop sees
- * ------------------------------------
- */
+/* --- what a walker that does not snoop sees ------------------------------- */
 
 /* The word at pa as memory has it, or as it was when last cleaned */
 u64 shim_word(phys_addr_t pa, bool cleaned);
@@ -175,10 +168,7 @@ unsigned int shim_buffered(void);
 /* A walker that snoops writes it. */
 void shim_set_word(phys_addr_t pa, u64 word);
 
-/*
- * --- the rest
- * ------------------------------------------------------------------
- */
+/* --- the rest ------------------------------------------------------------- */
 
 int shim_param_set(const char *name, const char *value);
 long shim_param_get(const char *name);
