@@ -183,4 +183,43 @@ static inline long batch_of_worker(void)
 	return shim_stat("freed") - freed;
 }
 
+/* --- the tests of a program ----------------------------------------------- */
+
+struct owner_test {
+	const char *name;
+	void (*test)(void);
+};
+
+static const char *doing = "";
+
+static inline void say_where(void)
+{
+	fprintf(stderr, "# %s\n", doing);
+}
+
+static inline void load_library(void)
+{
+	shim_context = say_where;
+	shim_memory_init();
+	if (shim_module_init())
+		shim_panic("the library does not load: %s", shim_message);
+	shim_group = 1;
+}
+
+/* Each leaves nothing behind; the library is unloaded after the last. */
+static inline void run_tests(const struct owner_test *tests, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		doing = tests[i].name;
+		tests[i].test();
+		as_loaded();
+		expect_nothing_left();
+	}
+	shim_module_exit();
+	doing = "the end";
+	printf("# %u cases\n", nr);
+}
+
 #endif /* USER_OWNER_H */

@@ -18,13 +18,6 @@
 /* One microsecond a look at the clock, as shim/kernel.c has it */
 #define LOOK_NS		1000
 
-static const char *doing = "";
-
-static void say_where(void)
-{
-	fprintf(stderr, "# %s\n", doing);
-}
-
 /* --- batches -------------------------------------------------------------- */
 
 /* All batches but the last are as long as the parameter says. */
@@ -1092,10 +1085,7 @@ static void the_limit_depends_on_the_memory(void)
  * ----------------------------------------------------------------------------
  */
 
-static const struct {
-	const char *name;
-	void (*test)(void);
-} tests[] = {
+static const struct owner_test tests[] = {
 	/* First, for it looks at what there is without a word */
 	{ "the limit depends on the memory", the_limit_depends_on_the_memory },
 	{ "batches are as long as the parameter says", batches_are_as_long_as_said },
@@ -1139,22 +1129,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	shim_context = say_where;
-	shim_memory_init();
-	if (shim_module_init())
-		shim_panic("the library does not load: %s", shim_message);
-	shim_group = 1;
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		doing = tests[i].name;
-		tests[i].test();
-		as_loaded();
-		expect_nothing_left();
-	}
-	shim_module_exit();
-	doing = "the end";
+	load_library();
+	run_tests(tests, ARRAY_SIZE(tests));
 	expect_unloaded();
-	printf("# %zu cases\n", ARRAY_SIZE(tests));
 	return 0;
 }

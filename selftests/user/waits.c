@@ -13,13 +13,6 @@
 #define REAL_TIME	1
 #define NORMAL		MAX_RT_PRIO
 
-static const char *doing = "";
-
-static void say_where(void)
-{
-	fprintf(stderr, "# %s\n", doing);
-}
-
 /* --- a task that comes in the middle of a batch --------------------------- */
 
 /*
@@ -443,10 +436,7 @@ static void a_killed_mapper_frees_nothing(void)
  * ----------------------------------------------------------------------------
  */
 
-static const struct {
-	const char *name;
-	void (*test)(void);
-} tests[] = {
+static const struct owner_test tests[] = {
 	{ "a drain lends to the worker", a_drain_lends_to_the_worker },
 	{ "a normal drain waits", a_normal_drain_waits },
 	{ "a drain frees what waits first", a_drain_frees_what_waits_first },
@@ -466,21 +456,8 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	unsigned int i;
-
-	shim_context = say_where;
-	shim_memory_init();
-	if (shim_module_init())
-		shim_panic("the library does not load: %s", shim_message);
-	shim_group = 1;
+	load_library();
 	shim_on_free = on_free;
-	for (i = 0; i < ARRAY_SIZE(tests); i++) {
-		doing = tests[i].name;
-		tests[i].test();
-		as_loaded();
-		expect_nothing_left();
-	}
-	shim_module_exit();
-	printf("# %zu cases\n", ARRAY_SIZE(tests));
+	run_tests(tests, ARRAY_SIZE(tests));
 	return 0;
 }
