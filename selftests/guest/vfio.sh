@@ -56,3 +56,40 @@ tables_are()
 {
 	[ "$(live_tables)" -le "$1" ]
 }
+
+# life PID: changes whenever the process runs
+life()
+{
+	grep ctxt_switches "/proc/$1/status"
+	cut -d ' ' -f 14,15 "/proc/$1/stat"
+}
+
+# kill_hung PID: kills it when it has not run for fifteen looks at it, and says
+# so. They are as far apart as this machine is slow, so that there is no limit
+# in time: one that has work to do, and no answer to wait for, has run by then.
+kill_hung()
+{
+	hung_looks=0 hung_last=
+	while kill -0 "$1" 2> /dev/null; do
+		hung_now=$(life "$1" 2> /dev/null)
+		[ "$hung_now" = "$hung_last" ] || hung_looks=0
+		hung_last=$hung_now
+		hung_looks=$((hung_looks + 1))
+		if [ "$hung_looks" -gt 15 ]; then
+			echo "it hangs"
+			kill -9 "$1"
+			return
+		fi
+		sleep 1
+	done
+}
+
+# killed COMMAND...: a program that has a device is killed in mid-DMA; no page
+# stays pinned, no table is left. "assigned" says what it has measured.
+killed()
+{
+	killed_result=/tmp/killed
+	../guest/assigned "$killed_result" ../clients/busy.sh "$@" || return 1
+	cat "$killed_result"
+	tr ' ' '\n' < "$killed_result" | grep -qx 'left=0'
+}
