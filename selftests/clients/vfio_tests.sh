@@ -27,8 +27,8 @@ load_vfio()
 	fi
 }
 
-# program NUMBER NAME ARGUMENT...: so many of its tests pass, and none is skipped
-# or fails
+# program NUMBER NAME ARGUMENT...: so many of its tests pass, and none is
+# skipped or fails
 program()
 {
 	wanted=$1 name=$2

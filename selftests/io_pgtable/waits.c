@@ -509,7 +509,9 @@ static int listed_trees(int *more)
 	return trees;
 }
 
-/* All of them wait while it is read: as many as there is room for have a line. */
+/*
+ * All of them wait while it is read: as many as there is room for have a line.
+ */
 TEST_F_TIMEOUT(waits, more_trees_than_are_listed, 120)
 {
 	int fds[LISTED + MORE], trees, more, i;

@@ -6,7 +6,8 @@
 #	USER_SEED	first seed [another in each run, which is printed]
 #	USER_OPS	random operations in all; a fourth of that for each
 #			kind that few kernels have [200000]
-#	USER_JOBS	how many tests run at a time [2 if there are as many CPUs]
+#	USER_JOBS	how many tests run at a time [2 if there are as many
+#			CPUs]
 #	USER_FUZZ	seconds to fuzz after the corpus has been run; likewise
 #			[10]
 set -u

@@ -45,7 +45,9 @@ static hwaddr line_at(CPUARMState *env, uint64_t address)
 	return (page & TARGET_PAGE_MASK) | (address & ~TARGET_PAGE_MASK & ~(uint64_t)(LINE - 1));
 }
 
-/* The kernel's cleans are for the walker, those of programs for their devices */
+/*
+ * The kernel's cleans are for the walker, those of programs for their devices
+ */
 static void line_cleaned(CPUARMState *env, uint64_t address, bool invalid)
 {
 	bool user = arm_current_el(env) == 0;

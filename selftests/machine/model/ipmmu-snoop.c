@@ -5,8 +5,8 @@
  * processor what an engine has. Here a page whose lines a program has cleaned
  * or invalidated once is in the processors' caches for good, and has two
  * contents: the emulator's memory is what the caches hold, and a copy is what
- * has come to memory. An engine reads and writes the copy. A clean brings a line
- * that was written by a processor to the copy; a line that was not, and is
+ * has come to memory. An engine reads and writes the copy. A clean brings a
+ * line that was written by a processor to the copy; a line that was not, and is
  * invalidated, is loaded from there.
  *
  * So every line that may be stale is: a real cache might have written it back

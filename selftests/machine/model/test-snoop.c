@@ -79,7 +79,9 @@ static void received_is_stale_until_invalidated(void)
 	CHECK_EQ(processor_reads(BUFFER + 64), OLD);
 }
 
-/* A line with something of the processor's in it is written over the engine's */
+/*
+ * A line with something of the processor's in it is written over the engine's
+ */
 static void unclean_line_takes_what_came(void)
 {
 	start();
