@@ -13,7 +13,6 @@
 #include "lib/log.h"
 #include "lib/owner.h"
 
-#define UNBIND		"/sys/module/ipmmu_unbind/parameters/"
 #define PCI_PROBE	"/sys/bus/pci/drivers_probe"
 #define MAIN		"b000000.iommu"
 #define NEVER		(~0ull)
@@ -233,9 +232,27 @@ static void fail_close(struct fail *fail)
 	close(fail->file);
 }
 
-TEST_F_TIMEOUT(failures, memory_for_ipmmus, 600)
+/* The nth allocation fails that is made for what is written to a file */
+static bool fail_write(struct __test_metadata *_metadata,
+		       const struct _test_data_failures *self, unsigned int n,
+		       const char *path, const char *text)
 {
 	struct fail fail;
+	bool failed;
+
+	ASSERT_TRUE(fail_open(&fail, path));
+	fail_begin(&fail, n);
+	(void)!write(fail.file, text, strlen(text));
+	failed = fail_end(&fail);
+	fail_close(&fail);
+	if (pci_group(&self->dma) < 0)
+		engine_is_blocked(_metadata, self);
+	all_is_well(_metadata, self);
+	return failed;
+}
+
+TEST_F_TIMEOUT(failures, memory_for_ipmmus, 600)
+{
 	unsigned int n;
 	bool failed;
 
@@ -243,14 +260,7 @@ TEST_F_TIMEOUT(failures, memory_for_ipmmus, 600)
 		SKIP(return, "the kernel has no fault injection");
 	for (n = 1, failed = true; failed && n < ALLOCATIONS; n++) {
 		ASSERT_EQ(0, drivers_leave_all());
-		ASSERT_TRUE(fail_open(&fail, UNBIND "bound"));
-		fail_begin(&fail, n);
-		(void)!write(fail.file, "Y", 1);
-		failed = fail_end(&fail);
-		fail_close(&fail);
-		if (pci_group(&self->dma) < 0)
-			engine_is_blocked(_metadata, self);
-		all_is_well(_metadata, self);
+		failed = fail_write(_metadata, self, n, UNBIND "bound", "Y");
 	}
 	TH_LOG("%u allocations", n - 2);
 	EXPECT_LT(10, n);
@@ -259,7 +269,6 @@ TEST_F_TIMEOUT(failures, memory_for_ipmmus, 600)
 
 TEST_F_TIMEOUT(failures, memory_for_master, 600)
 {
-	struct fail fail;
 	unsigned int n;
 	bool failed;
 
@@ -268,14 +277,7 @@ TEST_F_TIMEOUT(failures, memory_for_master, 600)
 	for (n = 1, failed = true; failed && n < ALLOCATIONS; n++) {
 		ASSERT_EQ(0, drivers_leave_all());
 		ASSERT_EQ(0, drivers_take_all());
-		ASSERT_TRUE(fail_open(&fail, PCI_PROBE));
-		fail_begin(&fail, n);
-		(void)!write(fail.file, self->dma.name, strlen(self->dma.name));
-		failed = fail_end(&fail);
-		fail_close(&fail);
-		if (pci_group(&self->dma) < 0)
-			engine_is_blocked(_metadata, self);
-		all_is_well(_metadata, self);
+		failed = fail_write(_metadata, self, n, PCI_PROBE, self->dma.name);
 	}
 	TH_LOG("%u allocations", n - 2);
 	EXPECT_LT(5, n);
@@ -321,13 +323,6 @@ TEST_F_TIMEOUT(failures, memory_for_domain, 600)
 
 int main(int argc, char **argv)
 {
-	const char *missing = setup_domains();
-
-	if (missing)
-		ksft_exit_skip("%s\n", missing);
-	if (host_before(6, 12))
-		ksft_exit_skip("IPMMUs cannot be taken from the driver before 6.12\n");
-	if (access(UNBIND, F_OK) && setup_test_module("ipmmu_unbind"))
-		ksft_exit_fail_msg("ipmmu_unbind.ko does not load\n");
+	setup_unbind_needed();
 	return test_harness_run(argc, argv);
 }

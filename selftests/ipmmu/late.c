@@ -20,7 +20,6 @@
 #define FILL		(2 * HOST_1G)
 #define FILL_SIZE	(4 * HOST_2M)
 #define NEVER		(~0ull)
-#define UNBIND		"/sys/module/ipmmu_unbind/parameters/"
 #define FLUSHER_ROUNDS	5
 
 FIXTURE(late)
@@ -366,7 +365,7 @@ TEST_F_TIMEOUT(late, domain_outlives_its_ipmmu, 240)
 
 	if (host_before(6, 12))
 		SKIP(return, "not supported before 6.12");
-	ASSERT_EQ(0, access(UNBIND, F_OK) ? setup_test_module("ipmmu_unbind") : 0);
+	ASSERT_EQ(0, setup_unbind());
 	flushes_do_not_end(self);
 	ASSERT_EQ(0, domain_release(self->rig.fd, &self->rig.dma));
 	EXPECT_EQ(1, contexts_in_state("quarantined"));

@@ -15,7 +15,6 @@
 #include "lib/owner.h"
 #include "lib/patrol.h"
 
-#define UNBIND		"/sys/module/ipmmu_unbind/parameters/"
 #define IOVA		0x50000000ull
 /* How long a loaded machine may take for what comes at once on others */
 #define WAIT_MS		30000
@@ -133,13 +132,6 @@ TEST_F_TIMEOUT(shutdown, master_goes_on, 120)
 
 int main(int argc, char **argv)
 {
-	const char *missing = setup_domains();
-
-	if (missing)
-		ksft_exit_skip("%s\n", missing);
-	if (host_before(6, 12))
-		ksft_exit_skip("IPMMUs cannot be taken from the driver before 6.12\n");
-	if (access(UNBIND, F_OK) && setup_test_module("ipmmu_unbind"))
-		ksft_exit_fail_msg("ipmmu_unbind.ko does not load\n");
+	setup_unbind_needed();
 	return test_harness_run(argc, argv);
 }

@@ -15,8 +15,6 @@
 #include "lib/setup.h"
 #include "lib/suspend.h"
 
-#define UNBIND		"/sys/module/ipmmu_unbind/parameters/"
-
 FIXTURE(takeover)
 {
 	struct owner o;
@@ -151,7 +149,7 @@ TEST_F_TIMEOUT(takeover, stays_foreign, 120)
 	foreign_is_left_alone(_metadata, &self->o);
 	if (host_before(6, 12))
 		SKIP(return, "IPMMUs cannot be taken from the driver before 6.12");
-	ASSERT_EQ(0, setup_test_module("ipmmu_unbind"));
+	ASSERT_EQ(0, setup_unbind());
 	ASSERT_EQ(0, parameter_set(UNBIND, "bound", "N"));
 	foreign_is_left_alone(_metadata, &self->o);
 	/* What an owner in between has on in a cache alone goes off */

@@ -30,6 +30,31 @@ int vfio_rig_count(struct vfio_rig *rig)
 	return 0;
 }
 
+static const char *user_comes(const struct vfio_rig *rig, struct vfio *v)
+{
+	static char text[256];
+	const char *failed = vfio_open(v, &rig->dma);
+
+	if (!failed)
+		return NULL;
+	snprintf(text, sizeof(text), "%s: %s", failed, strerror(errno));
+	return text;
+}
+
+const char *vfio_rig_use(struct vfio_rig *rig, struct vfio *v)
+{
+	const char *failed = vfio_rig_open(rig);
+
+	if (!failed)
+		failed = user_comes(rig, v);
+	if (failed)
+		return failed;
+	vfio_close(v);
+	if (vfio_rig_count(rig))
+		return "tables are still pending";
+	return user_comes(rig, v);
+}
+
 int vfio_rig_close(struct vfio_rig *rig)
 {
 	int bad = host_pages_back(&rig->before, BACK_MS);

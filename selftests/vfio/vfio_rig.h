@@ -20,6 +20,13 @@ struct vfio_rig {
 const char *vfio_rig_open(struct vfio_rig *rig);
 
 /*
+ * The same, and a user, @v: the group keeps something from its first one on,
+ * which comes and goes before what is there is counted. NULL, or what is
+ * missing.
+ */
+const char *vfio_rig_use(struct vfio_rig *rig, struct vfio *v);
+
+/*
  * Counts what is there before a user comes. Called after the first user has
  * gone, since the group keeps something from then on. 0, or -1 if tables are
  * still pending.

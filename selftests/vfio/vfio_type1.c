@@ -25,22 +25,10 @@ FIXTURE(type1)
 
 FIXTURE_SETUP(type1)
 {
-	const char *failed;
+	const char *failed = vfio_rig_use(&self->rig, &self->v);
 
-	failed = vfio_rig_open(&self->rig);
 	ASSERT_EQ(NULL, failed)
 		TH_LOG("%s", failed);
-
-	/* What the group keeps from the first time on is not what is counted */
-	failed = vfio_open(&self->v, &self->rig.dma);
-	ASSERT_EQ(NULL, failed)
-		TH_LOG("%s: %s", failed, strerror(errno));
-	vfio_close(&self->v);
-	ASSERT_EQ(0, vfio_rig_count(&self->rig));
-
-	failed = vfio_open(&self->v, &self->rig.dma);
-	ASSERT_EQ(NULL, failed)
-		TH_LOG("%s: %s", failed, strerror(errno));
 	self->buffer = mmap(NULL, BUFFER_SIZE, PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, self->buffer);

@@ -7,6 +7,8 @@
 #include <glob.h>
 #include <libgen.h>
 
+#include "kselftest.h"
+
 #include "setup.h"
 
 int setup_run(const char *command)
@@ -86,4 +88,21 @@ const char *setup_domains(void)
 	if (pci_find_grouped(&pci, WITNESS_VENDOR, DMA_DEVICE, 0))
 		return "no ipmmu-dma device got an IOMMU group: see the kernel log";
 	return NULL;
+}
+
+int setup_unbind(void)
+{
+	return access(UNBIND, F_OK) ? setup_test_module("ipmmu_unbind") : 0;
+}
+
+void setup_unbind_needed(void)
+{
+	const char *missing = setup_domains();
+
+	if (missing)
+		ksft_exit_skip("%s\n", missing);
+	if (host_before(6, 12))
+		ksft_exit_skip("IPMMUs cannot be taken from the driver before 6.12\n");
+	if (setup_unbind())
+		ksft_exit_fail_msg("ipmmu_unbind.ko does not load\n");
 }

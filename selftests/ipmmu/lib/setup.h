@@ -31,4 +31,20 @@ const char *setup_driver(void);
  */
 const char *setup_domains(void);
 
+/*
+ * The parameters of ipmmu_unbind.ko, which takes IPMMUs from the driver and
+ * gives them back
+ */
+#define UNBIND	"/sys/module/ipmmu_unbind/parameters/"
+
+/* 0 when they are there: the module is loaded, or was before */
+int setup_unbind(void);
+
+/*
+ * The domains and these parameters for a test that cannot go without. Skips
+ * the test where the driver keeps its IPMMUs for ever, and fails it without
+ * the module.
+ */
+void setup_unbind_needed(void);
+
 #endif /* IPMMU_LIB_SETUP_H */
