@@ -11,7 +11,7 @@
 #include <asm/alternative.h>
 #include <asm/barrier.h>
 #include <asm/cpucaps.h>
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
 #include <asm/sysreg.h>
 
 /*
