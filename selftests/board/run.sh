@@ -55,7 +55,7 @@ load_driver()
 {
 	! find /sys/firmware/devicetree/base -name compatible \
 		-exec grep -q 'renesas,ipmmu-' {} \; -print 2> /dev/null | grep -q . ||
-		load ipmmu-vmsa-deferred
+		{ load io-pgtable-arm-deferred && load ipmmu-vmsa-deferred; }
 }
 
 # run_tests TEST...: in one go; its output joins what others have left

@@ -26,7 +26,7 @@ loaded()
 
 load_lib()
 {
-	modprobe $LIB "$@" 2>"$work/error"
+	load_module $LIB "$@" 2>"$work/error"
 }
 
 load_test()
@@ -170,7 +170,7 @@ good_values()
 }
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
-loaded $LIB || modprobe $LIB 2>"$work/error" ||
+loaded $LIB || load_module $LIB 2>"$work/error" ||
 	skip_all "$LIB cannot be loaded: $(cat "$work/error")"
 unload_both || skip_all "the modules are in use: $(cat "$work/error")"
 if load_lib && ! load_test; then

@@ -353,7 +353,7 @@ histograms_work()
 }
 
 [ "$(id -u)" = 0 ] || skip_all "needs root"
-modprobe $LIB 2>/dev/null || skip_all "$LIB cannot be loaded"
+[ -d /sys/module/$LIB ] || load_module $LIB 2>/dev/null || skip_all "$LIB cannot be loaded"
 [ -e /dev/iopd-test ] || insmod "$here/iopd_test.ko" 2>/dev/null ||
 	modprobe iopd_test 2>/dev/null || skip_all "iopd_test cannot be loaded"
 "$here/hold" drain 1 || skip_all "no page table can be made"

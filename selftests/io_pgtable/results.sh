@@ -37,3 +37,16 @@ fail()
 	echo "# $1"
 	return 1
 }
+
+# load_module NAME [PARAMETER=VALUE]...: the installed one, or the one that the
+# tarball for boards has beside the tests
+load_module()
+{
+	own=$(dirname "$0")/../modules/$(echo "$1" | tr _ -).ko
+	if [ -e "$own" ] && ! modprobe -D "$1" > /dev/null 2>&1; then
+		shift
+		insmod "$own" "$@"
+	else
+		modprobe "$@"
+	fi
+}
