@@ -102,10 +102,11 @@ qemu_nvme()
 		-device "nvme,drive=nvme$number,serial=nvme$number,$options")
 }
 
-# qemu_nic NUMBER: a network card at the hub that takes the place of a cable
+# qemu_nic NUMBER: a network card at the hub that takes the place of a cable. Its
+# boot ROM, which nothing boots from, would take another package.
 qemu_nic()
 {
-	qemu+=(-netdev "hubport,id=nic$1,hubid=0" -device "e1000e,netdev=nic$1")
+	qemu+=(-netdev "hubport,id=nic$1,hubid=0" -device "e1000e,netdev=nic$1,romfile=")
 }
 
 qemu_devices()
