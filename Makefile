@@ -29,7 +29,7 @@ sign:
 
 # What kbuild leaves beside the sources, and no more: its own "clean" would go
 # into build/, too, and take the modules of the kernels that were downloaded.
-BUILT := board check check-kernel deb dt log modules mutants protocol selftests smmu user
+BUILT := board check check-kernel deb dt log modules mutants mutants-driver protocol selftests smmu user
 clean:
 	find drivers include \( -name '*.o' -o -name '*.ko' -o -name '*.mod' \
 		-o -name '*.mod.c' -o -name '.*.cmd' -o -name '.*.d' \
@@ -68,6 +68,11 @@ MUTANTS_SAMPLE ?= 100
 MUTANTS_SEED ?= 1
 mutants:
 	@selftests/mutants/run --sample=$(MUTANTS_SAMPLE) --seed=$(MUTANTS_SEED) $(MUTANTS)
+
+# The same in the driver, with boots of 6.12 to notice
+mutants-driver: MUTANTS_SAMPLE = 40
+mutants-driver:
+	@selftests/mutants/run --driver --sample=$(MUTANTS_SAMPLE) --seed=$(MUTANTS_SEED) $(MUTANTS)
 
 FUZZ_SECONDS ?= 600
 fuzz:
@@ -165,6 +170,7 @@ help:
 	@echo "  test-long        the same with 10 million random operations"
 	@echo "  fuzz             the same with the fuzzer at work for FUZZ_SECONDS [600]"
 	@echo "  mutants          tries MUTANTS_SAMPLE [100] mistakes in the library: do tests notice?"
+	@echo "  mutants-driver   the same in the driver [40], noticed by boots of 6.12: hours"
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-builtin     both drivers built into 6.12 and 7.3 from source, which are booted"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
@@ -186,5 +192,5 @@ help:
 
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
-	test-user mutants test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
+	test-user mutants mutants-driver test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
 	coverage test-versions demo demo-guest bench bench-smp profile shell help

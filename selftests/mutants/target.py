@@ -19,10 +19,10 @@ class Target:
         self.log = os.path.join(folder, "log")
 
     def copy(self, *folders):
-        """Files that are as before keep their time, and their objects."""
+        """Files that are as before keep their time, and their objects; others have a new one."""
         for name in folders:
             os.makedirs(os.path.join(self.tree, name), exist_ok=True)
-            subprocess.run(["rsync", "-a", "--delete", "--include=*/", "--exclude=*.mod.c",
+            subprocess.run(["rsync", "-r", "--delete", "--include=*/", "--exclude=*.mod.c",
                             "--include=*.[ch]", "--include=*.mk", "--include=Kbuild",
                             "--exclude=*", "--checksum", os.path.join(TOP, name) + "/",
                             os.path.join(self.tree, name) + "/"], check=True)
