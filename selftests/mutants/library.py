@@ -150,12 +150,19 @@ class Library(Target):
                     return False
         return True
 
+    def objects_of(self, build, program, known={}):
+        key = (build, program)
+        if key not in known:
+            command = self.make("objects-of-" + program, "BUILD=" + build)
+            known[key] = subprocess.run(command, check=True, text=True,
+                                        stdout=subprocess.PIPE).stdout.split()
+        return known[key]
+
     def link(self, build, program, made):
         old = os.path.join(self.objects, build, program)
         if not made:
             return old
-        objects = subprocess.run(self.make("objects-of-" + program, "BUILD=" + build),
-                                 check=True, text=True, stdout=subprocess.PIPE).stdout.split()
+        objects = self.objects_of(build, program)
         new = os.path.join(self.folder, "changed", build + "-" + program)
         fuzz = ["-fsanitize=fuzzer"] if program == "fuzz" else []
         run([*self.flags[build + "-link"], *fuzz, *[made.get(o, o) for o in objects],

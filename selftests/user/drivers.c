@@ -125,6 +125,12 @@ static const struct iommu_flush_ops as_a_whole = {
 	.tlb_flush_walk = tlb_flush_walk,
 };
 
+/* One that is not told where the hardware may know a table */
+static const struct iommu_flush_ops without_walks = {
+	.tlb_flush_all = tlb_flush_all,
+	.tlb_add_page = tlb_add_page,
+};
+
 static void make_of(struct driver *drv, struct hw *hw, const struct iommu_flush_ops *tlb,
 		    unsigned long quirks)
 {
@@ -582,6 +588,26 @@ static void unmaps_are_looked_at(void)
 	unmake(&driver);
 }
 
+/*
+ * A driver that cannot be asked to flush the way to a table: none makes way for
+ * a block.
+ */
+static void no_table_makes_way(void)
+{
+	long live;
+
+	make(&driver, &hardware, &without_walks);
+	map_at(&driver, IOVA, PA, PAGE, 2, 0);
+	unmap_at(&driver, IOVA, PAGE, 2, false);
+	live = shim_stat("live");
+	map_at(&driver, IOVA, PA, BLOCK, 1, -EEXIST);
+	if (shim_stat("live") != live || shim_stat("limbo"))
+		shim_panic("a table makes way, and will not be flushed");
+	map_at(&driver, IOVA, PA, PAGE, 1, 0);
+	expect(&hardware, IOVA, PA);
+	unmake(&driver);
+}
+
 /* What an error path gives back may never have been made. */
 static void give_back_nothing(void)
 {
@@ -756,6 +782,7 @@ static const struct {
 	{ "a driver has flushed before it frees", flushed_before },
 	{ "requests are looked at", requests_are_looked_at },
 	{ "unmaps are looked at", unmaps_are_looked_at },
+	{ "no table makes way for a block", no_table_makes_way },
 	{ "nothing is given back", give_back_nothing },
 	{ "a flush after unmap has no brackets", bare_unmap },
 	{ "a flush for map has no brackets", bare_map },

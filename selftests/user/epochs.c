@@ -207,6 +207,46 @@ static void run(void)
 		shim_panic("%u wait for ever", waiting());
 }
 
+static void owe(unsigned int tree, unsigned long count)
+{
+	lock();
+	iopd_reclaim_owe(&trees[tree], count);
+	unlock();
+}
+
+static void pay(unsigned int tree, unsigned long count)
+{
+	lock();
+	iopd_reclaim_pay(&trees[tree], count);
+	unlock();
+}
+
+/*
+ * As many waits as are told apart, and one more. With the end of the first
+ * there is room, and what is handed over from then on is waited for by none.
+ */
+static void one_too_many(void)
+{
+	unsigned long tickets[IOPD_EPOCHS];
+	unsigned int i;
+
+	memset(trees, 0, sizeof(trees));
+	for (i = 0; i < IOPD_EPOCHS; i++) {
+		owe(0, 1);
+		tickets[i] = iopd_reclaim_ticket();
+	}
+	pay(0, 1);
+	owe(1, 5);
+	for (i = 1; i < IOPD_EPOCHS; i++) {
+		if (iopd_reclaim_ticket_is_done(tickets[i]))
+			shim_panic("wait %u is over too early", i);
+		pay(0, 1);
+	}
+	if (!iopd_reclaim_ticket_is_done(tickets[IOPD_EPOCHS - 1]))
+		shim_panic("a wait is for what came when there was room again");
+	pay(1, 5);
+}
+
 int main(int argc, char **argv)
 {
 	u64 i;
@@ -218,6 +258,7 @@ int main(int argc, char **argv)
 	if (shim_module_init())
 		shim_panic("the library does not load: %s", shim_message);
 	choice_by_seed(&choice, seed);
+	one_too_many();
 	for (i = 0; i < rounds; i++)
 		run();
 	printf("# seed %llu: %lu waits, of a crowd late %lu times\n", seed, dones,

@@ -6,6 +6,7 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
+#include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/shrinker.h>
@@ -440,6 +441,131 @@ static void sweeps_leave_room(void)
 	shim_run_all();
 	expect("tables", shim_stat("live"), 1);
 	io_pgtable_deferred_free(o.ops);
+}
+
+/*
+ * As many tables as there is room for, and no more: the sweep leaves all alone,
+ * and the flush of those has it made again.
+ */
+static void limbo_may_be_just_full(void)
+{
+	static struct owner o;
+
+	make(&o);
+	io_pgtable_deferred_allow_flush(o.ops, false);
+	map_spans(&o, 1100);
+	unmap_spans(&o, 1030, 20);
+	unmap_tables(&o, 0, 512);
+	unmap_tables(&o, 512, 512);
+	shim_run_all();
+	expect("in limbo", shim_stat("limbo"), 1024);
+	flush_all(&o);
+	shim_run_all();
+	if (shim_stat("limbo") < 20)
+		shim_panic("%ld tables in limbo, and 20 were empty", shim_stat("limbo"));
+	flush_all(&o);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- a sweep that is met by another call ---------------------------------- */
+
+/*
+ * struct sweep_met - what comes in the middle of a sweep
+ * @call: that, with
+ * @o: the page table that is swept
+ * @came: it has come
+ */
+static struct sweep_met {
+	void (*call)(struct owner *o);
+	struct owner *o;
+	bool came;
+} met;
+
+/* Not while a lock is held: then at the next access. */
+static void meet_sweep(bool locked)
+{
+	struct shim_cpu cpu;
+
+	if (locked) {
+		shim_steps = 0;
+		return;
+	}
+	met.came = true;
+	shim_cpu_enter(&cpu);
+	met.call(met.o);
+	shim_cpu_leave(&cpu);
+	shim_steps = SHIM_NO_STEPS;
+}
+
+/* Return: false if the works make fewer accesses than @after. */
+static bool run_all_and_meet(struct owner *o, void (*call)(struct owner *o), long after)
+{
+	void (*hook)(bool locked) = shim_hook;
+
+	met = (struct sweep_met) { .call = call, .o = o };
+	shim_hook = meet_sweep;
+	shim_steps = after;
+	shim_run_all();
+	shim_steps = SHIM_NO_STEPS;
+	shim_hook = hook;
+	return met.came;
+}
+
+static void map_the_next(struct owner *o)
+{
+	map_page(o, SZ_4K, SZ_4K);
+}
+
+/* A table that a mapper takes in the last moment is none that was swept. */
+static void sweeps_count_what_they_cut_off(void)
+{
+	static struct owner o;
+	long swept, freed, after;
+	bool came = true;
+
+	for (after = 0; came; after++) {
+		make(&o);
+		swept = shim_stat("swept");
+		freed = shim_stat("freed");
+		map_page(&o, 0, SZ_4K);
+		unmap_spans(&o, 0, 1);
+		came = run_all_and_meet(&o, map_the_next, after);
+		flush_all(&o);
+		shim_run_all();
+		expect("freed, and swept", shim_stat("freed") - freed, shim_stat("swept") - swept);
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+	}
+}
+
+static void free_flushed(struct owner *o)
+{
+	io_pgtable_deferred_free_flushed(o->ops);
+	o->ops = NULL;
+}
+
+/* Nothing is cut off of a page table that has been given back. */
+static void sweeps_end_with_the_page_table(void)
+{
+	static struct owner o;
+	long after, swept;
+	bool came = true;
+
+	for (after = 0; came; after++) {
+		make(&o);
+		io_pgtable_deferred_allow_flush(o.ops, false);
+		map_spans(&o, 3);
+		unmap_spans(&o, 0, 3);
+		flush_all(&o);
+		came = run_all_and_meet(&o, free_flushed, after);
+		if (o.ops)
+			io_pgtable_deferred_free(o.ops);
+		swept = shim_stat("swept");
+		shim_run_all();
+		expect("in limbo", shim_stat("limbo"), 0);
+		expect("tables", shim_stat("live"), 0);
+		expect("swept after the end", shim_stat("swept"), swept);
+	}
 }
 
 /*
@@ -1066,6 +1192,29 @@ static void an_unload_leaves_nothing(void)
 	expect("a load", shim_module_init(), 0);
 }
 
+/*
+ * A mapper that may not block has asked for a chunk, and the interrupt for that
+ * is on its way when the library goes.
+ */
+static void an_unload_waits_for_interrupts(void)
+{
+	static struct owner o;
+	size_t mapped = 0;
+	unsigned int i;
+
+	make(&o);
+	shim_irqs_wait = true;
+	for (i = 0; i < 64; i++)
+		if (o.ops->map_pages(o.ops, (u64)i * SPAN, SZ_1G, SZ_4K, 1, IOMMU_READ,
+				     GFP_ATOMIC, &mapped))
+			shim_panic("map %u fails", i);
+	io_pgtable_deferred_free(o.ops);
+	shim_module_exit();
+	shim_irqs_wait = false;
+	expect_unloaded();
+	expect("a load", shim_module_init(), 0);
+}
+
 /* Half of the memory, unless something else was said before */
 static void the_limit_depends_on_the_memory(void)
 {
@@ -1105,6 +1254,9 @@ static const struct owner_test tests[] = {
 	{ "parts are not whole", parts_are_not_whole },
 	{ "sweeps are counted", sweeps_are_counted },
 	{ "sweeps leave room", sweeps_leave_room },
+	{ "limbo may be just full", limbo_may_be_just_full },
+	{ "sweeps count what they cut off", sweeps_count_what_they_cut_off },
+	{ "sweeps end with the page table", sweeps_end_with_the_page_table },
 	{ "limbo has bounds", limbo_has_bounds },
 	{ "events are told", events_are_told },
 	{ "helpers give way", helpers_give_way },
@@ -1125,6 +1277,7 @@ static const struct owner_test tests[] = {
 	{ "a refused page table leaves nothing", a_refused_page_table_leaves_nothing },
 	{ "a load may fail", a_load_may_fail },
 	{ "an unload leaves nothing", an_unload_leaves_nothing },
+	{ "an unload waits for interrupts", an_unload_waits_for_interrupts },
 };
 
 int main(int argc, char **argv)

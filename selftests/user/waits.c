@@ -432,6 +432,45 @@ static void a_killed_mapper_frees_nothing(void)
 	io_pgtable_deferred_free(mapper.ops);
 }
 
+/* --- trees that are trimmed ----------------------------------------------- */
+
+/* Tables are handed over, and the worker that is woken finds the tree busy. */
+static void hand_over(struct owner *with)
+{
+	long pending = shim_stat("pending");
+
+	flush_all(with);
+	while (shim_run_rcu() || shim_run_work())
+		;
+	expect("pending of a tree that is trimmed", shim_stat("pending") - pending, 4);
+}
+
+/* When it is put back they are not forgotten. */
+static void a_trim_leaves_nothing_behind(void)
+{
+	static struct owner o;
+
+	set("sweep_ms", "0");
+	make(&o);
+	map_spans(&o, 64);
+	unmap_tables(&o, 1, 50);
+	flush_all(&o);
+	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
+		;
+	if (!shim_stat("held"))
+		shim_panic("no page waits for the others of its chunks");
+	unmap_tables(&o, 55, 4);
+	task = (struct task) { .call = hand_over, .with = &o, .prio = NORMAL };
+	/* By a task that is short of memory, beside the worker */
+	shim_shrink(1);
+	expect("a hand-over in the middle of a trim", task.came, true);
+	task.call = NULL;
+	while (shim_run_work())
+		;
+	expect("pending after the trim", shim_stat("pending"), 0);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /*
  * ----------------------------------------------------------------------------
  */
@@ -452,6 +491,7 @@ static const struct owner_test tests[] = {
 	{ "mappers lend to the worker", mappers_lend_to_the_worker },
 	{ "a mapper frees half", a_mapper_frees_half },
 	{ "a killed mapper frees nothing", a_killed_mapper_frees_nothing },
+	{ "a trim leaves nothing behind", a_trim_leaves_nothing_behind },
 };
 
 int main(int argc, char **argv)

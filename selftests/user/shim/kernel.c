@@ -12,6 +12,7 @@
 #include <linux/ktime.h>
 #include <linux/seq_file.h>
 #include <linux/interrupt.h>
+#include <linux/irq_work.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/swap.h>
@@ -23,6 +24,7 @@
 /* --- failures and messages ------------------------------------------------ */
 
 void (*shim_context)(void);
+bool shim_irqs_wait;
 unsigned int shim_warnings_expected;
 char shim_message[256];
 bool shim_verbose;
@@ -414,6 +416,9 @@ static bool add_work(struct workqueue_struct *wq, struct work_struct *work,
 	bool queued;
 
 	shim_step();
+	/* That would make it as long as the scheduler takes. */
+	if (shim_cpu->locks)
+		shim_panic("a work is queued with a lock held");
 	quiet_lock(&work_mutex);
 	queued = !work->pending;
 	if (queued) {
