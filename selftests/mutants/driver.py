@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 
 from target import TOP, Target
@@ -48,10 +49,15 @@ ENDS = {124: "time", 125: "kernel", 126: "start"}
 
 
 def run(command, log):
-    """Return: did it succeed?"""
-    with open(log, "ab") as out:
-        return subprocess.run(command, stdout=out, stderr=subprocess.STDOUT,
-                              stdin=subprocess.DEVNULL, check=False).returncode == 0
+    """Return: did it succeed? With it end those that it has started."""
+    with open(log, "ab") as out, \
+            subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT,
+                             stdin=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            return process.wait() == 0
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def c_files(part):

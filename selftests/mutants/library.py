@@ -13,6 +13,7 @@ from target import TOP, Target
 
 LIBRARY = "drivers/iommu/io-pgtable-arm-deferred"
 USER = os.path.join(TOP, "selftests/user")
+OBJCOPY = "llvm-objcopy-14"
 
 # What a mistake is to be found in, and which files are policy and accounting
 POLICY = """batch.c cursor.c debugfs.c dump.c due.c epoch.c hist.h overlap.c pages.c params.c
@@ -143,12 +144,15 @@ class Library(Target):
             made[old] = new
         return made
 
+    def stripped(self, path):
+        """What an object does: without what debuggers know of its source"""
+        bare = os.path.join(self.folder, "changed", "stripped")
+        run([OBJCOPY, "--strip-debug", path, bare], self.log)
+        with open(bare, "rb") as file:
+            return file.read()
+
     def is_same(self, made):
-        for old, new in made.items():
-            with open(old, "rb") as one, open(new, "rb") as other:
-                if one.read() != other.read():
-                    return False
-        return True
+        return all(self.stripped(old) == self.stripped(new) for old, new in made.items())
 
     def objects_of(self, build, program, known={}):
         key = (build, program)

@@ -660,6 +660,40 @@ static void bare_map(void)
 	unmake(&driver);
 }
 
+/* tlb_flush_all() without them, when too many tables wait for a flush */
+static void bare_limit(void)
+{
+	const unsigned int tables = 70;
+	unsigned int i;
+
+	make(&driver, &hardware, &by_address);
+	for (i = 0; i < tables; i++)
+		map_at(&driver, IOVA + i * BLOCK, PA, PAGE, 1, 0);
+	unmap_at(&driver, IOVA, BLOCK, tables - 1, true);
+	driver.manner = BARE;
+	expect_warnings(1);
+	unmap_at(&driver, IOVA + (tables - 1) * BLOCK, PAGE, 1, false);
+	expect_no_more();
+	driver.manner = PROPER;
+	unmake(&driver);
+}
+
+/* The same, when one that has failed is to be made good */
+static void bare_recovery(void)
+{
+	make(&driver, &hardware, &by_address);
+	map_at(&driver, IOVA, PA, PAGE, PAGES, 0);
+	driver.manner = LATE;
+	unmap_at(&driver, IOVA, BLOCK, 1, false);
+	driver.manner = BARE;
+	expect_warnings(1);
+	map_at(&driver, IOVA + BLOCK, PA, PAGE, 1, -EIO);
+	expect_no_more();
+	driver.manner = PROPER;
+	map_at(&driver, IOVA + BLOCK, PA, PAGE, 1, 0);
+	unmake(&driver);
+}
+
 /* A flush that does not complete is no mistake of the driver's. */
 static void late_unmap(void)
 {
@@ -786,6 +820,8 @@ static const struct {
 	{ "nothing is given back", give_back_nothing },
 	{ "a flush after unmap has no brackets", bare_unmap },
 	{ "a flush for map has no brackets", bare_map },
+	{ "a flush of too many tables has no brackets", bare_limit },
+	{ "a flush that is to make good has no brackets", bare_recovery },
 	{ "a flush after unmap does not complete", late_unmap },
 	{ "a flush ends twice", end_twice },
 	/* Those after which something is left for good */

@@ -495,6 +495,20 @@ static void page_table_goes_while_a_chunk_comes(const struct shape *shape)
 		shim_panic("no drain has waited for a chunk that was made");
 }
 
+/* Where one is ready no other is allocated. */
+static void one_chunk_is_ready(const struct shape *shape)
+{
+	struct iopd_tree *tree = &iopd_from_ops(d->ops)->tree;
+
+	tree->ops->make_ready(tree);
+	if (!atomic_long_read(&tree->ready))
+		return;
+	shim_fail.calls = 0;
+	tree->ops->make_ready(tree);
+	if (shim_fail.calls)
+		shim_panic("a chunk is ready, and another is allocated");
+}
+
 /* --- what waits for the others of its chunks ------------------------------ */
 
 /* So many tables in chunks, of each of which a part goes, and a part stays */
@@ -546,6 +560,7 @@ static const struct {
 	{ "atomic maps clear one table", atomic_maps_clear_one_table },
 	{ "a chunk that fails is asked for later", a_chunk_that_fails_is_asked_for_later },
 	{ "a page table goes while a chunk comes", page_table_goes_while_a_chunk_comes },
+	{ "one chunk is ready", one_chunk_is_ready },
 	{ "drains trim what is swept", drains_trim_what_is_swept },
 };
 

@@ -14,6 +14,7 @@
 #include "batch.h"
 #include "hist.h"
 #include "owner.h"
+#include "pgtable.h"
 #include "reclaim-parts.h"
 
 /* One microsecond a look at the clock, as shim/kernel.c has it */
@@ -467,22 +468,22 @@ static void limbo_may_be_just_full(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
-/* --- a sweep that is met by another call ---------------------------------- */
+/* --- a sweep and another call that meet ----------------------------------- */
 
 /*
- * struct sweep_met - what comes in the middle of a sweep
+ * struct met - what comes in the middle of a call
  * @call: that, with
- * @o: the page table that is swept
+ * @o: the page table
  * @came: it has come
  */
-static struct sweep_met {
+static struct met {
 	void (*call)(struct owner *o);
 	struct owner *o;
 	bool came;
 } met;
 
 /* Not while a lock is held: then at the next access. */
-static void meet_sweep(bool locked)
+static void come(bool locked)
 {
 	struct shim_cpu cpu;
 
@@ -497,18 +498,24 @@ static void meet_sweep(bool locked)
 	shim_steps = SHIM_NO_STEPS;
 }
 
-/* Return: false if the works make fewer accesses than @after. */
-static bool run_all_and_meet(struct owner *o, void (*call)(struct owner *o), long after)
+/* Return: false if @outer makes fewer accesses than @after. */
+static bool meet(struct owner *o, void (*outer)(struct owner *o),
+		 void (*call)(struct owner *o), long after)
 {
 	void (*hook)(bool locked) = shim_hook;
 
-	met = (struct sweep_met) { .call = call, .o = o };
-	shim_hook = meet_sweep;
+	met = (struct met) { .call = call, .o = o };
+	shim_hook = come;
 	shim_steps = after;
-	shim_run_all();
+	outer(o);
 	shim_steps = SHIM_NO_STEPS;
 	shim_hook = hook;
 	return met.came;
+}
+
+static void run_all(struct owner *o)
+{
+	shim_run_all();
 }
 
 static void map_the_next(struct owner *o)
@@ -529,10 +536,57 @@ static void sweeps_count_what_they_cut_off(void)
 		freed = shim_stat("freed");
 		map_page(&o, 0, SZ_4K);
 		unmap_spans(&o, 0, 1);
-		came = run_all_and_meet(&o, map_the_next, after);
+		came = meet(&o, run_all, map_the_next, after);
 		flush_all(&o);
 		shim_run_all();
 		expect("freed, and swept", shim_stat("freed") - freed, shim_stat("swept") - swept);
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+	}
+}
+
+static void map_the_first(struct owner *o)
+{
+	map_page(o, 0, SZ_4K);
+}
+
+static void unmap_the_last_and_sweep(struct owner *o)
+{
+	if (o->ops->unmap_pages(o->ops, 2 * SZ_4K, SZ_4K, 1, NULL) != SZ_4K)
+		shim_panic("the last page is not unmapped");
+	shim_run_all();
+}
+
+/* The second pass of a sweep may begin, and has not. */
+static void sweep_up_to_the_cuts(struct owner *o)
+{
+	shim_pass_time();
+	while (iopd_from_ops(o->ops)->tree.sweep != IOPD_SWEEP_CUTS)
+		if (!shim_run_rcu() && !shim_run_work())
+			shim_panic("no sweep comes to its second pass");
+}
+
+/*
+ * A mapper takes the mark of the sweep away, and meanwhile an unmapper puts one
+ * there, and the sweep goes on.
+ */
+static void a_mapper_keeps_its_table(void)
+{
+	static struct owner o;
+	bool came = true;
+	long after;
+
+	for (after = 0; came; after++) {
+		make(&o);
+		map_page(&o, SZ_4K, SZ_4K);
+		map_page(&o, 2 * SZ_4K, SZ_4K);
+		if (o.ops->unmap_pages(o.ops, SZ_4K, SZ_4K, 1, NULL) != SZ_4K)
+			shim_panic("a page is not unmapped");
+		sweep_up_to_the_cuts(&o);
+		came = meet(&o, map_the_first, unmap_the_last_and_sweep, after);
+		flush_all(&o);
+		shim_run_all();
+		expect("where a page leads to", o.ops->iova_to_phys(o.ops, 0), SZ_1G);
 		io_pgtable_deferred_free(o.ops);
 		shim_run_all();
 	}
@@ -557,7 +611,7 @@ static void sweeps_end_with_the_page_table(void)
 		map_spans(&o, 3);
 		unmap_spans(&o, 0, 3);
 		flush_all(&o);
-		came = run_all_and_meet(&o, free_flushed, after);
+		came = meet(&o, run_all, free_flushed, after);
 		if (o.ops)
 			io_pgtable_deferred_free(o.ops);
 		swept = shim_stat("swept");
@@ -1256,6 +1310,7 @@ static const struct owner_test tests[] = {
 	{ "sweeps leave room", sweeps_leave_room },
 	{ "limbo may be just full", limbo_may_be_just_full },
 	{ "sweeps count what they cut off", sweeps_count_what_they_cut_off },
+	{ "a mapper keeps its table", a_mapper_keeps_its_table },
 	{ "sweeps end with the page table", sweeps_end_with_the_page_table },
 	{ "limbo has bounds", limbo_has_bounds },
 	{ "events are told", events_are_told },

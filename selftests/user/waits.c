@@ -415,6 +415,24 @@ static void a_mapper_frees_half(void)
 	io_pgtable_deferred_free(mapper.ops);
 }
 
+/* And all of it before it fails */
+static void a_mapper_that_fails_has_freed_all(void)
+{
+	static struct owner mapper, other;
+	size_t mapped = 0;
+
+	make(&mapper);
+	set("batch", "10");
+	close_spans(&other, 198);
+	shim_fail.every = 1;
+	returned = mapper.ops->map_pages(mapper.ops, SZ_1G, SZ_1G, SZ_4K, 1, IOMMU_READ,
+					 GFP_KERNEL, &mapped);
+	shim_fail.every = 0;
+	expect("a map without memory", returned, -ENOMEM);
+	expect("pending after that", shim_stat("pending"), 0);
+	io_pgtable_deferred_free(mapper.ops);
+}
+
 static void a_killed_mapper_frees_nothing(void)
 {
 	static struct owner mapper, other;
@@ -490,6 +508,7 @@ static const struct owner_test tests[] = {
 	{ "a caller goes on after a while", a_caller_goes_on_after_a_while },
 	{ "mappers lend to the worker", mappers_lend_to_the_worker },
 	{ "a mapper frees half", a_mapper_frees_half },
+	{ "a mapper that fails has freed all", a_mapper_that_fails_has_freed_all },
 	{ "a killed mapper frees nothing", a_killed_mapper_frees_nothing },
 	{ "a trim leaves nothing behind", a_trim_leaves_nothing_behind },
 };

@@ -23,6 +23,9 @@
 /* What is in a page that has not been zeroed: a valid entry, to nowhere */
 #define GARBAGE		0xa7
 
+/* The word of a page, by the one that had it before */
+#define LEFT_THERE	(~0ul)
+
 char *arena;
 char *arena_cleaned;
 struct frame frames[ARENA_FRAMES];
@@ -189,7 +192,7 @@ static void init_frames(unsigned int frame, unsigned int order, int nid, gfp_t g
 		__atomic_store_n(&used[i], true, __ATOMIC_RELAXED);
 		/* What the last to have it has left */
 		memset(&pages[i], GARBAGE, sizeof(pages[i]));
-		pages[i].private = ~0ul;
+		pages[i].private = LEFT_THERE;
 		pages[i].lru.next = NULL;
 		pages[i].memcg_data = group;
 		atomic_set(&pages[i]._refcount, i == frame);
@@ -279,6 +282,9 @@ void __free_pages(struct page *page, unsigned int order)
 	shim_step();
 	if (!atomic_dec_and_test(&page->_refcount))
 		return;
+	for (i = 0; i < 1u << order; i++)
+		if (page[i].private && page[i].private != LEFT_THERE)
+			shim_panic("a page is freed with 0x%lx in its word", page[i].private);
 	if (shim_on_free)
 		shim_on_free(page_to_phys(page), size);
 
