@@ -235,6 +235,9 @@ static void one_too_many(void)
 		owe(0, 1);
 		tickets[i] = iopd_reclaim_ticket();
 	}
+	if (iopd_reclaim_owed(tickets[IOPD_EPOCHS - 1]) != IOPD_EPOCHS)
+		shim_panic("the last wait is for %lu tables",
+			   iopd_reclaim_owed(tickets[IOPD_EPOCHS - 1]));
 	pay(0, 1);
 	owe(1, 5);
 	for (i = 1; i < IOPD_EPOCHS; i++) {

@@ -334,6 +334,23 @@ static void the_shrinker_counts_pages(void)
 	expect("objects when all is free", count_objects(), SHRINK_EMPTY);
 }
 
+/* Tables that are empty are looked for at once. */
+static void the_shrinker_has_sweeps_begin(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 4);
+	unmap_spans(&o, 0, 2);
+	expect("sweeps before their time", shim_stat("sweeps"), 0);
+	scan_objects(1);
+	expect("sweeps when memory is short", shim_stat("sweeps"), 1);
+	while (shim_run_rcu() || shim_run_work())
+		;
+	expect("tables", shim_stat("live"), 4);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /* --- what is counted ------------------------------------------------------ */
 
 /* Of tables of so many pages, and a root of so many */
@@ -796,6 +813,41 @@ static void callers_give_way(void)
 	begin_to_count();
 	io_pgtable_deferred_free(o.ops);
 	expect_an_offer_each("one that frees its own", 5);
+}
+
+/* The library goes, with four batches to free. */
+static void an_unload_gives_way(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 200);
+	io_pgtable_deferred_free(o.ops);
+	begin_to_count();
+	shim_module_exit();
+	expect("offers of an unload", shim_offers - offers_before, 4);
+	expect("a load", shim_module_init(), 0);
+}
+
+/* After so many leaves or holes, see IOPD_DIRTY_SLICE */
+static void a_look_for_dirty_leaves_gives_way(void)
+{
+	struct iommu_iotlb_gather gather;
+	struct iommu_dirty_bitmap dirty = { .gather = &gather };
+	static struct owner o;
+
+	make(&o);
+	io_pgtable_deferred_free(o.ops);
+	o.cfg.quirks = IO_PGTABLE_QUIRK_ARM_HD;
+	o.ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &o.cfg, &o);
+	if (!o.ops)
+		shim_panic("no page table: %s", shim_message);
+	map_spans(&o, 3);
+	iommu_iotlb_gather_init(&gather);
+	begin_to_count();
+	expect("a look", o.ops->read_and_clear_dirty(o.ops, 0, 3 * SPAN, 0, &dirty), 0);
+	expect("offers of a look at three tables", shim_offers - offers_before, 3);
+	io_pgtable_deferred_free(o.ops);
 }
 
 /*
@@ -1303,6 +1355,7 @@ static const struct owner_test tests[] = {
 	{ "drains are counted", drains_are_counted },
 	{ "the shrinker frees what it is told", the_shrinker_frees_what_it_is_told },
 	{ "the shrinker counts what waits", the_shrinker_counts_what_waits },
+	{ "the shrinker has sweeps begin", the_shrinker_has_sweeps_begin },
 	{ "the shrinker counts pages", the_shrinker_counts_pages },
 	{ "pages are counted", all_pages_are_counted },
 	{ "parts are not whole", parts_are_not_whole },
@@ -1316,6 +1369,8 @@ static const struct owner_test tests[] = {
 	{ "events are told", events_are_told },
 	{ "helpers give way", helpers_give_way },
 	{ "callers give way", callers_give_way },
+	{ "an unload gives way", an_unload_gives_way },
+	{ "a look for dirty leaves gives way", a_look_for_dirty_leaves_gives_way },
 	{ "buckets are powers of two", buckets_are_powers_of_two },
 	{ "times are counted", times_are_counted },
 	{ "trees are listed", trees_are_listed },

@@ -408,9 +408,12 @@ static void a_mapper_frees_half(void)
 	make(&mapper);
 	set("batch", "10");
 	close_spans(&other, 198);
+	map_page(&mapper, 0, SZ_4K);
+	unmap_spans(&mapper, 0, 1);
 	freed = shim_stat("freed");
 	map_without_memory(&mapper);
 	expect("a map after that", returned, 0);
+	expect("sweeps that it has begun", shim_stat("sweeps"), 1);
 	expect("freed before it tries again", shim_stat("freed") - freed, 100);
 	io_pgtable_deferred_free(mapper.ops);
 }
