@@ -203,6 +203,23 @@ masters_listed()
 	done
 }
 
+# A master that is let through has its micro-TLB off. Nothing but what a driver
+# has bound to it is in the way of another type.
+let_through_is_off()
+{
+	function=$(pci_functions 0x1234:0x1de1 | tail -n 1)
+	master=/sys/bus/pci/devices/$function
+	type=$(cat "$master/iommu_group/type")
+	[ ! -e "$master/driver" ] || echo "$function" > "$master/driver/unbind"
+	echo identity > "$master/iommu_group/type" || return 1
+	looked_at "$DRIVER_FILES/utlbs" &&
+		grep -E " utlb [0-9]+ off masters $function\$" "$DRIVER_FILES/utlbs"
+	status=$?
+	echo "$type" > "$master/iommu_group/type" || return 1
+	echo "$function" > /sys/bus/pci/drivers_probe
+	return "$status"
+}
+
 # The disk has queues that are mapped: readable, writable memory
 disk_mapped()
 {
@@ -357,7 +374,7 @@ load_test_module
 modprobe nvme 2>/dev/null
 disk=$(wait_for 15 test -b /dev/nvme0n1 && echo /dev/nvme0n1)
 
-ktap_plan 14
+ktap_plan 15
 ktap_check "driver_files_documented" abi_documented "$DRIVER_FILES" debugfs-ipmmu-vmsa-deferred
 ktap_check "library_files_documented" abi_documented "$LIBRARY_FILES" debugfs-io-pgtable-arm-deferred
 ktap_check "driver_parameters_documented" abi_documented "$MODULE_SYS/parameters" \
@@ -367,6 +384,7 @@ ktap_check "library_parameters_documented" abi_documented "$LIBRARY_SYS/paramete
 ktap_check "files_under_load" under_load
 ktap_check "files_agree" files_agree
 ktap_check "masters_listed" masters_listed
+ktap_check "let_through_is_off" let_through_is_off
 with_disk "disk_mapped" disk_mapped
 ktap_check "flush_events" flush_events
 ktap_check "context_events" context_events
