@@ -19,6 +19,12 @@ OBJCOPY = "llvm-objcopy-14"
 POLICY = """batch.c cursor.c debugfs.c dump.c due.c epoch.c hist.h overlap.c pages.c params.c
 	reclaim.c refill.c trim.c shrink.c wait.c reclaim.h reclaim-parts.h""".split()
 
+# What is built: as for most kernels, and as for those that lack what these have, or
+# have more; and which tests there are for those
+MOST = "12"
+LATE = "12-6.16"
+LATE_TESTS = "formats drivers fuzz random scenes pages nth".split()
+
 # The tests, those first that take the least: which build, seconds of a CPU, and the
 # command in it
 TESTS = [
@@ -88,7 +94,7 @@ class Library(Target):
 
     def make(self, *arguments):
         return ["make", "-s", "-j2", "-C", USER, "SOURCE=" + self.tree,
-                "OUTPUT=" + self.objects, "KINDS=12", *arguments]
+                "OUTPUT=" + self.objects, "KINDS=%s %s" % (MOST, LATE), *arguments]
 
     def prepare(self):
         """Return: do the tests compile?"""
@@ -137,7 +143,8 @@ class Library(Target):
             new = os.path.join(self.folder, "changed", build + "-" + own + "-" +
                                os.path.basename(old))
             os.makedirs(os.path.dirname(new), exist_ok=True)
-            extra = self.flags["coverage"] if own == "library" and build == "12" else []
+            extra = self.flags["coverage"] if own == "library" and \
+                build in (MOST, LATE) else []
             if not run([*self.flags[build], "-w", *extra, "-c", path, "-o", new],
                        self.log):
                 return None
@@ -175,11 +182,17 @@ class Library(Target):
 
     def check(self):
         """Return: the first test that fails without a mistake, or nothing"""
-        return self.test({})
+        return self.test({}, MOST) or self.test({}, LATE)
 
-    def test(self, builds):
+    def tests_for(self, kind):
+        if kind == MOST:
+            return self.tests
+        return [(LATE, seconds, command) for build, seconds, command in self.tests
+                if build == MOST and command.split()[0] in LATE_TESTS]
+
+    def test(self, builds, kind):
         """Return: the first test that fails, or nothing"""
-        for build, seconds, command in self.tests:
+        for build, seconds, command in self.tests_for(kind):
             words = command.format(**self.values).split()
             program = self.link(build, words[0], builds.get(build, {}))
             if not run([program, *words[1:]], self.log, TIMES * seconds + MORE):
@@ -188,13 +201,14 @@ class Library(Target):
 
     def verdict(self, name):
         builds = Builds(self, name)
-        first = builds.get("12")
-        if first is None:
-            return "does not compile", ""
-        if self.is_same(first):
-            return "equal", "the same code"
-        failed = self.test(builds)
-        return ("noticed", failed) if failed else ("survived", "")
+        for kind in (MOST, LATE):
+            made = builds.get(kind)
+            if made is None:
+                return "does not compile", ""
+            if not self.is_same(made):
+                failed = self.test(builds, kind)
+                return ("noticed", failed) if failed else ("survived", "")
+        return "equal", "the same code"
 
     def tested_by(self):
         """Files of the tests: what has survived is tried again when they change."""

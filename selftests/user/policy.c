@@ -16,6 +16,7 @@
 #include "owner.h"
 #include "pgtable.h"
 #include "reclaim-parts.h"
+#include "sweep.h"
 
 /* One microsecond a look at the clock, as shim/kernel.c has it */
 #define LOOK_NS		1000
@@ -100,6 +101,21 @@ static void sweeps_read_so_much(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
+/* An entry of a table counts for one, read or led to. */
+static void a_pass_counts_what_it_reads(void)
+{
+	static struct owner o;
+	unsigned long pos = 0;
+	unsigned int scan = 600;
+
+	make(&o);
+	map_spans(&o, 1);
+	expect("how far it comes", iopd_sweep(&iopd_from_ops(o.ops)->tree, &pos, false, &scan),
+	       IOPD_SWEPT_ALL);
+	expect("entries that it may still read", scan, 600 - SPANS);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /*
  * Single pages that are given back fill a list of the CPU's, and a page is
  * taken from that and put back after each batch with some; chunks do not.
@@ -148,6 +164,48 @@ static void detaches_are_short(void)
 	if (many <= few)
 		shim_panic("the detach of 128 tables takes %ld accesses, of 64 %ld", many, few);
 	expect_within("accesses with interrupts off, of 512", most, few, many);
+}
+
+/* Of a tree that is closed those go first that came first. */
+static phys_addr_t freed_pages[16];
+static unsigned int nr_freed_pages;
+
+static void note_free(phys_addr_t pa, size_t size)
+{
+	if (nr_freed_pages < ARRAY_SIZE(freed_pages))
+		freed_pages[nr_freed_pages++] = pa;
+}
+
+static phys_addr_t table_of(struct owner *o, unsigned int nr)
+{
+	const struct iopd *iopd = iopd_from_ops(o->ops);
+	const u64 *middle = iopd_table_of(&iopd->tree.geo, iopd->root[0]);
+
+	return lpae_address(&iopd->tree.geo, middle[nr]);
+}
+
+static void the_first_go_first(void)
+{
+	static struct owner o;
+	phys_addr_t wanted[4];
+	unsigned int i;
+
+	make(&o);
+	map_spans(&o, 8);
+	for (i = 0; i < 4; i++)
+		wanted[i] = table_of(&o, 1 + i);
+	unmap_tables(&o, 1, 2);
+	flush_all(&o);
+	/* Those are in a grace period, and these wait for the next. */
+	unmap_tables(&o, 3, 2);
+	flush_all(&o);
+	io_pgtable_deferred_free(o.ops);
+	nr_freed_pages = 0;
+	shim_on_free = note_free;
+	shim_run_all();
+	shim_on_free = NULL;
+	for (i = 0; i < 4; i++)
+		expect("which table is freed", freed_pages[i] == wanted[i], true);
 }
 
 /* --- callers that help ---------------------------------------------------- */
@@ -1105,6 +1163,19 @@ static long have_held(struct owner *o)
 	return shim_stat("held") - held;
 }
 
+/* A drain offers to reschedule after a chunk that it trims, and after a tree. */
+static void trims_give_way(void)
+{
+	static struct owner o;
+
+	set("sweep_ms", "0");
+	have_held(&o);
+	begin_to_count();
+	io_pgtable_deferred_drain();
+	expect("offers of a drain that trims", shim_offers - offers_before, 2);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /* One that comes late in the time of another has to wait for the next. */
 static void rests_have_their_time(void)
 {
@@ -1126,7 +1197,132 @@ static void rests_have_their_time(void)
 	io_pgtable_deferred_free(late.ops);
 }
 
+/* --- flushes -------------------------------------------------------------- */
+
+static unsigned long barriers;
+
+static int look_for_a_barrier(void *cookie)
+{
+	barriers = shim_barriers - barriers;
+	return 0;
+}
+
+/*
+ * What a flush covers is read before the first register is written, which a
+ * lock that is given back does not see to.
+ */
+static void a_flush_begins_with_a_barrier(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 2);
+	unmap_tables(&o, 0, 1);
+	barriers = shim_barriers;
+	io_pgtable_deferred_flush(o.ops, look_for_a_barrier, NULL);
+	expect_within("full barriers of a flush before its registers", barriers, 1, 2);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- chunks that are made ready ------------------------------------------- */
+
+static unsigned long slept;
+
+static void drain_meanwhile(struct owner *o)
+{
+	slept = shim_slept;
+	expect("a drain", io_pgtable_deferred_drain(), 0);
+	slept = shim_slept - slept;
+}
+
+/* Of the first tables none asks for a chunk. */
+static void make_ready(struct owner *o)
+{
+	size_t mapped = 0;
+	unsigned int i;
+
+	for (i = 0; i < 70; i++)
+		if (o->ops->map_pages(o->ops, (u64)i * SPAN, SZ_1G, SZ_4K, 1, IOMMU_READ,
+				      GFP_ATOMIC, &mapped))
+			shim_panic("a map that may not block fails");
+	while (shim_run_work())
+		;
+}
+
+/* A drain waits for the tasklet, and not for ever: 100 times 50 us. */
+static void drains_wait_for_the_tasklet(void)
+{
+	static struct owner o;
+	unsigned long most = 0;
+	bool came = true;
+	long after;
+
+	for (after = 0; came; after++) {
+		make(&o);
+		slept = 0;
+		came = meet(&o, make_ready, drain_meanwhile, after);
+		most = max(most, slept);
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+	}
+	expect("the longest wait of a drain", most, 100 * 50);
+}
+
+static void map_the_hundredth(struct owner *o)
+{
+	map_page(o, 100ull * SPAN, SZ_4K);
+}
+
+static void map_the_one_after(struct owner *o)
+{
+	map_page(o, 101ull * SPAN, SZ_4K);
+}
+
+static bool has_spares(const struct iopd_tree *tree)
+{
+	return atomic_long_read(&tree->spare[0]) || atomic_long_read(&tree->spare[1]);
+}
+
+/* Two mappers allocate a chunk, and one of these is needed. */
+static void two_chunks_are_one_too_many(void)
+{
+	static struct owner o;
+	bool came = true;
+	long after, pages;
+	unsigned int i;
+
+	for (after = 0; came; after++) {
+		make(&o);
+		for (i = 0; i < 20 || has_spares(&iopd_from_ops(o.ops)->tree); i++)
+			map_page(&o, (u64)i * SPAN, SZ_4K);
+		pages = shim_stat("pages");
+		came = meet(&o, map_the_hundredth, map_the_one_after, after);
+		expect_within("pages of a chunk", shim_stat("pages") - pages, 1, 17);
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+		expect("pages", shim_pages, 0);
+	}
+}
+
 /* --- workers -------------------------------------------------------------- */
+
+/* As many tasks as have one can be lent priority. */
+static void there_are_so_many_hands(void)
+{
+	struct rt_mutex *hands[IOPD_RECLAIM_HANDS];
+	unsigned int i, j;
+
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++) {
+		hands[i] = iopd_reclaim_take_hand();
+		for (j = 0; j < i; j++)
+			expect("is a hand given twice", hands[i] == hands[j], false);
+		expect("is there a hand", !!hands[i], true);
+	}
+	expect("is there one more", !!iopd_reclaim_take_hand(), false);
+	for (i = 0; i < IOPD_RECLAIM_HANDS; i++)
+		iopd_reclaim_give_hand(hands[i]);
+	iopd_reclaim_give_hand(NULL);
+}
 
 /* A worker that leaves others waiting wakes the next, if there is to be one. */
 static void workers_wake_each_other(unsigned int workers)
@@ -1347,8 +1543,10 @@ static const struct owner_test tests[] = {
 	{ "batches give way", batches_give_way },
 	{ "batches read so much", batches_read_so_much },
 	{ "sweeps read so much", sweeps_read_so_much },
+	{ "a pass counts what it reads", a_pass_counts_what_it_reads },
 	{ "the allocator is calmed", the_allocator_is_calmed },
 	{ "detaches are short", detaches_are_short },
+	{ "the first go first", the_first_go_first },
 	{ "callers share above the limit", callers_share_above_the_limit },
 	{ "callers leave alone what is within", callers_leave_alone_what_is_within },
 	{ "callers free their own", callers_free_their_own },
@@ -1380,7 +1578,12 @@ static const struct owner_test tests[] = {
 	{ "sweeps may have no time", sweeps_may_have_no_time },
 	{ "late sweeps begin at once", late_sweeps_begin_at_once },
 	{ "asking gives way", asking_gives_way },
+	{ "trims give way", trims_give_way },
 	{ "rests have their time", rests_have_their_time },
+	{ "a flush begins with a barrier", a_flush_begins_with_a_barrier },
+	{ "drains wait for the tasklet", drains_wait_for_the_tasklet },
+	{ "two chunks are one too many", two_chunks_are_one_too_many },
+	{ "there are so many hands", there_are_so_many_hands },
 	{ "as many workers as said", as_many_workers_as_said },
 	{ "fewer workers", fewer_workers },
 	{ "parameters have bounds", parameters_have_bounds },

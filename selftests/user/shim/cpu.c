@@ -38,6 +38,8 @@ __thread long quiet_steps;
 void (*shim_hook)(bool locked);
 unsigned int shim_resched;
 
+__thread unsigned long shim_barriers;
+
 void shim_step_done(void)
 {
 	/* Without this a hook that steps would come here again. */

@@ -113,6 +113,15 @@ static inline void shim_write_barrier(void)
 	shim_step();
 }
 
+/* Full barriers that a call has asked for by name */
+extern __thread unsigned long shim_barriers;
+
+static inline void shim_mb(void)
+{
+	shim_barriers++;
+	shim_step();
+}
+
 #define WRITE_ONCE(x, value)						\
 do {									\
 	shim_step();							\
@@ -129,7 +138,7 @@ do {									\
 #define wmb()			shim_write_barrier()
 #define dma_rmb()		shim_step()
 #define dma_wmb()		shim_write_barrier()
-#define smp_mb()		shim_step()
+#define smp_mb()		shim_mb()
 #define smp_rmb()		shim_step()
 #define smp_wmb()		shim_step()
 #define smp_mb__before_atomic()	shim_step()
