@@ -1236,7 +1236,7 @@ static void drain_meanwhile(struct owner *o)
 }
 
 /* Of the first tables none asks for a chunk. */
-static void make_ready(struct owner *o)
+static void ask_for_a_chunk(struct owner *o)
 {
 	size_t mapped = 0;
 	unsigned int i;
@@ -1245,6 +1245,10 @@ static void make_ready(struct owner *o)
 		if (o->ops->map_pages(o->ops, (u64)i * SPAN, SZ_1G, SZ_4K, 1, IOMMU_READ,
 				      GFP_ATOMIC, &mapped))
 			shim_panic("a map that may not block fails");
+}
+
+static void run_work(struct owner *o)
+{
 	while (shim_run_work())
 		;
 }
@@ -1259,8 +1263,9 @@ static void drains_wait_for_the_tasklet(void)
 
 	for (after = 0; came; after++) {
 		make(&o);
+		ask_for_a_chunk(&o);
 		slept = 0;
-		came = meet(&o, make_ready, drain_meanwhile, after);
+		came = meet(&o, run_work, drain_meanwhile, after);
 		most = max(most, slept);
 		io_pgtable_deferred_free(o.ops);
 		shim_run_all();
