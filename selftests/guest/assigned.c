@@ -162,12 +162,16 @@ static int kill_measured(pid_t pid, struct measured *m)
 
 static int run(char **command, struct measured *m)
 {
-	struct host_pages before = host_pages();
-	long long pinned = pinned_pages();
+	struct host_pages before;
+	long long pinned;
 	FILE *from;
 	pid_t pid;
 	int ret;
 
+	/* What the device's former driver had mapped is swept */
+	host_settle(BACK_MS);
+	before = host_pages();
+	pinned = pinned_pages();
 	delays_begin();
 	host_sleep_ms(IDLE_MS);
 	m->idle_ns = delays_end();

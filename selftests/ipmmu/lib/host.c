@@ -6,6 +6,9 @@
  */
 #include "host.h"
 
+/* Many times the sweep's own pause */
+#define SETTLED_MS	2000
+
 bool host_before(unsigned int major, unsigned int minor)
 {
 	unsigned int own_major, own_minor;
@@ -127,6 +130,20 @@ int reclaimer_wait(unsigned int ms)
 		host_sleep_ms(5);
 	}
 	return 0;
+}
+
+void host_settle(unsigned int ms)
+{
+	long long last = -1, live;
+	unsigned int waited;
+
+	for (waited = 0; waited < ms; waited += SETTLED_MS) {
+		live = reclaimer("live");
+		if (live == last && !reclaimer("pending"))
+			return;
+		last = live;
+		host_sleep_ms(SETTLED_MS);
+	}
 }
 
 int host_pages_back(const struct host_pages *before, unsigned int ms)

@@ -66,6 +66,12 @@ u64 host_ns(void);
  */
 int reclaimer_wait(unsigned int ms);
 
+/*
+ * Waits until the number of tables has stayed as it is for a while, @ms at most:
+ * tables that have become empty are swept by then
+ */
+void host_settle(unsigned int ms);
+
 /* And for the counters to be back at @before */
 int host_pages_back(const struct host_pages *before, unsigned int ms);
 
