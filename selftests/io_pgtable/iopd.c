@@ -75,20 +75,6 @@ static long read_number(const char *dir, const char *name)
 	return strtol(text, NULL, 0);
 }
 
-bool iopd_write_text(const char *path, const char *text)
-{
-	int error, fd = open(path, O_WRONLY);
-	ssize_t written;
-
-	if (fd < 0)
-		return false;
-	written = write(fd, text, strlen(text));
-	error = errno;
-	close(fd);
-	errno = error;
-	return written == (ssize_t)strlen(text);
-}
-
 long iopd_stat(const char *name)
 {
 	return read_number(DEBUGFS, name);
@@ -151,25 +137,6 @@ static bool other_holders(void)
 			others = true;
 	closedir(dir);
 	return others;
-}
-
-long iopd_read_key(const char *path, const char *key)
-{
-	char line[256], word[64];
-	long value, found = -1;
-	FILE *file = fopen(path, "r");
-
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file)) {
-		if (!key)
-			found = strtol(line, NULL, 0);
-		else if (sscanf(line, "%63s %ld", word, &value) == 2 &&
-			 !strcmp(word, key))
-			found = value;
-	}
-	fclose(file);
-	return found;
 }
 
 /* Reading that file makes every CPU hand in what it has not told yet */
