@@ -1089,6 +1089,33 @@ static void sweeps_have_their_time(void)
 	io_pgtable_deferred_free(next.ops);
 }
 
+/* The first is gone when its time comes: there is nothing to do but to wait on. */
+static void sweeps_wait_for_the_next(void)
+{
+	long swept = shim_stat("swept");
+	static struct owner first, next;
+
+	set("sweep_ms", "1000");
+	make(&first);
+	map_spans(&first, 2);
+	make(&next);
+	map_spans(&next, 2);
+	unmap_spans(&first, 0, 1);
+	shim_pass_jiffies(100);
+	unmap_spans(&next, 0, 1);
+	io_pgtable_deferred_free(first.ops);
+	shim_pass_jiffies(MOMENT);
+	run_what_can_run();
+	expect("tables, with those of the first gone", shim_stat("live"), 4);
+	shim_pass_jiffies(HZ - 100 - MOMENT);
+	run_what_can_run();
+	expect("swept at the time of the first", shim_stat("swept") - swept, 0);
+	shim_pass_jiffies(100);
+	run_what_can_run();
+	expect("swept at the time of the next", shim_stat("swept") - swept, 1);
+	io_pgtable_deferred_free(next.ops);
+}
+
 static void sweeps_may_have_no_time(void)
 {
 	static struct owner o;
@@ -1580,6 +1607,7 @@ static const struct owner_test tests[] = {
 	{ "a tree is described", a_tree_is_described },
 	{ "a free is a moment before its batch", a_free_is_a_moment_before_its_batch },
 	{ "sweeps have their time", sweeps_have_their_time },
+	{ "sweeps wait for the next", sweeps_wait_for_the_next },
 	{ "sweeps may have no time", sweeps_may_have_no_time },
 	{ "late sweeps begin at once", late_sweeps_begin_at_once },
 	{ "asking gives way", asking_gives_way },
