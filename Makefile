@@ -107,6 +107,10 @@ test-package:
 test-clients:
 	@$(MACHINE)/test-clients
 
+# What is written about devices for guests, done as it is written
+test-recipe:
+	@$(MACHINE)/test-recipe
+
 # A user without privileges who fills and empties containers of VFIO
 test-crowd:
 	@$(MACHINE)/test-crowd
@@ -183,6 +187,7 @@ help:
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
 	@echo "  test-versions    what test leaves out on 5.10, 6.1 and 7.3"
 	@echo "  test-clients     other people's programs and tests on the library and the driver"
+	@echo "  test-recipe      each command and refusal in Documentation/vfio.md, as it stands there"
 	@echo "  test-crowd       a user of VFIO without privileges against the rest of the host"
 	@echo "  test-iommufd     a device in the hands of iommufd there, which Debian's kernels lack"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
@@ -198,4 +203,4 @@ help:
 .PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user mutants mutants-driver test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
-	test-crowd coverage test-versions demo demo-guest bench bench-smp profile shell help
+	test-recipe test-crowd coverage test-versions demo demo-guest bench bench-smp profile shell help

@@ -5,7 +5,6 @@
 # emulated host: see usage().
 set -u
 . "$(dirname "$0")/../machine/lib/common.sh"
-. "$(dirname "$0")/../machine/lib/initramfs.sh"
 
 usage()
 {
@@ -45,22 +44,6 @@ while [ $# -gt 0 ]; do
 done
 [ ${#gics[@]} -gt 0 ] || gics=(3)
 
-# make_guest FILE: the guest's initramfs, of which the kernel is the host's
-make_guest()
-{
-	local root=$log/guest kernel=$BUILD/kernel/$series release
-
-	release=$(cat "$kernel/release") || exit 1
-	rm -rf "$root"
-	initramfs_skeleton "$root"
-	stock_modules "$root" "$kernel" "$release" nvme
-	depmod -b "$root" "$release"
-	install -m 755 "$BUILD/selftests/$series/guest/init" "$root/init"
-	install -m 755 "$BUILD/selftests/$series/guest/disk" "$root/usr/bin/disk"
-	pack_root "$root" "$1"
-	rm -rf "$root"
-}
-
 # boot GIC MIB...
 boot()
 {
@@ -84,7 +67,7 @@ boot()
 	die "build/selftests/$series/guest is not built: run make demo-guest in the top folder"
 mkdir -p "$log" || exit 1
 rm -f "$log"/*.out
-make_guest "$log/guest.cpio"
+"$GUEST/initramfs" "$series" "$log/guest.cpio" || exit 1
 for gic in "${gics[@]}"; do
 	case $gic in
 	3) usual=(1024 4608);;
