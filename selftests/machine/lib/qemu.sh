@@ -71,16 +71,22 @@ qemu_kernel()
 # Output and report go over virtio-serial ports, not over the console. An SMMU
 # is before every slot of the bus: there the channel stays off it, or the kernel
 # would make tables for the channel's interrupts while a test counts tables.
+# UARTs are slower, but every kernel has them back after a suspend.
 qemu_channel()
 {
-	local serial=virtio-serial-pci,addr=$CHANNEL_SLOT
+	local bus=virtio-serial-pci,addr=$CHANNEL_SLOT
 
-	[ -z "$smmu" ] || serial=virtio-serial-device
-	qemu+=(-device "$serial"
-		-chardev "file,id=output,path=/dev/fd/3"
-		-device "virtserialport,chardev=output,name=output"
-		-chardev "file,id=report,path=$log/report"
-		-device "virtserialport,chardev=report,name=report")
+	[ -z "$smmu" ] || bus=virtio-serial-device
+	qemu+=(-chardev "file,id=output,path=/dev/fd/3"
+		-chardev "file,id=report,path=$log/report")
+	if [ "$serial" = yes ]; then
+		qemu+=(-device
+			"pci-serial-2x,addr=$CHANNEL_SLOT,chardev1=output,chardev2=report")
+	else
+		qemu+=(-device "$bus"
+			-device "virtserialport,chardev=output,name=output"
+			-device "virtserialport,chardev=report,name=report")
+	fi
 	if [ "$interactive" = yes ]; then
 		qemu+=(-chardev "stdio,id=console,mux=on,signal=off,logfile=$log/console.log"
 			-serial chardev:console)
