@@ -60,6 +60,37 @@ bad_utlb()
 	done | grep -q bad
 }
 
+# Two engines on one micro-TLB: the numbers of the first entries are in order,
+# and one goes back
+crossed_utlb()
+{
+	iommu_map | while read -r rid first count; do
+		[ "$count" -ne 1 ] || [ "$first" -ge "$rid" ] || echo "$rid"
+	done
+}
+
+# function_of RID
+function_of()
+{
+	printf '0000:00:%02x.%x\n' "$(($1 >> 3))" "$(($1 & 7))"
+}
+
+# Its sibling and the one whose micro-TLB it is on go on; it has no group, and no
+# driver is tried on it
+crossed_refused()
+{
+	refused=$(function_of "$(crossed_utlb)")
+	for function in $(pci_functions 0x1234:0x1de1); do
+		group=no
+		[ ! -e "/sys/bus/pci/devices/$function/iommu_group" ] || group=yes
+		expected=yes
+		[ "$function" != "$refused" ] || expected=no
+		echo "$function: served $group, expected $expected"
+		[ "$group" = "$expected" ] || return 1
+	done
+	grep "$refused" /sys/kernel/debug/devices_deferred
+}
+
 # Engines with a good micro-TLB are served, those with a bad one are not
 bad_utlbs_refused()
 {
@@ -100,6 +131,15 @@ wrong_main()
 		main=$(cells "$node/renesas,ipmmu-main" 0 3)
 		! echo "$phandles" | grep -q "$main" || basename "$node"
 	done
+}
+
+# What the IPMMUs call themselves, if it is not all the same
+mixed_soc()
+{
+	ipmmu_nodes | while read -r node; do
+		tr '\0' ' ' < "$node/compatible"
+		echo
+	done | sort -u | sed -n 2p
 }
 
 # A root with less than the last register of Gen3
@@ -153,12 +193,16 @@ if grep -q swiotlb=force /proc/cmdline; then
 	fault=bounce
 elif [ "$(roots | wc -l)" -gt 1 ]; then
 	fault=two_roots
+elif [ -n "$(mixed_soc)" ]; then
+	fault=mixed_soc
 elif [ -n "$(unknown_soc)" ]; then
 	fault=unknown_soc
 elif any_bad_utlb; then
 	fault=bad_utlb
 elif [ -n "$(wrong_main)" ]; then
 	fault=wrong_main
+elif [ -n "$(crossed_utlb)" ]; then
+	fault=crossed_utlb
 elif small_reg; then
 	fault=small_reg
 elif too_many; then
@@ -172,8 +216,8 @@ ktap_plan 3
 log_mark
 modprobe "$MODULE" 2>/dev/null
 case $fault in
-bad_utlb) wait_for 15 has_iommus;;
-wrong_main | too_many) wait_for 15 all_but 1;;
+bad_utlb | crossed_utlb) wait_for 15 has_iommus;;
+wrong_main | mixed_soc | too_many) wait_for 15 all_but 1;;
 small_reg) wait_for 15 log_since "are too few";;
 bounce) wait_for 15 log_since "tables must be reached";;
 esac
@@ -183,6 +227,8 @@ two_roots) ktap_check "two_roots_said" said "two main IPMMUs";;
 unknown_soc) ktap_check "unknown_soc_said" said "$(unknown_soc)";;
 bad_utlb) ktap_check "bad_utlb_said" said "micro-TLB";;
 wrong_main) ktap_check "wrong_main_said" said "renesas,ipmmu-main points at .*, which is no main IPMMU";;
+mixed_soc) ktap_check "mixed_soc_said" said "is of another SoC than its main IPMMU";;
+crossed_utlb) ktap_check "crossed_utlb_said" said "its bus puts it in one group, its micro-TLB in another";;
 small_reg) ktap_check "small_reg_said" said "are too few for this SoC";;
 bounce) ktap_check "bounce_said" said "tables must be reached at their physical address";;
 too_many) ktap_check "too_many_said" said "more than $CACHES cache IPMMUs";;
@@ -190,7 +236,8 @@ esac
 case $fault in
 bad_utlb) ktap_check "bad_utlbs_refused" bad_utlbs_refused;;
 wrong_main) ktap_check "wrong_main_refused" wrong_main_refused;;
-too_many) ktap_check "last_refused" all_but 1;;
+too_many | mixed_soc) ktap_check "one_refused" all_but 1;;
+crossed_utlb) ktap_check "crossed_refused" crossed_refused;;
 *) ktap_check "nothing_served" nothing_served;;
 esac
 ktap_check "verdict" ./witness verdict

@@ -32,11 +32,18 @@ static int ipmmu_told_match(struct device *mmu, void *name, void *wanted)
 	return !strcmp(name, wanted);
 }
 
-/*
+/**
+ * ipmmu_told_first() - is this the first message about a master?
+ * @mmu: the cache that the device tree puts it behind
+ * @dev: the master
+ *
  * The core asks again whenever a driver is tried on a master. The names of
  * those that were told are kept with the IPMMU.
+ *
+ * Context: may sleep.
+ * Return: true the first time, and without memory.
  */
-static bool ipmmu_told_first(struct ipmmu *mmu, struct device *dev)
+bool ipmmu_told_first(struct ipmmu *mmu, struct device *dev)
 {
 	size_t size = strlen(dev_name(dev)) + 1;
 	char *name = devres_alloc(ipmmu_told_release, size, GFP_KERNEL);

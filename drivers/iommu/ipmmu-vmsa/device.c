@@ -51,11 +51,12 @@ struct ipmmu *ipmmu_from_node(struct device_node *node)
  * The core stops at the first specifier that is not taken. The micro-TLBs of
  * those behind it are to have the same fate.
  */
-static void ipmmu_master_others(struct device *dev,
-				void (*fate)(struct ipmmu *mmu, u32 utlb))
+static bool ipmmu_master_others(struct device *dev,
+				bool (*fate)(struct ipmmu *mmu, u32 utlb))
 {
 	struct of_phandle_args spec;
 	struct ipmmu *mmu;
+	bool any = false;
 	int i;
 
 	for (i = 0; !of_parse_phandle_with_args(dev->of_node, "iommus",
@@ -63,20 +64,27 @@ static void ipmmu_master_others(struct device *dev,
 		mmu = ipmmu_from_node(spec.np);
 		of_node_put(spec.np);
 		if (mmu)
-			fate(mmu, spec.args[0]);
+			any |= fate(mmu, spec.args[0]);
 	}
+	return any;
+}
+
+static bool ipmmu_master_deny_utlb(struct ipmmu *mmu, u32 utlb)
+{
+	ipmmu_utlb_deny(mmu, utlb);
+	return false;
 }
 
 /* As a master that the driver must not translate works on that SoC */
 static void ipmmu_master_deny(struct device *dev, struct ipmmu *mmu, u32 utlb)
 {
 	ipmmu_utlb_deny(mmu, utlb);
-	ipmmu_master_others(dev, ipmmu_utlb_deny);
+	ipmmu_master_others(dev, ipmmu_master_deny_utlb);
 }
 
-static void ipmmu_master_refuse_utlb(struct ipmmu *mmu, u32 utlb)
+static bool ipmmu_master_refuse_utlb(struct ipmmu *mmu, u32 utlb)
 {
-	ipmmu_utlb_refuse(mmu, &utlb, 1);
+	return ipmmu_utlb_refuse(mmu, &utlb, 1, true);
 }
 
 /*
@@ -84,18 +92,25 @@ static void ipmmu_master_refuse_utlb(struct ipmmu *mmu, u32 utlb)
  * one itself, and those behind it are blocked: the core goes on without an
  * IOMMU. The error is kept where ipmmu_master_probe() finds it, so that the
  * master does not come in later.
+ *
+ * A micro-TLB that another master has already cannot be blocked, and this one's
+ * DMA would reach what that one was given. The core gives no driver to a device
+ * that it defers.
  */
-static void ipmmu_master_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb,
-				int error)
+static int ipmmu_master_refuse(struct device *dev, struct ipmmu *mmu, u32 utlb,
+			       int error)
 {
 	struct iommu_fwspec *fwspec = dev_iommu_fwspec_get(dev);
 	struct ipmmu *first = ipmmu_from_node(to_of_node(fwspec->iommu_fwnode));
+	bool shared = false;
 
 	if (first)
-		ipmmu_utlb_refuse(first, fwspec->ids, fwspec->num_ids);
-	ipmmu_master_refuse_utlb(mmu, utlb);
-	ipmmu_master_others(dev, ipmmu_master_refuse_utlb);
+		shared = ipmmu_utlb_refuse(first, fwspec->ids, fwspec->num_ids,
+					   true);
+	shared |= ipmmu_master_refuse_utlb(mmu, utlb);
+	shared |= ipmmu_master_others(dev, ipmmu_master_refuse_utlb);
 	dev_iommu_priv_set(dev, ERR_PTR(error));
+	return shared ? -EPROBE_DEFER : error;
 }
 
 /* One specifier of a master */
@@ -106,12 +121,19 @@ static int ipmmu_master_add(struct device *dev, struct ipmmu *mmu,
 	int ret;
 
 	if (fwspec->iommu_fwnode != of_fwnode_handle(node)) {
-		dev_err(dev, "is behind %pfw and %pOF: a master may have one IPMMU, fix iommus in the device tree; its DMA is blocked\n",
-			fwspec->iommu_fwnode, node);
+		if (ipmmu_told_first(mmu, dev))
+			dev_err(dev, "is behind %pfw and %pOF: a master may have one IPMMU, fix iommus in the device tree; its DMA is blocked, and it gets no driver if another master has its micro-TLB\n",
+				fwspec->iommu_fwnode, node);
 		return -EINVAL;
 	}
 	ret = ipmmu_utlb_check(mmu, dev, utlb);
-	return ret ?: iommu_fwspec_add_ids(dev, &utlb, 1);
+	if (!ret)
+		ret = iommu_fwspec_add_ids(dev, &utlb, 1);
+	if (ret)
+		return ret;
+	/* Where that was the first it may have moved. */
+	fwspec = dev_iommu_fwspec_get(dev);
+	return ipmmu_group_check_utlbs(mmu, dev, fwspec->ids, fwspec->num_ids);
 }
 
 static int ipmmu_master_xlate(struct device *dev,
@@ -130,9 +152,7 @@ static int ipmmu_master_xlate(struct device *dev,
 	}
 
 	ret = ipmmu_master_add(dev, mmu, spec->np, utlb);
-	if (ret)
-		ipmmu_master_refuse(dev, mmu, utlb, ret);
-	return ret;
+	return ret ? ipmmu_master_refuse(dev, mmu, utlb, ret) : 0;
 }
 
 /* Bridges make a master use several numbers, often the same more than once. */
@@ -176,6 +196,7 @@ static struct iommu_device *ipmmu_master_probe(struct device *dev)
 	struct ipmmu_master *master;
 	struct ipmmu *mmu;
 	int ret = -ENOMEM;
+	bool shared;
 
 	/* Some kernels show each device of the bus. */
 	if (!fwspec || !fwspec->num_ids || IS_ERR(dev_iommu_priv_get(dev)))
@@ -191,9 +212,10 @@ static struct iommu_device *ipmmu_master_probe(struct device *dev)
 		mutex_unlock(&mmu->root->mutex);
 	}
 	if (ret) {
-		ipmmu_utlb_refuse(mmu, fwspec->ids, fwspec->num_ids);
+		shared = ipmmu_utlb_refuse(mmu, fwspec->ids, fwspec->num_ids,
+					   false);
 		kfree(master);
-		return ERR_PTR(ret);
+		return ERR_PTR(shared || ret == -ENOMEM ? -EPROBE_DEFER : ret);
 	}
 	if (!device_link_add(dev, mmu->dev, DL_FLAG_STATELESS))
 		dev_warn(dev, "may be suspended and shut down after its IPMMU\n");

@@ -58,18 +58,16 @@ int ipmmu_group_check(void)
 }
 
 /* The group that any of the micro-TLBs has; an error if they have two. */
-static struct iommu_group *ipmmu_utlb_group(struct ipmmu_master *master)
+static struct iommu_group *ipmmu_utlb_group(const struct ipmmu *mmu,
+					    const u32 *utlb, unsigned int count)
 {
 	struct iommu_group *group, *found = NULL;
 	unsigned int i;
 
-	for (i = 0; i < master->count; i++) {
-		group = master->mmu->utlbs[master->utlb[i]].group;
-		if (group && found && group != found) {
-			dev_err(master->dev, "micro-TLB %u of %s is shared with a master of another group: fix iommus in the device tree; its DMA is blocked\n",
-				master->utlb[i], dev_name(master->mmu->dev));
+	for (i = 0; i < count; i++) {
+		group = mmu->utlbs[utlb[i]].group;
+		if (group && found && group != found)
 			return ERR_PTR(-EINVAL);
-		}
 		found = group ?: found;
 	}
 	return found;
@@ -222,6 +220,65 @@ struct iommu_group *ipmmu_group_bus(struct device *dev)
 	return dev_is_pci(dev) ? pci_device_group(dev) : generic_device_group(dev);
 }
 
+/* Does the bus put a master with others that are in another group? */
+static bool ipmmu_group_is_torn(const struct ipmmu_root *root,
+				const struct iommu_group *own,
+				const struct iommu_group *bus)
+{
+	return own && bus != own && ipmmu_group_is_used(root, bus);
+}
+
+static bool ipmmu_group_bus_agrees(struct ipmmu *mmu, struct device *dev,
+				   const struct iommu_group *own)
+{
+	struct iommu_group *bus = ipmmu_group_bus(dev);
+	bool torn;
+
+	if (IS_ERR(bus))
+		return true; /* ipmmu_master_group() gets the same error. */
+
+	mutex_lock(&mmu->root->mutex);
+	torn = ipmmu_group_is_torn(mmu->root, own, bus);
+	mutex_unlock(&mmu->root->mutex);
+	iommu_group_put(bus);
+	return !torn;
+}
+
+/**
+ * ipmmu_group_check_utlbs() - can a master on these micro-TLBs be in one group?
+ * @mmu: the cache
+ * @dev: the master, which has no group yet
+ * @utlb: the numbers, each of which the cache has
+ * @count: how many
+ *
+ * Asked when the device tree is read: later kernels take an error of
+ * device_group() for one of the whole IPMMU.
+ *
+ * Context: no lock of the driver's.
+ * Return: 0, or -EINVAL with the reason in the log, the first time.
+ */
+int ipmmu_group_check_utlbs(struct ipmmu *mmu, struct device *dev,
+			    const u32 *utlb, unsigned int count)
+{
+	struct iommu_group *own;
+
+	mutex_lock(&mmu->root->mutex);
+	own = ipmmu_utlb_group(mmu, utlb, count);
+	mutex_unlock(&mmu->root->mutex);
+
+	if (IS_ERR(own)) {
+		if (ipmmu_told_first(mmu, dev))
+			dev_err(dev, "micro-TLB %u of %s is shared with a master of another group: fix iommus in the device tree; it gets no driver\n",
+				utlb[count - 1], dev_name(mmu->dev));
+		return -EINVAL;
+	}
+	if (!own || ipmmu_group_bus_agrees(mmu, dev, own))
+		return 0;
+	if (ipmmu_told_first(mmu, dev))
+		dev_err(dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; it gets no driver\n");
+	return -EINVAL;
+}
+
 /* Merges what micro-TLBs and bus say; what both are silent on is a choice. */
 static struct iommu_group *ipmmu_group_merge(struct ipmmu_master *master,
 					     struct iommu_group *own,
@@ -229,19 +286,12 @@ static struct iommu_group *ipmmu_group_merge(struct ipmmu_master *master,
 {
 	struct ipmmu_master *other;
 
-	if (bus == own)
+	if (own)
 		return own;
-	if (!ipmmu_group_is_used(master->mmu->root, bus)) {
-		if (own)
-			return own;
-		other = ipmmu_group_partner_choose(master);
-		return other ? other->group : bus;
-	}
-	if (!own)
+	if (ipmmu_group_is_used(master->mmu->root, bus))
 		return bus;
-
-	dev_err(master->dev, "its bus puts it in one group, its micro-TLB in another, and both have masters: probe it before them; its DMA is blocked\n");
-	return ERR_PTR(-EINVAL);
+	other = ipmmu_group_partner_choose(master);
+	return other ? other->group : bus;
 }
 
 /**
@@ -251,21 +301,24 @@ static struct iommu_group *ipmmu_group_merge(struct ipmmu_master *master,
  *
  * Each micro-TLB keeps a reference of its own.
  *
- * Return: the group, with a reference for the caller, or an error.
+ * Return: the group, with a reference for the caller; if masters that came
+ *	   since ipmmu_group_check_utlbs() allow none, an error that keeps a
+ *	   driver away or, without one, the master out.
  */
 struct iommu_group *ipmmu_group_find(struct ipmmu_master *master,
 				     struct iommu_group *bus)
 {
-	struct iommu_group *group = ipmmu_utlb_group(master);
+	struct iommu_group *group = ipmmu_utlb_group(master->mmu, master->utlb,
+						     master->count);
 	struct ipmmu_utlb *utlb;
 	unsigned int i;
 
 	lockdep_assert_held(&master->mmu->root->mutex);
 
-	if (!IS_ERR(group))
-		group = ipmmu_group_merge(master, group, bus);
-	if (IS_ERR(group))
-		return group;
+	if (IS_ERR(group) ||
+	    ipmmu_group_is_torn(master->mmu->root, group, bus))
+		return ERR_PTR(master->dev->driver ? -EPROBE_DEFER : -ENODEV);
+	group = ipmmu_group_merge(master, group, bus);
 
 	master->group = group;
 	for (i = 0; i < master->count; i++) {

@@ -130,6 +130,7 @@ struct ipmmu_context {
  * @context: where it points, NULL if off
  * @foreign: no master of this driver's, and was found pointing at context 0
  * @found: no master either, and was found pointing elsewhere: blocked since
+ * @refused: a master that cannot be served is on it: blocked for all
  */
 struct ipmmu_utlb {
 	struct iommu_group *group;
@@ -137,6 +138,7 @@ struct ipmmu_utlb {
 	struct ipmmu_context *context;
 	bool foreign;
 	bool found;
+	bool refused;
 };
 
 /**
@@ -310,7 +312,8 @@ bool ipmmu_context_park(struct ipmmu_domain *domain);
 int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb);
 int ipmmu_utlb_claim(struct ipmmu_master *master);
 void ipmmu_utlb_unclaim(struct ipmmu_master *master);
-void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count);
+bool ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count,
+		       bool forever);
 void ipmmu_utlb_deny(struct ipmmu *mmu, u32 utlb);
 void ipmmu_utlb_point(struct ipmmu_master *master, struct ipmmu_context *ctx,
 		      struct ipmmu_domain *domain);
@@ -325,6 +328,8 @@ struct ipmmu_context *ipmmu_utlb_context(const struct ipmmu_master *master);
 /* group.c */
 int ipmmu_group_check(void);
 struct iommu_group *ipmmu_group_bus(struct device *dev);
+int ipmmu_group_check_utlbs(struct ipmmu *mmu, struct device *dev,
+			    const u32 *utlb, unsigned int count);
 struct iommu_group *ipmmu_group_find(struct ipmmu_master *master,
 				     struct iommu_group *bus);
 bool ipmmu_group_sole(const struct ipmmu_master *master);
@@ -350,6 +355,7 @@ extern const struct dev_pm_ops ipmmu_pm_ops;
 void ipmmu_power_off(struct ipmmu *mmu);
 
 /* admit.c */
+bool ipmmu_told_first(struct ipmmu *mmu, struct device *dev);
 bool ipmmu_allowed(struct ipmmu *mmu, struct device *dev);
 
 /* debugfs.c */

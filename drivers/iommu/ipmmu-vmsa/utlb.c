@@ -12,7 +12,7 @@
 #include "ipmmu.h"
 
 /**
- * ipmmu_utlb_check() - is there such a micro-TLB?
+ * ipmmu_utlb_check() - may a master be on such a micro-TLB?
  * @mmu: the cache
  * @dev: the master that the device tree puts there
  * @utlb: the number
@@ -21,11 +21,17 @@
  */
 int ipmmu_utlb_check(struct ipmmu *mmu, struct device *dev, unsigned int utlb)
 {
-	if (utlb < mmu->soc->utlbs)
+	if (utlb < mmu->soc->utlbs && !READ_ONCE(mmu->utlbs[utlb].refused))
 		return 0;
+	if (!ipmmu_told_first(mmu, dev))
+		return -EINVAL;
 
-	dev_err(dev, "micro-TLB %u of %s is out of range, it has 0 to %u: fix iommus or iommu-map in the device tree\n",
-		utlb, dev_name(mmu->dev), mmu->soc->utlbs - 1);
+	if (utlb < mmu->soc->utlbs)
+		dev_err(dev, "micro-TLB %u of %s is blocked, for it is also that of a master that cannot be served: fix iommus or iommu-map in the device tree\n",
+			utlb, dev_name(mmu->dev));
+	else
+		dev_err(dev, "micro-TLB %u of %s is out of range, it has 0 to %u: fix iommus or iommu-map in the device tree\n",
+			utlb, dev_name(mmu->dev), mmu->soc->utlbs - 1);
 	return -EINVAL;
 }
 
@@ -77,11 +83,17 @@ static void ipmmu_utlb_drop(struct ipmmu_master *master, unsigned int count)
 		master->mmu->utlbs[master->utlb[count]].masters--;
 }
 
+static bool ipmmu_utlb_is_good(const struct ipmmu *mmu, unsigned int n)
+{
+	return n < mmu->soc->utlbs && !mmu->utlbs[n].refused;
+}
+
 /**
  * ipmmu_utlb_claim() - count a master in on its micro-TLBs
  * @master: the master; the root's mutex is held
  *
- * Return: 0, or -EINVAL with nothing changed but that they are blocked.
+ * Return: 0, or -EINVAL with nothing changed but that they are blocked: there
+ *	   is no such micro-TLB, or a master has been refused there.
  */
 int ipmmu_utlb_claim(struct ipmmu_master *master)
 {
@@ -94,7 +106,7 @@ int ipmmu_utlb_claim(struct ipmmu_master *master)
 
 	raw_spin_lock_irqsave(&root->lock, flags);
 	for (i = 0; i < master->count; i++) {
-		if (master->utlb[i] >= master->mmu->soc->utlbs) {
+		if (!ipmmu_utlb_is_good(master->mmu, master->utlb[i])) {
 			ipmmu_utlb_drop(master, i);
 			ret = -EINVAL;
 			break;
@@ -144,25 +156,40 @@ void ipmmu_utlb_unclaim(struct ipmmu_master *master)
  * @mmu: the cache
  * @utlb: the numbers, some of which it may not have
  * @count: how many
+ * @forever: it never will be served
  *
- * The core lets a driver have such a master all the same, without an IOMMU.
+ * The core lets a driver have such a master all the same, without an IOMMU. One
+ * that will never be served keeps its micro-TLBs from masters that come later,
+ * for the hardware cannot tell them apart. With one that came earlier the
+ * micro-TLB goes on.
+ *
+ * Return: true if there is one that came earlier, so that not all are blocked.
  */
-void ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count)
+bool ipmmu_utlb_refuse(struct ipmmu *mmu, const u32 *utlb, unsigned int count,
+		       bool forever)
 {
 	struct ipmmu_root *root = mmu->root;
 	unsigned long flags;
+	bool shared = false;
 	unsigned int i;
 
 	mutex_lock(&root->mutex);
 	raw_spin_lock_irqsave(&root->lock, flags);
 	for (i = 0; i < count; i++) {
-		if (utlb[i] >= mmu->soc->utlbs || mmu->utlbs[utlb[i]].masters)
+		if (utlb[i] >= mmu->soc->utlbs)
 			continue;
+		if (mmu->utlbs[utlb[i]].masters) {
+			shared = true;
+			continue;
+		}
 		mmu->utlbs[utlb[i]].found = false;
+		if (forever)
+			WRITE_ONCE(mmu->utlbs[utlb[i]].refused, true);
 		ipmmu_utlb_set(mmu, utlb[i], root->blocking);
 	}
 	raw_spin_unlock_irqrestore(&root->lock, flags);
 	mutex_unlock(&root->mutex);
+	return shared;
 }
 
 /**

@@ -19,7 +19,7 @@
 
 /*
  * The caches that are in the second power domain, and that the wrong main leads
- * to
+ * to or calls itself one of another SoC
  */
 #define POWER_CACHE		0
 #define WRONG_CACHE		1
@@ -83,6 +83,18 @@ static uint32_t add_cache(void *fdt, const struct ipmmu_nodes *nodes,
 	return phandle;
 }
 
+/* One function is on the micro-TLB of another: its entry comes between two. */
+static void cross_map(void *fdt, const struct ipmmu_nodes *nodes, const uint32_t *cache)
+{
+	uint32_t length = IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS, from = IPMMU_CROSSED_FROM;
+	const unsigned int *pci = nodes->topology->pci;
+
+	qemu_fdt_setprop_cells(fdt, nodes->pcie, "iommu-map", 0, cache[pci[0]], 0, from,
+			       from, cache[pci[0]], IPMMU_CROSSED_TO, 1,
+			       from + 1, cache[pci[0]], from + 1, length - from - 1,
+			       length, cache[pci[1]], 0, length);
+}
+
 /* bad_utlb moves the second cache's masters to micro-TLBs that are not there */
 static void add_map(void *fdt, const struct ipmmu_nodes *nodes, const uint32_t *cache)
 {
@@ -92,6 +104,8 @@ static void add_map(void *fdt, const struct ipmmu_nodes *nodes, const uint32_t *
 	qemu_fdt_setprop_cells(fdt, nodes->pcie, "iommu-map", 0, cache[pci[0]], 0, length,
 			       length, cache[pci[1]],
 			       nodes->bad_utlb ? nodes->topology->geometry->utlbs : 0, length);
+	if (nodes->crossed_utlb)
+		cross_map(fdt, nodes, cache);
 	if (!nodes->coherent)
 		fdt_delprop(fdt, fdt_path_offset(fdt, nodes->pcie), "dma-coherent");
 }
@@ -125,6 +139,13 @@ static uint32_t add_power(void *fdt)
 	return phandle;
 }
 
+static void set_other_soc(void *fdt, const struct ipmmu_place *place)
+{
+	g_autofree char *path = g_strdup_printf("/iommu@%x", place->base);
+
+	qemu_fdt_setprop_string(fdt, path, "compatible", "renesas,ipmmu-r8a7796");
+}
+
 static void add_caches(void *fdt, const struct ipmmu_nodes *nodes, uint32_t root,
 		       uint32_t power, uint32_t *cache)
 {
@@ -137,6 +158,8 @@ static void add_caches(void *fdt, const struct ipmmu_nodes *nodes, uint32_t root
 				     i == POWER_CACHE ? power : 0);
 		if (i == WRONG_CACHE && nodes->wrong_main)
 			main = cache[i];
+		if (i == WRONG_CACHE && nodes->mixed_soc)
+			set_other_soc(fdt, &topology->cache[i]);
 	}
 }
 

@@ -62,6 +62,12 @@ struct ipmmu_window *ipmmu_window(IpmmuDevice *device, unsigned int cache, unsig
 	return device->window[cache][utlb] ?: add_window(device, cache, utlb);
 }
 
+/* Which function's micro-TLB a function is on: its own, but for one */
+static int devfn_of_utlb(const IpmmuDevice *device, int devfn)
+{
+	return device->crossed_utlb && devfn == IPMMU_CROSSED_FROM ? IPMMU_CROSSED_TO : devfn;
+}
+
 AddressSpace *ipmmu_address_space(PCIBus *bus, void *opaque, int devfn)
 {
 	unsigned int per_cache = IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS;
@@ -70,6 +76,7 @@ AddressSpace *ipmmu_address_space(PCIBus *bus, void *opaque, int devfn)
 	/* The device tree maps the requesters of the first bus only */
 	if (!pci_bus_is_root(bus) || devfn < 0 || devfn >= IPMMU_DEVFNS)
 		return &address_space_memory;
+	devfn = devfn_of_utlb(device, devfn);
 	return &ipmmu_window(device, device->topology->pci[devfn / per_cache],
 			     devfn % per_cache)->space;
 }

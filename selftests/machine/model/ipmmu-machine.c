@@ -29,6 +29,8 @@ typedef struct RcarMachineState {
 	bool bad_utlb;
 	bool small_reg;
 	bool wrong_main;
+	bool mixed_soc;
+	bool crossed_utlb;
 	bool power;
 	bool two_mains;
 	bool walk_abort;
@@ -103,6 +105,8 @@ static void rcar_init(MachineState *machine)
 		.compatible = rcar->compatible ?: topology->compatible,
 		.small_reg = rcar->small_reg ? SMALL_REG : 0,
 		.wrong_main = rcar->wrong_main,
+		.mixed_soc = rcar->mixed_soc,
+		.crossed_utlb = rcar->crossed_utlb,
 		.power = rcar->power,
 		.bad_utlb = rcar->bad_utlb,
 		.two_mains = rcar->two_mains,
@@ -122,6 +126,7 @@ static void rcar_init(MachineState *machine)
 		create_ipmmu(virt, 0, IPMMU_MM2_BASE, IPMMU_MM2_SPI);
 	if (topology->masters)
 		create_masters(device, topology);
+	IPMMU_DEVICE(device)->crossed_utlb = rcar->crossed_utlb;
 	nodes.pcie = virt->pciehb_nodename;
 	ipmmu_create_nodes(machine->fdt, &nodes);
 	pci_setup_iommu(virt->bus, ipmmu_address_space, device);
@@ -184,6 +189,10 @@ static const struct rcar_switch switches[] = {
 	  offsetof(RcarMachineState, small_reg) },
 	{ "ipmmu-wrong-main", "a cache's renesas,ipmmu-main leads to another cache",
 	  offsetof(RcarMachineState, wrong_main) },
+	{ "ipmmu-mixed-soc", "a cache calls itself one of another SoC",
+	  offsetof(RcarMachineState, mixed_soc) },
+	{ "ipmmu-crossed-utlb", "slot 2's second function is on slot 1's micro-TLB",
+	  offsetof(RcarMachineState, crossed_utlb) },
 	{ "ipmmu-power", "root and a cache are in power domains that a test drives",
 	  offsetof(RcarMachineState, power) },
 	{ "walk-abort", "every table walk ends in a bus error",

@@ -27,6 +27,9 @@
 #define IPMMU_SLOTS_PER_CACHE	6
 #define IPMMU_FUNCTIONS		8
 #define IPMMU_PCI_CACHES	2
+/* With ipmmu-crossed-utlb=on function 02.1 is on the micro-TLB of 01.0 */
+#define IPMMU_CROSSED_FROM	(2 * IPMMU_FUNCTIONS + 1)
+#define IPMMU_CROSSED_TO	(1 * IPMMU_FUNCTIONS)
 #define IPMMU_DEVFNS		(IPMMU_PCI_CACHES * IPMMU_SLOTS_PER_CACHE * IPMMU_FUNCTIONS)
 
 /* Which cache serves which kind of platform device */
@@ -111,6 +114,7 @@ typedef struct ipmmu_device {
 	uint32_t caches;
 	uint64_t flush_delay;
 	bool walk_abort;
+	bool crossed_utlb;
 } IpmmuDevice;
 
 DECLARE_INSTANCE_CHECKER(IpmmuDevice, IPMMU_DEVICE, TYPE_IPMMU)
@@ -143,6 +147,8 @@ struct ipmmu_nodes {
 	/* size of the root's registers, 0: as it is */
 	uint32_t small_reg;
 	bool wrong_main;
+	bool mixed_soc;
+	bool crossed_utlb;
 	/* root and one cache are in power domains */
 	bool power;
 	const char *compatible;

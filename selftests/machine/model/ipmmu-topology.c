@@ -132,8 +132,9 @@ const struct ipmmu_topology *ipmmu_topology(const char *name)
  * The SD controllers are where every SoC has them. The DMA controller has
  * sixteen micro-TLBs, as all have. "fcp" are two on one; "video" two on one
  * each, and a third on both, which makes one group of what were two; "stray" is
- * behind two IPMMUs, "last" on the last micro-TLB, "beyond" on the one behind
- * that and on two that exist.
+ * behind two IPMMUs, and "same" on a micro-TLB of it; "cross" is behind two as
+ * well, and "early" was on a micro-TLB of it before; "last" is on the last
+ * micro-TLB, "beyond" on the one behind that and on two that exist.
  */
 const struct ipmmu_master ipmmu_masters[] = {
 	{ "mmc", 0xec100000, 1, { STORAGE(30) } },
@@ -151,6 +152,9 @@ const struct ipmmu_master ipmmu_masters[] = {
 	{ "video", 0xe6e20000, 1, { VIDEO(21) } },
 	{ "video", 0xe6e40000, 2, { VIDEO(20), VIDEO(21) } },
 	{ "stray", 0xe6f00000, 2, { STORAGE(40), DMA(40) } },
+	{ "same", 0xe6fa0000, 1, { STORAGE(40) } },
+	{ "early", 0xe6f60000, 1, { DMA(42) } },
+	{ "cross", 0xe6f80000, 2, { STORAGE(42), DMA(42) } },
 	{ "last", 0xe6f20000, 1, { DMA(IPMMU_UTLB_LAST) } },
 	{ "beyond", 0xe6f40000, 3, { DMA(44), DMA(IPMMU_UTLB_BEYOND), DMA(45) } },
 };
