@@ -6,7 +6,7 @@
 #
 #	recipe.sh plain		the recipe, on a host that snoops and has an ITS
 #	recipe.sh gen3		the README's, on one that does not and has none
-#	recipe.sh newer		the recipe with QEMU 10, and what iommufd refuses
+#	recipe.sh newer		the recipe with QEMU 10, and the same with iommufd
 #	recipe.sh refused	of the table "What is refused" what needs no guest
 #
 # A line of that table that is run here is a result "row_...": its words are
@@ -190,17 +190,25 @@ gen3()
 
 # --- with iommufd ---------------------------------------------------------
 
+with_iommufd()
+{
+	run "$(grep ^qemu /tmp/recipe |
+		sed 's/-device vfio-pci.*/-object iommufd,id=iommufd0 &,iommufd=iommufd0/')"
+}
+
 newer()
 {
 	while read -r name; do
 		insmod "/iommufd/$name.ko" || ktap_skip_all "no iommufd"
 	done < /iommufd/order
 	recipe_of "$VFIO" "# Assigning" > /tmp/recipe
-	ktap_plan $(($(grep -c . /tmp/recipe) + 3))
+	ktap_plan $(($(grep -c . /tmp/recipe) + 4))
 	lines /tmp/recipe
 	cp "$OUT" /tmp/guest.out
 	ktap_check "bar_at_512_gib_as_said" far_bar \
 		"PCI peer-to-peer transactions on BARs are not supported" vfio_container_dma_map
+	with_iommufd
+	ktap_result $? "guest_with_iommufd"
 	row dirty "tracking of dirty pages by iommufd" "\`EOPNOTSUPP\`" \
 		harness vfio_iommufd dirty_tracking_refused
 	ktap_check "no_error" no_error
