@@ -71,7 +71,8 @@ qemu_kernel()
 # Output and report go over virtio-serial ports, not over the console. An SMMU
 # is before every slot of the bus: there the channel stays off it, or the kernel
 # would make tables for the channel's interrupts while a test counts tables.
-# UARTs are slower, but every kernel has them back after a suspend.
+# UARTs are slower, but 7.3 has them back after a suspend, which it has virtio
+# ports not.
 qemu_channel()
 {
 	local bus=virtio-serial-pci,addr=$CHANNEL_SLOT
