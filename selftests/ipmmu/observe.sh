@@ -114,9 +114,11 @@ engine()
 	"./${program:-dma}" "$@" >> "$work/engine" 2>&1
 }
 
-# Page tables that change under the reader, then domains that do
+# Page tables that change under the reader, then domains that do, beside those of
+# the disk
 load_engine()
 {
+	export RIG_HAS_NEIGHBOURS=1
 	while [ -e "$work/busy" ]; do
 		engine concurrent
 		engine copy unmap_forgets block_after_table two_caches blocking
