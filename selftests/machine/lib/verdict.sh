@@ -67,6 +67,13 @@ stop_qemu()
 	wait "$1" 2> /dev/null
 }
 
+# host_load: how many tasks want each of this machine's CPUs, at least 1
+host_load()
+{
+	awk -v cpus="$(nproc)" '{ load = int($1 / cpus + 0.99)
+		print load < 1 ? 1 : load }' /proc/loadavg
+}
+
 # scaled_limit: the time limit as the guest's speed has it, once that is known
 scaled_limit()
 {
