@@ -98,6 +98,10 @@ test-builtin:
 test-dkms:
 	@selftests/package/dkms.sh
 
+# What Documentation/install.md says about DKMS, in a Debian that is booted
+test-debian:
+	@$(MACHINE)/test-debian
+
 # What make itself does and says, without the emulated host
 test-package:
 	@$(MACHINE)/setup 6.12
@@ -182,6 +186,7 @@ help:
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-builtin     both drivers built into 6.12 and 7.3 from source, which are booted"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
+	@echo "  test-debian      install and removal by DKMS in a Debian 12 that is booted from a disk"
 	@echo "  test-board       what selftests-tar makes, as a board would run it"
 	@echo "  window           a device that does DMA for a minute there while it is moved about"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
@@ -200,7 +205,7 @@ help:
 	@echo "  check-dt         each Renesas board of Debian's kernel source, as the driver sees it"
 	@echo "  shell            a shell on the emulated host"
 
-.PHONY: window deb selftests-tar test-board test-builtin test-dkms all modules modules_install install \
+.PHONY: window deb selftests-tar test-board test-builtin test-debian test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user mutants mutants-driver test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
 	test-recipe test-crowd coverage test-versions demo demo-guest bench bench-smp profile shell help
