@@ -393,15 +393,15 @@ static bool crowd_was_busy(void)
 		wrong += t->beyond + t->unreached;
 		killed += t->killed;
 	}
-	printf("# %llu containers with %u mappings, %llu left early for want of memory, %llu killed for it\n",
-	       filled, ENTRIES, refused, killed);
+	printf("# %llu containers with %u mappings\n", filled, ENTRIES);
+	printf("# for want of memory %llu were left early, %llu killed\n", refused, killed);
 	return all && !wrong;
 }
 
 /* The group's limit holds for all tables, those that wait to be freed, too */
 static bool memory_in_limit(void)
 {
-	printf("# at most %lld tables (%lld MiB), %lld MiB of them charged, group %lld of %llu MiB\n",
+	printf("# at most %lld tables (%lld MiB), %lld MiB charged, group %lld of %llu MiB\n",
 	       peak.live, peak.live * 4096 / MIB, peak.charged / MIB,
 	       peak.group / MIB, limit_mib);
 	return peak.live >= TABLES && peak.live * 4096 <= (long long)limit_mib * MIB &&
