@@ -152,6 +152,9 @@ static int ipmmu_master_xlate(struct device *dev,
 	}
 
 	ret = ipmmu_master_add(dev, mmu, spec->np, utlb);
+	/* What fails for want of memory is no error of the device tree. */
+	if (ret == -ENOMEM)
+		return -EPROBE_DEFER;
 	return ret ? ipmmu_master_refuse(dev, mmu, utlb, ret) : 0;
 }
 
