@@ -1061,6 +1061,19 @@ static void a_free_is_a_moment_before_its_batch(void)
 	expect("pending", shim_stat("pending"), 0);
 }
 
+/* Two tables each, one of which is empty; the next one's a while later */
+static void two_to_be_swept(struct owner *first, struct owner *next)
+{
+	set("sweep_ms", "1000");
+	make(first);
+	map_spans(first, 2);
+	make(next);
+	map_spans(next, 2);
+	unmap_spans(first, 0, 1);
+	shim_pass_jiffies(100);
+	unmap_spans(next, 0, 1);
+}
+
 /*
  * The first to be due goes first; the next one's time is from its own unmap on.
  */
@@ -1069,14 +1082,7 @@ static void sweeps_have_their_time(void)
 	long swept = shim_stat("swept");
 	static struct owner first, next;
 
-	set("sweep_ms", "1000");
-	make(&first);
-	map_spans(&first, 2);
-	make(&next);
-	map_spans(&next, 2);
-	unmap_spans(&first, 0, 1);
-	shim_pass_jiffies(100);
-	unmap_spans(&next, 0, 1);
+	two_to_be_swept(&first, &next);
 	/* That has begun already, and is not put off. */
 	unmap_spans(&first, 1, 1);
 	expect_work_after(HZ - 100);
@@ -1095,14 +1101,7 @@ static void sweeps_wait_for_the_next(void)
 	long swept = shim_stat("swept");
 	static struct owner first, next;
 
-	set("sweep_ms", "1000");
-	make(&first);
-	map_spans(&first, 2);
-	make(&next);
-	map_spans(&next, 2);
-	unmap_spans(&first, 0, 1);
-	shim_pass_jiffies(100);
-	unmap_spans(&next, 0, 1);
+	two_to_be_swept(&first, &next);
 	io_pgtable_deferred_free(first.ops);
 	shim_pass_jiffies(MOMENT);
 	run_what_can_run();
