@@ -108,6 +108,8 @@ test_headers()
 		KDIR="$work/prepared"
 	ktap_check compiler_of_the_user refuses 'apt install gcc-99-aarch64-linux-gnu' \
 		"$work/tree" CC=aarch64-linux-gnu-gcc-99
+	ktap_check path_of_the_user refuses 'CC= names the compiler /nowhere/gcc-99' \
+		"$work/tree" CC=/nowhere/gcc-99
 	kdir later
 	rm "$work/later/.kernelvariables"
 	# shellcheck disable=SC2016	# for make to expand
@@ -298,7 +300,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 tree "$work/tree"
 
-ktap_plan 32
+ktap_plan 33
 test_paths
 test_headers
 test_clang
