@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Test module: takes all IPMMUs from their driver, caches first, and gives them
- * back. The driver has no files in sysfs for that; a device that is taken out
+ * Test module: takes all IPMMUs from their driver, caches first, or one that is
+ * named, and gives them back. The driver has no files in sysfs for that; a device that is taken out
  * of the device tree, or the end of the driver, does it in the same way. And
  * shuts them down as a reboot does, without one.
  *
@@ -71,6 +71,44 @@ static const struct kernel_param_ops bound_ops = {
 
 module_param_cb(bound, &bound_ops, &bound, 0600);
 MODULE_PARM_DESC(bound, "N: no IPMMU has its driver; Y: they have it again (Y)");
+
+/* An IPMMU by the name that sysfs has for it */
+static int one(const char *value, int (*call)(struct device *dev))
+{
+	struct device *dev;
+	int ret;
+
+	dev = bus_find_device_by_name(&platform_bus_type, NULL, value);
+	if (!dev)
+		return -ENODEV;
+	ret = of_find_property(dev->of_node, "#iommu-cells", NULL) ? call(dev) : -EINVAL;
+	put_device(dev);
+	return ret;
+}
+
+static int taken_set(const char *value, const struct kernel_param *param)
+{
+	return one(value, take);
+}
+
+static const struct kernel_param_ops taken_ops = {
+	.set = taken_set,
+};
+
+module_param_cb(taken, &taken_ops, NULL, 0200);
+MODULE_PARM_DESC(taken, "Name of an IPMMU that its driver is to lose");
+
+static int given_set(const char *value, const struct kernel_param *param)
+{
+	return one(value, give);
+}
+
+static const struct kernel_param_ops given_ops = {
+	.set = given_set,
+};
+
+module_param_cb(given, &given_ops, NULL, 0200);
+MODULE_PARM_DESC(given, "Name of an IPMMU that its driver is to have again");
 
 static int shut(struct device *dev)
 {
