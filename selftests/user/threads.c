@@ -33,6 +33,9 @@
 /* The root, and two on the way to what may be left of the block */
 #define TABLES_LEFT	4
 
+/* One table in so many is refused while others wait to be freed */
+#define HURRIED		16
+
 /* Accesses to memory until another thread runs, at most */
 #define STEPS		40
 
@@ -531,6 +534,7 @@ int main(int argc, char **argv)
 	choice_by_seed(&choice, seed);
 	shim_hook = let_go;
 	shim_group = 1;
+	shim_fail.hurried = HURRIED;
 	for (i = 0; i < nr_shapes; i++) {
 		if (!is_for(&shapes[i]))
 			continue;

@@ -102,6 +102,15 @@ bool shim_fails(void)
 	return fails;
 }
 
+/* A machine that is short of memory has none for those that may be refused. */
+static bool hurried_fails(gfp_t gfp)
+{
+	static unsigned long calls;
+
+	return shim_fail.hurried && gfp & __GFP_NORETRY &&
+	       __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) % shim_fail.hurried == 0;
+}
+
 /* May the caller allocate here, in this way? */
 static void check_gfp(gfp_t gfp, const char *what)
 {
@@ -215,7 +224,7 @@ struct page *alloc_pages_node(int nid, gfp_t gfp, unsigned int order)
 	if (nid < NUMA_NO_NODE || nid >= SHIM_NODES)
 		shim_panic("a page of node %d", nid);
 	check_gfp(gfp, "a page");
-	if (shim_fails())
+	if (shim_fails() || hurried_fails(gfp))
 		return NULL;
 
 	quiet_lock(&memory_mutex);

@@ -142,6 +142,8 @@ bool shim_is_allocated(phys_addr_t pa, size_t size);
  * struct shim_fail - which allocations fail
  * @after: this many more succeed, one fails; LONG_MAX for none
  * @every: one in so many fails, 0 for none
+ * @hurried: and so does one in so many of those that may be refused
+ *	     (__GFP_NORETRY), 0 for none
  * @calls: allocations since this was last set to 0
  * @failed: how many of them have failed
  *
@@ -150,6 +152,7 @@ bool shim_is_allocated(phys_addr_t pa, size_t size);
 struct shim_fail {
 	long after;
 	unsigned long every;
+	unsigned long hurried;
 	unsigned long calls;
 	unsigned long failed;
 };
