@@ -97,6 +97,8 @@ static void sweeps_read_so_much(void)
 	shim_run_all();
 	expect_within("batches of a sweep", shim_traced("batch_begin") - batches,
 		      nr / 8 + 1, nr / 8 + 4);
+	expect_within("entries that its last batch has read",
+		      shim_traced_arg("batch_end", 2), SPANS, 9 * SPANS);
 	expect("tables", shim_stat("live"), 2 + nr);
 	io_pgtable_deferred_free(o.ops);
 }

@@ -96,6 +96,7 @@ bool iopd_touch(struct iopd *iopd, const struct iopd_walk *walk,
 	const struct lpae_geometry *geo = &iopd->tree.geo;
 	int level, ret;
 
+	iopd_walk_assert();
 	for (level = walk->level; level > geo->start; level--) {
 		u64 *above = walk->table[level - 1];
 
@@ -257,6 +258,7 @@ static bool iopd_sweep_step(struct iopd_sweep *sweep)
 	u64 *slot = iopd_sweep_slot(sweep, sweep->at, sweep->level);
 	u64 entry = iopd_sweep_enter(sweep, slot);
 
+	iopd_walk_assert();
 	iopd_sweep_count(sweep, 1);
 	if (entry && sweep->level < LPAE_LAST_LEVEL - 1) {
 		sweep->table[++sweep->level] =

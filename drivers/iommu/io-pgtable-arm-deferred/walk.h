@@ -9,6 +9,8 @@
 #ifndef _IOPD_WALK_H
 #define _IOPD_WALK_H
 
+#include <linux/rcupdate.h>
+
 #include "pgtable.h"
 
 /**
@@ -31,6 +33,16 @@ struct iopd_walk {
 };
 
 /*
+ * A table that another task cuts off is freed a grace period later: what looks
+ * at tables does so in an RCU read-side section, or with the detach lock.
+ */
+static inline void iopd_walk_assert(void)
+{
+	RCU_LOCKDEP_WARN(!rcu_read_lock_any_held(),
+			 "tables are looked at that may be freed");
+}
+
+/*
  * iopd_descend() - go down towards @at
  * @last: do not go below this level
  *
@@ -50,6 +62,7 @@ static __always_inline void iopd_descend(struct iopd *iopd, unsigned long at,
 	u64 common = ~0ULL;
 	u64 entry;
 
+	iopd_walk_assert();
 	for (;;) {
 		entry = READ_ONCE(*slot);
 		walk->table[level] = table;

@@ -321,6 +321,12 @@ bool rcu_read_lock_held(void)
 	return shim_cpu->readers;
 }
 
+/* A section, or what keeps the CPU from being taken from the task */
+bool rcu_read_lock_any_held(void)
+{
+	return shim_cpu->readers || shim_cpu->locks || shim_cpu->irqs_off;
+}
+
 /* Has every section that had begun at that time come to its end? */
 static bool rcu_is_over(u64 began)
 {

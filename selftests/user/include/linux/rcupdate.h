@@ -12,6 +12,7 @@
 void rcu_read_lock(void);
 void rcu_read_unlock(void);
 bool rcu_read_lock_held(void);
+bool rcu_read_lock_any_held(void);
 void call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 void rcu_barrier(void);
 void synchronize_rcu(void);
