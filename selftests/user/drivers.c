@@ -145,6 +145,8 @@ static void make_of(struct driver *drv, struct hw *hw, const struct iommu_flush_
 	drv->ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &drv->cfg, drv);
 	if (!drv->ops)
 		shim_panic("no page table: %s", shim_message);
+	if (container_of(drv->ops, struct io_pgtable, ops)->fmt != ARM_64_LPAE_S1)
+		shim_panic("it has another format than was asked for");
 	hw_init(hw, ARM_64_LPAE_S1, &drv->cfg, &choice);
 }
 
