@@ -47,6 +47,12 @@ built()
 	done
 }
 
+# knows RELEASE: as dkms has it
+knows()
+{
+	dkms status | grep "^ipmmu-deferred/.*, $1, .*: installed"
+}
+
 signed()
 {
 	for name in $NAMES; do
@@ -118,11 +124,12 @@ no_entry()
 	! dkms status | grep ipmmu
 }
 
+# Neither a module nor its parameters
 in_no_initramfs()
 {
 	for file in /boot/initrd.img-*; do
-		echo "$file: $(in_initramfs "$file")"
-		[ "$(in_initramfs "$file")" = 0 ] || return
+		echo "$file:"
+		! lsinitramfs "$file" | grep -E '(ipmmu|io-pgtable).*-deferred' || return
 	done
 }
 

@@ -12,12 +12,6 @@ installs()
 		install ./later/*.deb
 }
 
-# knows RELEASE: as dkms has it
-knows()
-{
-	dkms status | grep "^ipmmu-deferred/.*, $1, .*: installed"
-}
-
 is_later()
 {
 	echo "$RELEASE, then $new"
