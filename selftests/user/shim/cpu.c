@@ -143,6 +143,8 @@ bool shim_trylock(raw_spinlock_t *lock)
 {
 	const void *none = NULL;
 
+	if (!lock->name)
+		shim_panic("a lock is taken that was not initialised");
 	if (!__atomic_compare_exchange_n(&lock->owner, &none, shim_cpu, false,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return false;
@@ -223,6 +225,8 @@ bool mutex_trylock(struct mutex *mutex)
 {
 	const void *none = NULL;
 
+	if (!mutex->initialised)
+		shim_panic("a mutex is taken that was not initialised");
 	return __atomic_compare_exchange_n(&mutex->owner, &none, shim_cpu, false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }

@@ -11,13 +11,15 @@
 
 struct mutex {
 	const void *owner;
+	bool initialised;
 };
 
-#define DEFINE_MUTEX(name)	struct mutex name = { NULL }
+#define DEFINE_MUTEX(name)	struct mutex name = { NULL, true }
 
 static inline void mutex_init(struct mutex *mutex)
 {
 	mutex->owner = NULL;
+	mutex->initialised = true;
 }
 
 void mutex_lock(struct mutex *mutex);
