@@ -403,7 +403,7 @@ static void mappers_lend_to_the_worker(void)
 static void a_mapper_frees_half(void)
 {
 	static struct owner mapper, other;
-	long freed;
+	long freed, offers, batches;
 
 	make(&mapper);
 	set("batch", "10");
@@ -411,7 +411,11 @@ static void a_mapper_frees_half(void)
 	map_page(&mapper, 0, SZ_4K);
 	unmap_spans(&mapper, 0, 1);
 	freed = shim_stat("freed");
+	offers = shim_offers;
+	batches = shim_traced("batch_end");
 	map_without_memory(&mapper);
+	batches = shim_traced("batch_end") - batches;
+	expect("offers to reschedule, one after each batch", shim_offers - offers, batches);
 	expect("a map after that", returned, 0);
 	expect("sweeps that it has begun", shim_stat("sweeps"), 1);
 	expect("freed before it tries again", shim_stat("freed") - freed, 100);
