@@ -75,7 +75,7 @@ static const struct scene scenes[] = {
 	  { UNMAP, 1, 0, 1 }, { { UNMAP, 0, LAST, 1 }, { FLUSH }, { LOOK } } },
 
 	{ "two pages of a new table", 1, { },
-	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 } } },
+	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { LOOK } } },
 	{ "a page comes and goes in a new table", 1, { },
 	  { MAP, 0, 0, 1 }, { { MAP, 0, 1, 1 }, { UNMAP, 0, 1, 1 }, { FLUSH }, { RUN_ALL } } },
 	{ "a new table comes and goes", 1, { },
