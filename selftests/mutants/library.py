@@ -45,6 +45,7 @@ TESTS = [
     ("threads-thread", 3, "threads --rounds=120 --seed={seed}"),
     ("12", 9, "meet --every=40 --seed={seed}"),
     ("12", 6, "random --ops=60000 --round=40 --seed={last}"),
+    ("12", 32, "meet --every=8 --seed={next}"),
 ]
 
 # A test counts as hung after a multiple of that, and more; on the clock, much later.
