@@ -17,6 +17,7 @@ MIB=${CLIENTS_MIB:-64}
 TRIES=12
 DATA=/tmp/data		# as the programs see it
 LOST=/tmp/lost		# a line for each
+HUNG=/tmp/hung
 
 # image COMMAND ARGUMENT...: of qemu-img, again if it hangs
 image()
@@ -66,6 +67,15 @@ bench_disk()
 	image bench -f raw -c 500 -d 8 -s 65536 "$disk"
 }
 
+# One that hangs is killed for it, and what waits for its DMA notices the end at
+# once, though the tasks beside it have the same pipe to write to
+hang_noticed()
+{
+	! killed sleep 100000 > $HUNG || return 1
+	cat $HUNG
+	grep -q "it hangs" $HUNG && grep -qx "failed: QEMU ended" $HUNG
+}
+
 # What hangs is killed too soon
 kill_busy()
 {
@@ -99,13 +109,14 @@ disk=nvme://$function/1
 : > $LOST
 dd if=/dev/urandom of=$USERLAND$DATA bs=1048576 count="$MIB" 2> /dev/null
 
-ktap_plan 10
+ktap_plan 11
 ktap_check "bind" give_to vfio-pci
 live=$(live_tables)
 ktap_check "convert" write_disk
 ktap_check "compare" compare_disk
 ktap_check "read_same" read_disk
 ktap_check "bench" bench_disk
+ktap_check "hang_noticed" hang_noticed
 ktap_check "killed_in_mid_dma" kill_busy
 ktap_check "tables_back" tables_back "$live"
 ktap_check "translations" translated

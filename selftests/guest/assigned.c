@@ -30,6 +30,7 @@ struct measured {
 	long long highest, tables, pinned, pinned_left, batches;
 	char interrupts[32], read[65], wrote[65];
 	unsigned int said, busy;
+	pid_t pid;
 };
 
 static int complain(const char *what)
@@ -92,7 +93,19 @@ static void heed(struct measured *m, char *line)
 	fflush(stdout);
 }
 
-/* 0 once the guest has said @lines times that it is busy */
+/* It is not reaped: that is for what measures its end */
+static bool has_ended(pid_t pid)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	return waitid(P_PID, pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
+	       info.si_pid;
+}
+
+/*
+ * 0 once the guest has said @lines times that it is busy. The pipe may have
+ * other writers that live on, so its end is not all that is looked for.
+ */
 static int listen_to(FILE *from, struct measured *m, unsigned int lines)
 {
 	u64 end = host_ns() + GUEST_SECONDS * time_scale() * 1000000000ull;
@@ -104,8 +117,11 @@ static int listen_to(FILE *from, struct measured *m, unsigned int lines)
 	while (m->busy < lines) {
 		if (host_ns() > end)
 			return complain("the guest is not busy: time limit");
-		if (poll(&ready, 1, 1000) <= 0)
+		if (poll(&ready, 1, 1000) <= 0) {
+			if (has_ended(m->pid))
+				return complain("QEMU ended");
 			continue;
+		}
 		if (!fgets(line, sizeof(line), from))
 			return complain("QEMU ended");
 		heed(m, line);
@@ -141,7 +157,7 @@ static int wait_gone(pid_t pid)
 		complain("QEMU had ended before it was killed");
 }
 
-static int kill_measured(pid_t pid, struct measured *m)
+static int kill_measured(struct measured *m)
 {
 	long long batches = reclaimer("batches");
 	u64 begin;
@@ -149,8 +165,8 @@ static int kill_measured(pid_t pid, struct measured *m)
 
 	delays_begin();
 	begin = host_ns();
-	kill(pid, SIGKILL);
-	ret = wait_gone(pid);
+	kill(m->pid, SIGKILL);
+	ret = wait_gone(m->pid);
 	m->gone_ns = host_ns() - begin;
 	if (!ret && reclaimer_wait(BACK_MS))
 		ret = complain("tables are still pending");
@@ -165,7 +181,6 @@ static int run(char **command, struct measured *m)
 	struct host_pages before;
 	long long pinned;
 	FILE *from;
-	pid_t pid;
 	int ret;
 
 	/* What the device's former driver had mapped is swept */
@@ -175,7 +190,7 @@ static int run(char **command, struct measured *m)
 	delays_begin();
 	host_sleep_ms(IDLE_MS);
 	m->idle_ns = delays_end();
-	from = start(command, &pid);
+	from = start(command, &m->pid);
 	if (!from)
 		return complain("no pipe or no process");
 	ret = listen_to(from, m, BUSY_LINES);
@@ -183,7 +198,7 @@ static int run(char **command, struct measured *m)
 		ret = sample_busy(from, m);
 	m->tables = reclaimer("live") - before.live;
 	m->pinned = pinned_pages() - pinned;
-	ret = kill_measured(pid, m) || ret;
+	ret = kill_measured(m) || ret;
 	fclose(from);
 	if (host_pages_back(&before, BACK_MS))
 		ret = complain("tables are left");
