@@ -8,6 +8,7 @@
  */
 #include "batch.h"
 #include "owner.h"
+#include "pgtable.h"
 #include "reclaim-parts.h"
 
 #define REAL_TIME	1
@@ -496,6 +497,119 @@ static void a_trim_leaves_nothing_behind(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
+/* --- tasks that are woken ------------------------------------------------- */
+
+/*
+ * struct sleeper - a task that waits for the reclaimer, and does not run
+ *
+ * The worker may not get a CPU for long, where real-time tasks have them. So a
+ * tree that has its turn is told to those that wait, who then free it by
+ * themselves: they do not depend on a batch of the worker's.
+ */
+static struct sleeper {
+	unsigned int wakes;
+} sleeper;
+
+static void sleep_from_here(void)
+{
+	shim_wait_begin(&iopd_reclaimer.done);
+	sleeper.wakes = iopd_reclaimer.done.wakes;
+}
+
+static void expect_woken(const char *by)
+{
+	if (iopd_reclaimer.done.wakes == sleeper.wakes)
+		shim_panic("a task that waits is not woken by %s", by);
+	shim_wait_end(&iopd_reclaimer.done);
+}
+
+static void a_grace_period_wakes(void)
+{
+	static struct owner o;
+
+	make(&o);
+	map_spans(&o, 4);
+	unmap_tables(&o, 0, 2);
+	flush_all(&o);
+	sleep_from_here();
+	while (shim_run_rcu())
+		;
+	expect_woken("the end of a grace period");
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* The tree that is swept, for there is no other */
+static void run_until(const struct owner *o, enum iopd_sweep_state sweep)
+{
+	const struct iopd *iopd = iopd_from_ops(o->ops);
+
+	while (iopd->tree.sweep != sweep)
+		if (!shim_run_work() && !shim_run_rcu())
+			shim_panic("the sweep does not get to %d", sweep);
+}
+
+/* Between the passes of a sweep, and before the flush that is asked for */
+static void a_sweep_wakes(void)
+{
+	static struct owner o;
+
+	make(&o);
+	io_pgtable_deferred_allow_flush(o.ops, true);
+	map_spans(&o, 8);
+	unmap_spans(&o, 0, 8);
+	shim_pass_jiffies(HZ);
+	run_until(&o, IOPD_SWEEP_GRACE);
+	sleep_from_here();
+	while (shim_run_rcu())
+		;
+	expect_woken("the end of a pass's grace period");
+	run_until(&o, IOPD_SWEEP_FLUSH);
+	sleep_from_here();
+	run_until(&o, IOPD_SWEEP_NONE);
+	expect_woken("the end of a sweep's flush");
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- what is due --------------------------------------------------------- */
+
+/* Another task drains, as soon as no lock is held */
+static void and_drain(bool locked)
+{
+	struct shim_cpu cpu;
+
+	shim_steps = 0;
+	if (locked)
+		return;
+	shim_steps = SHIM_NO_STEPS;
+	shim_hook = usual_hook;
+	shim_cpu_enter(&cpu);
+	expect("a drain beside an unmap", io_pgtable_deferred_drain(), 0);
+	shim_cpu_leave(&cpu);
+}
+
+/*
+ * The sweep that an unmap makes due is begun by a drain, at each access of the
+ * unmap: also when that was about to look for it.
+ */
+static void a_drain_begins_what_is_due(void)
+{
+	static struct owner o;
+	unsigned int steps;
+
+	usual_hook = shim_hook;
+	for (steps = 0; steps < 100; steps++) {
+		make(&o);
+		map_spans(&o, 1);
+		shim_hook = and_drain;
+		shim_steps = steps;
+		unmap_spans(&o, 0, 1);
+		shim_steps = SHIM_NO_STEPS;
+		shim_hook = usual_hook;
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+	}
+}
+
 /*
  * ----------------------------------------------------------------------------
  */
@@ -518,6 +632,9 @@ static const struct owner_test tests[] = {
 	{ "a mapper that fails has freed all", a_mapper_that_fails_has_freed_all },
 	{ "a killed mapper frees nothing", a_killed_mapper_frees_nothing },
 	{ "a trim leaves nothing behind", a_trim_leaves_nothing_behind },
+	{ "a grace period wakes", a_grace_period_wakes },
+	{ "a sweep wakes", a_sweep_wakes },
+	{ "a drain begins what is due", a_drain_begins_what_is_due },
 };
 
 int main(int argc, char **argv)

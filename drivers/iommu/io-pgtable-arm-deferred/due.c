@@ -42,7 +42,6 @@ static void iopd_reclaim_sweep_due(struct iopd_tree *tree)
 static void iopd_reclaim_sweep_end(struct iopd_tree *tree)
 {
 	lockdep_assert_held(&iopd_reclaimer.lock);
-	tree->swept = IOPD_SWEPT_PART;
 	iopd_count(&iopd_reclaim_stats.sweeps, -1);
 	if (READ_ONCE(tree->touched) && !tree->closed) {
 		iopd_reclaim_sweep_due(tree);

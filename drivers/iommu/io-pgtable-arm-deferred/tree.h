@@ -155,7 +155,7 @@ struct iopd_tree_ops {
  * @sweep_pass: what @sweep was when the tree was made busy; later it may be
  *   another
  * @sweep_done: the pass that was made is
- * @swept: how far that pass has come; iopd_reclaim_sweep_end() sets it back
+ * @swept: how far that pass has come, from iopd_reclaim_sweep_some() on
  * @sweep_pos: where the pass stands
  * @work: sub-trees that are being freed, the oldest first
  * @cursor: where in the first of them the freeing stands
