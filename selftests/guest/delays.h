@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One task of FIFO priority on each CPU, which notes how late it is woken.
+ * One task of FIFO priority on each CPU, which notes how late it is woken. They
+ * are a process of their own, with all of its memory locked: in that of the
+ * test they would wait for the lock of its address space while it forks, and
+ * for pages that a fork has left to be copied.
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
@@ -9,7 +12,11 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 
 #include "../ipmmu/lib/host.h"
 
@@ -18,15 +25,21 @@
 #define DELAYS_PERIOD_NS	997000
 #define DELAYS_PRIORITY		80
 
-static atomic_bool delays_sampling;
-static atomic_ullong delays_worst_ns;
+/* Shared with the test. @started: 1 when they run, -1 when they cannot */
+struct delays {
+	atomic_bool sampling;
+	atomic_ullong worst_ns;
+	atomic_int started;
+};
+
+static struct delays *delays;
 
 static inline void delays_note(u64 late)
 {
-	unsigned long long worst = atomic_load(&delays_worst_ns);
+	unsigned long long worst = atomic_load(&delays->worst_ns);
 
 	while (late > worst &&
-	       !atomic_compare_exchange_weak(&delays_worst_ns, &worst, late))
+	       !atomic_compare_exchange_weak(&delays->worst_ns, &worst, late))
 		;
 }
 
@@ -42,7 +55,7 @@ static inline void *delays_task(void *unused)
 		ts.tv_nsec = wanted % 1000000000;
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 		now = host_ns();
-		if (atomic_load(&delays_sampling))
+		if (atomic_load(&delays->sampling))
 			delays_note(now - wanted);
 		/* What was slept through is not counted a second time */
 		if (now > wanted + DELAYS_PERIOD_NS)
@@ -69,27 +82,49 @@ static inline int delays_start_on(int cpu)
 	return pthread_create(&thread, &attr, delays_task, NULL);
 }
 
-/* They stay until the process ends */
-static inline int delays_start(void)
+static inline void delays_process(pid_t parent)
 {
 	long cpu, cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	int failed;
 
-	for (cpu = 0; cpu < cpus && cpu < DELAYS_CPUS_MAX; cpu++)
-		if (delays_start_on(cpu))
-			return -1;
-	return 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	failed = getppid() != parent || mlockall(MCL_CURRENT | MCL_FUTURE);
+	for (cpu = 0; cpu < cpus && cpu < DELAYS_CPUS_MAX && !failed; cpu++)
+		failed = delays_start_on(cpu);
+	atomic_store(&delays->started, failed ? -1 : 1);
+	while (!failed)
+		pause();
+	_exit(1);
+}
+
+/* They stay until the test ends */
+static inline int delays_start(void)
+{
+	pid_t parent = getpid(), pid;
+
+	delays = mmap(NULL, sizeof(*delays), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (delays == MAP_FAILED)
+		return -1;
+	fflush(stdout);
+	pid = fork();
+	if (!pid)
+		delays_process(parent);
+	while (pid > 0 && !atomic_load(&delays->started) && !waitpid(pid, NULL, WNOHANG))
+		host_sleep_ms(1);
+	return atomic_load(&delays->started) > 0 ? 0 : -1;
 }
 
 static inline void delays_begin(void)
 {
-	atomic_store(&delays_worst_ns, 0);
-	atomic_store(&delays_sampling, true);
+	atomic_store(&delays->worst_ns, 0);
+	atomic_store(&delays->sampling, true);
 }
 
 static inline u64 delays_end(void)
 {
-	atomic_store(&delays_sampling, false);
-	return atomic_load(&delays_worst_ns);
+	atomic_store(&delays->sampling, false);
+	return atomic_load(&delays->worst_ns);
 }
 
 #endif /* GUEST_DELAYS_H */

@@ -6,8 +6,8 @@
  * group. Beside them a victim maps and unmaps a buffer with the kernel's DMA
  * interface, and a task of FIFO priority notes how late it is woken.
  *
- * Mapping and unmapping by VFIO hold a FIFO task up, however few the tables. So
- * the same crowd with mappings side by side, which have a table for 512 of them,
+ * Four processes that end, map and unmap hold a FIFO task up, however few the
+ * tables. So the same crowd with mappings side by side, which have a table for 512 of them,
  * goes before, and the other is compared with that.
  *
  *	crowd [--seconds N] [--mib N] [--factor N]
