@@ -98,8 +98,8 @@ test-builtin:
 test-dkms:
 	@selftests/package/dkms.sh
 
-# What Documentation/install.md says about DKMS and the package, in a Debian
-# that is booted; DEBIAN: which stages
+# What Documentation/install.md says about DKMS and the package, in Debians
+# that are booted; DEBIAN: which of them, and which stages
 test-debian:
 	@$(MACHINE)/test-debian $(DEBIAN)
 
@@ -187,7 +187,7 @@ help:
 	@echo "  test-package     building, installing and signing, and what can be wrong with it"
 	@echo "  test-builtin     both drivers built into 6.12 and 7.3 from source, which are booted"
 	@echo "  test-dkms        install, a second kernel and removal by dkms, as in the README"
-	@echo "  test-debian      DKMS with a kernel upgrade, and the package, in a Debian 12 that boots from a disk"
+	@echo "  test-debian      DKMS with a kernel upgrade, and the package, in Debian 12 and 13 that boot from a disk"
 	@echo "  test-board       what selftests-tar makes, as a board would run it"
 	@echo "  window           a device that does DMA for a minute there while it is moved about"
 	@echo "  test-stress      the reclaimer under stress there; wants an idle machine"
