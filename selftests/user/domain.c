@@ -90,6 +90,13 @@ static void tlb_flush_all(void *cookie)
 static void tlb_flush_walk(unsigned long iova, size_t size, size_t granule,
 			   void *cookie)
 {
+	struct domain *d = cookie;
+	u64 at = iova - d->base;
+
+	if (!size || at >= domain_space(d) || size > domain_space(d) - at ||
+	    granule != d->shape->granule)
+		shim_panic("0x%zx bytes at 0x%lx are flushed, for tables of 0x%zx", size,
+			   iova, granule);
 	flush_for_library(cookie);
 }
 

@@ -875,6 +875,26 @@ static void callers_give_way(void)
 	expect_an_offer_each("one that frees its own", 5);
 }
 
+/* The library goes while a page table has asked for chunks to be had at hand. */
+static void an_unload_waits_for_chunks(void)
+{
+	static struct owner o;
+	size_t mapped = 0;
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		make(&o);
+		shim_irqs_wait = i;
+		if (o.ops->map_pages(o.ops, 0, SZ_1G, SZ_4K, 20 * SPANS, IOMMU_READ, GFP_ATOMIC,
+				     &mapped))
+			shim_panic("a map of 20 tables fails");
+		io_pgtable_deferred_free(o.ops);
+		shim_module_exit();
+		shim_irqs_wait = false;
+		expect("a load", shim_module_init(), 0);
+	}
+}
+
 /* The library goes, with four batches to free. */
 static void an_unload_gives_way(void)
 {
@@ -1601,6 +1621,7 @@ static const struct owner_test tests[] = {
 	{ "helpers give way", helpers_give_way },
 	{ "callers give way", callers_give_way },
 	{ "an unload gives way", an_unload_gives_way },
+	{ "an unload waits for chunks", an_unload_waits_for_chunks },
 	{ "a look for dirty leaves gives way", a_look_for_dirty_leaves_gives_way },
 	{ "buckets are powers of two", buckets_are_powers_of_two },
 	{ "times are counted", times_are_counted },

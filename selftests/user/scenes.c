@@ -351,6 +351,19 @@ static void a_sweep_outlives_a_failed_flush(void)
 	expect_root_alone();
 }
 
+/* To a page, a block, a hole in a table, and where a table was */
+static void a_walk_tells_the_way(void)
+{
+	must_map(0, 0, 1, 0);
+	must_map(1, 2, 1, 0);
+	lose_a_table(1);
+	do_walk(d, 0);
+	do_walk(d, domain_leaf_size(d, 0));
+	do_walk(d, domain_leaf_size(d, 1));
+	do_walk(d, 2 * domain_leaf_size(d, 1));
+	do_walk(d, 3 * domain_leaf_size(d, 1));
+}
+
 /*
  * ----------------------------------------------------------------------------
  */
@@ -373,6 +386,7 @@ static const struct {
 	{ "tables in use, and then not", what_is_in_use_is_looked_at_again, true },
 	{ "a table left alone by a sweep", what_was_left_alone_goes_later, true },
 	{ "a sweep, and a flush that fails", a_sweep_outlives_a_failed_flush, true },
+	{ "a walk tells the way", a_walk_tells_the_way, true },
 };
 
 /* Does the driver answer, and has the page table room for all this? */

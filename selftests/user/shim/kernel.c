@@ -25,6 +25,7 @@
 
 void (*shim_context)(void);
 bool shim_irqs_wait;
+unsigned int shim_irqs_waiting;
 unsigned int shim_warnings_expected;
 char shim_message[256];
 bool shim_verbose;
@@ -443,6 +444,17 @@ bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *work,
 		work->work.at = READ_ONCE(shim_jiffies) + delay;
 	quiet_unlock(&work_mutex);
 	return add_work(wq, &work->work, &delayed_works);
+}
+
+void shim_expect_no_work(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < QUEUES; i++)
+		if (queues[i] && !list_empty(&queues[i]->works))
+			shim_panic("the module is gone, and has work that is queued");
+	if (!list_empty(&delayed_works) || shim_irqs_waiting)
+		shim_panic("the module is gone, and has work for later");
 }
 
 static void run_tasklet(struct work_struct *work)

@@ -16,6 +16,7 @@ struct irq_work {
 
 /* They have to wait: interrupts are off there. */
 extern bool shim_irqs_wait;
+extern unsigned int shim_irqs_waiting;
 
 static inline void init_irq_work(struct irq_work *work, void (*func)(struct irq_work *))
 {
@@ -25,7 +26,9 @@ static inline void init_irq_work(struct irq_work *work, void (*func)(struct irq_
 
 static inline bool irq_work_queue(struct irq_work *work)
 {
-	work->pending = shim_irqs_wait;
+	if (shim_irqs_wait && !work->pending)
+		shim_irqs_waiting++;
+	work->pending |= shim_irqs_wait;
 	if (!work->pending)
 		work->func(work);
 	return true;
@@ -33,8 +36,10 @@ static inline bool irq_work_queue(struct irq_work *work)
 
 static inline void irq_work_sync(struct irq_work *work)
 {
-	if (work->pending)
+	if (work->pending) {
+		shim_irqs_waiting--;
 		work->func(work);
+	}
 	work->pending = false;
 }
 

@@ -18,9 +18,16 @@
 #define __exit
 #define __initdata
 #define module_init(func)	int shim_module_init(void) { return func(); }
-#define module_exit(func)	void shim_module_exit(void) { func(); }
+#define module_exit(func)						\
+void shim_module_exit(void)						\
+{									\
+	func();								\
+	shim_expect_no_work();						\
+}
 int shim_module_init(void);
 void shim_module_exit(void);
+/* What is queued when the module is gone would run code that is not there. */
+void shim_expect_no_work(void);
 
 #define EXPORT_SYMBOL(name)	extern typeof(name) name
 #define EXPORT_SYMBOL_GPL(name)	EXPORT_SYMBOL(name)
