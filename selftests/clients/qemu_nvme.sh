@@ -71,9 +71,9 @@ bench_disk()
 # once, though the tasks beside it have the same pipe to write to
 hang_noticed()
 {
-	! killed sleep 100000 > $HUNG || return 1
-	cat $HUNG
-	grep -q "it hangs" $HUNG && grep -qx "failed: QEMU ended" $HUNG
+	! killed sleep 100000 > "$HUNG" || return 1
+	cat "$HUNG"
+	grep -q "it hangs" "$HUNG" && grep -qx "failed: QEMU ended" "$HUNG"
 }
 
 # What hangs is killed too soon
