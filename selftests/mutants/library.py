@@ -76,6 +76,10 @@ def run(command, log, limit=None):
             raise
 
 
+class NotLinked(Exception):
+    """What is asserted at compile time, for one, is a symbol that there is not."""
+
+
 class Library(Target):
     """A copy of the library, and what has been built of it"""
 
@@ -177,8 +181,9 @@ class Library(Target):
         objects = self.objects_of(build, program)
         new = os.path.join(self.folder, "changed", build + "-" + program)
         fuzz = ["-fsanitize=fuzzer"] if program == "fuzz" else []
-        run([*self.flags[build + "-link"], *fuzz, *[made.get(o, o) for o in objects],
-             "-o", new, "-lpthread"], self.log)
+        if not run([*self.flags[build + "-link"], *fuzz, *[made.get(o, o) for o in objects],
+                    "-o", new, "-lpthread"], self.log):
+            raise NotLinked
         return new
 
     def check(self):
@@ -207,7 +212,10 @@ class Library(Target):
             if made is None:
                 return "does not compile", ""
             if not self.is_same(made):
-                failed = self.test(builds, kind)
+                try:
+                    failed = self.test(builds, kind)
+                except NotLinked:
+                    return "does not compile", ""
                 return ("noticed", failed) if failed else ("survived", "")
         return "equal", "the same code"
 
