@@ -176,6 +176,30 @@ TEST_F(dma, unmap_forgets)
 	}
 }
 
+/*
+ * A flush that is done at once costs one look at the register: the one before
+ * is known to be over.
+ */
+TEST_F(dma, flush_costs_one_look)
+{
+	u64 delay = pci_get(&self->rig.witness, WITNESS_FLUSH_DELAY_NS);
+	u64 iova = 7 * HOST_2M, looks, flushes;
+	unsigned int i;
+
+	ASSERT_EQ(0, rig_map_buffer(&self->rig, iova, DOMAIN_RW));
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, 0);
+	ASSERT_EQ(0, domain_unmap(self->rig.fd, iova, HOST_PAGE));
+	looks = witness_counter(&self->rig.witness, WITNESS_MMIO_READS);
+	flushes = witness_counter(&self->rig.witness, WITNESS_FLUSHES);
+	for (i = 1; i < BUFFER_PAGES; i++)
+		ASSERT_EQ(0, domain_unmap(self->rig.fd, iova + i * HOST_PAGE, HOST_PAGE));
+	looks = witness_counter(&self->rig.witness, WITNESS_MMIO_READS) - looks;
+	flushes = witness_counter(&self->rig.witness, WITNESS_FLUSHES) - flushes;
+	pci_set(&self->rig.witness, WITNESS_FLUSH_DELAY_NS, delay);
+	EXPECT_EQ(BUFFER_PAGES - 1, flushes);
+	EXPECT_EQ(flushes, looks);
+}
+
 /* A block in the place of a table that the device has walked, and back */
 TEST_F(dma, block_after_table)
 {

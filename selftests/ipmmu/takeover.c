@@ -11,6 +11,7 @@
 #include "kselftest_harness.h"
 
 #include "lib/attachment.h"
+#include "lib/log.h"
 #include "lib/owner.h"
 #include "lib/setup.h"
 #include "lib/suspend.h"
@@ -77,6 +78,8 @@ static unsigned int contexts_on(const struct owner *o, u64 unit)
 TEST_F_TIMEOUT(takeover, left_on, 120)
 {
 	unsigned int seen, busy;
+	int log = log_open();
+	char found[32];
 	u64 refused;
 
 	owner_sets_up(&self->o, CONTEXTS);
@@ -91,6 +94,9 @@ TEST_F_TIMEOUT(takeover, left_on, 120)
 	ASSERT_EQ(0, patrol_get(&self->o.dma, DMA_STRAYED));
 
 	ASSERT_EQ(NULL, setup_driver());
+	snprintf(found, sizeof(found), " %u contexts were on", CONTEXTS - 1);
+	EXPECT_EQ(1, log_count(log, found, NULL));
+	close(log);
 	patrol_set(&self->o.dma, DMA_TAKE, self->o.target);
 	refused = patrol_get(&self->o.dma, DMA_REFUSED);
 	seen = patrol_get(&self->o.dma, DMA_PASSED);
