@@ -207,6 +207,7 @@ class Library(Target):
 
     def verdict(self, name):
         builds = Builds(self, name)
+        verdict = "equal", "the same code"
         for kind in (MOST, LATE):
             made = builds.get(kind)
             if made is None:
@@ -216,8 +217,10 @@ class Library(Target):
                     failed = self.test(builds, kind)
                 except NotLinked:
                     return "does not compile", ""
-                return ("noticed", failed) if failed else ("survived", "")
-        return "equal", "the same code"
+                if failed:
+                    return "noticed", failed
+                verdict = "survived", ""
+        return verdict
 
     def tested_by(self):
         """Files of the tests: what has survived is tried again when they change."""
