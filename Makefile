@@ -120,6 +120,10 @@ test-recipe:
 test-crowd:
 	@$(MACHINE)/test-crowd
 
+# Several devices busy at once, beside the kernel's own driver; LOAD_FLAGS
+test-load:
+	@$(MACHINE)/test-load $(LOAD_FLAGS)
+
 # iommufd and VFIO's device nodes, built as modules
 test-iommufd:
 	@$(MACHINE)/test-iommufd
@@ -195,6 +199,7 @@ help:
 	@echo "  test-clients     other people's programs and tests on the library and the driver"
 	@echo "  test-recipe      each command and refusal in Documentation/vfio.md, as it stands there"
 	@echo "  test-crowd       a user of VFIO without privileges against the rest of the host"
+	@echo "  test-load        six devices busy at once, lazy and strict, and behind SMMUv3 (LOAD_FLAGS)"
 	@echo "  test-iommufd     a device in the hands of iommufd there, which Debian's kernels lack"
 	@echo "  test-debug       tests on kernels built with KASAN, lockdep and KCSAN"
 	@echo "  coverage         lines of the driver that no test reaches (COVERAGE_BOOTS: which boots)"
@@ -209,4 +214,4 @@ help:
 .PHONY: window deb selftests-tar test-board test-builtin test-debian test-dkms all modules modules_install install \
 	uninstall sign clean distclean check check-kernel check-protocol check-dt test \
 	test-user mutants mutants-driver test-clients test-package test-long fuzz test-stress test-debug test-iommufd \
-	test-recipe test-crowd coverage test-versions demo demo-guest bench bench-smp profile shell help
+	test-recipe test-crowd test-load coverage test-versions demo demo-guest bench bench-smp profile shell help

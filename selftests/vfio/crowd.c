@@ -7,8 +7,8 @@
  * interface, and a task of FIFO priority notes how late it is woken.
  *
  * Four processes that end, map and unmap hold a FIFO task up, however few the
- * tables. So the same crowd with mappings side by side, which have a table for 512 of them,
- * goes before, and the other is compared with that.
+ * tables. So the same crowd with mappings side by side, which have a table for
+ * 512 of them, goes before, and the other is compared with that.
  *
  *	crowd [--seconds N] [--mib N] [--factor N]
  *
