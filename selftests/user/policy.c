@@ -21,22 +21,62 @@
 /* One microsecond a look at the clock, as shim/kernel.c has it */
 #define LOOK_NS		1000
 
+/* --- where tables are ----------------------------------------------------- */
+
+static gfp_t zone_for(unsigned int oas, u64 limit)
+{
+	static struct owner o;
+	gfp_t zone;
+
+	make(&o);
+	io_pgtable_deferred_free(o.ops);
+	shim_run_all();
+	o.cfg.oas = oas;
+	o.cfg.coherent_walk = !limit;
+	o.dev.bus_dma_limit = limit;
+	o.ops = io_pgtable_deferred_alloc(ARM_64_LPAE_S1, &o.cfg, &o);
+	if (!o.ops)
+		shim_panic("no page table: %s", shim_message);
+	zone = iopd_from_ops(o.ops)->tree.zone;
+	io_pgtable_deferred_free(o.ops);
+	shim_run_all();
+	return zone;
+}
+
+/* A zone is not asked for pages where a larger one has none out of reach. */
+static void the_zone_is_as_large_as_can_be(void)
+{
+	shim_narrow = true;
+	expect("the zone for 32 bits", zone_for(32, 0), __GFP_DMA32);
+	expect("the zone for 36 bits", zone_for(36, 0), 0);
+	expect("the zone for a bus of 32 bits", zone_for(40, DMA_BIT_MASK(32)), __GFP_DMA32);
+	expect("the zone for a bus of 31 bits", zone_for(40, DMA_BIT_MASK(31)), __GFP_DMA);
+	shim_narrow = false;
+}
+
 /* --- batches -------------------------------------------------------------- */
 
 /* All batches but the last are as long as the parameter says. */
-static void batches_are_as_long_as_said(void)
+static void batches_are_so_long(const char *said, long length)
 {
 	long all, left, batches = shim_stat("batches");
 	static struct owner o;
 
-	set("batch", "7");
+	set("batch", said);
 	make(&o);
 	all = map_spans(&o, 100);
 	io_pgtable_deferred_free(o.ops);
-	for (left = all; left; left -= min(left, 7L))
-		expect("tables of a batch", batch_of_worker(), min(left, 7L));
-	expect("batches", shim_stat("batches") - batches, DIV_ROUND_UP(all, 7));
-	expect("the longest", shim_stat("longest_batch"), 7);
+	for (left = all; left; left -= min(left, length))
+		expect("tables of a batch", batch_of_worker(), min(left, length));
+	expect("batches", shim_stat("batches") - batches, DIV_ROUND_UP(all, length));
+	expect("the longest", shim_stat("longest_batch"), length);
+}
+
+/* Less than is given back at once, and more, but no multiple of that */
+static void batches_are_as_long_as_said(void)
+{
+	batches_are_so_long("7", 7);
+	batches_are_so_long("20", 20);
 }
 
 /*
@@ -1592,6 +1632,7 @@ static void the_limit_depends_on_the_memory(void)
 static const struct owner_test tests[] = {
 	/* First, for it looks at what there is without a word */
 	{ "the limit depends on the memory", the_limit_depends_on_the_memory },
+	{ "the zone is as large as can be", the_zone_is_as_large_as_can_be },
 	{ "batches are as long as the parameter says", batches_are_as_long_as_said },
 	{ "batches give way", batches_give_way },
 	{ "batches read so much", batches_read_so_much },
