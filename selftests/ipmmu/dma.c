@@ -535,6 +535,25 @@ TEST_F_TIMEOUT(dma, concurrent, 240)
 	}
 }
 
+/* The context is on in that cache: one more master there takes no flush */
+TEST_F(dma, second_master_takes_no_flush)
+{
+	struct pci_function second;
+	u64 flushes;
+
+	if (engine_open(&second, 1))
+		SKIP(return, "one ipmmu-dma device only");
+	ASSERT_EQ(0, rig_map_buffer(&self->rig, HOST_1G, DOMAIN_RW));
+	ASSERT_EQ(0, domain_device(self->rig.fd, IPMMU_TEST_CLAIM, &second));
+	flushes = witness_counter(&self->rig.witness, WITNESS_FLUSHES);
+	ASSERT_EQ(0, domain_attach(self->rig.fd, &second));
+	EXPECT_EQ(flushes, witness_counter(&self->rig.witness, WITNESS_FLUSHES));
+	EXPECT_EQ(rig_page(&self->rig, 0),
+		  engine_translate(&second, HOST_1G, DMA_TRANSLATE_READ));
+	EXPECT_EQ(0, domain_release(self->rig.fd, &second));
+	pci_close(&second);
+}
+
 /* One domain, devices behind different cache IPMMUs: each has its own IOTLB */
 TEST_F(dma, two_caches)
 {
