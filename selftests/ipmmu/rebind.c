@@ -8,8 +8,6 @@
  *
  * Copyright (C) 2026 The ipmmu-deferred authors
  */
-#include <libgen.h>
-
 #include "kselftest_harness.h"
 
 #include "lib/attachment.h"
@@ -46,21 +44,6 @@ static int find_other(const struct rig *rig, struct pci_function *other)
 	return -1;
 }
 
-/* Which IPMMU serves the function: the last word of its link in sysfs */
-static int find_cache(const struct pci_function *dma, char *name, size_t size)
-{
-	char path[256], link[256];
-	ssize_t len;
-
-	pci_path(dma, "iommu", path, sizeof(path));
-	len = readlink(path, link, sizeof(link) - 1);
-	if (len < 0)
-		return -1;
-	link[len] = '\0';
-	snprintf(name, size, "%s", basename(link));
-	return 0;
-}
-
 FIXTURE_SETUP(rebind)
 {
 	const char *wrong = rig_open(&self->rig, BUFFER_PAGES);
@@ -69,7 +52,7 @@ FIXTURE_SETUP(rebind)
 		TH_LOG("%s", wrong);
 	if (find_other(&self->rig, &self->other))
 		SKIP(return, "no ipmmu-dma device behind a second cache IPMMU");
-	ASSERT_EQ(0, find_cache(&self->other, self->cache, sizeof(self->cache)));
+	ASSERT_EQ(0, pci_link(&self->other, "iommu", self->cache, sizeof(self->cache)));
 	ASSERT_EQ(0, rig_map_buffer(&self->rig, IOVA, DOMAIN_RW));
 	patrol_set(&self->rig.dma, DMA_GIVE, rig_page(&self->rig, 0));
 	patrol_begin(&self->rig.dma, IOVA, 1);

@@ -65,17 +65,25 @@ int pci_find_grouped(struct pci_function *pci, unsigned int vendor,
 	return -1;
 }
 
-int pci_group(const struct pci_function *pci)
+int pci_link(const struct pci_function *pci, const char *link, char *word, size_t size)
 {
 	char path[96], target[PATH_MAX];
 	ssize_t len;
 
-	pci_path(pci, "iommu_group", path, sizeof(path));
+	pci_path(pci, link, path, sizeof(path));
 	len = readlink(path, target, sizeof(target) - 1);
 	if (len < 0)
 		return -1;
 	target[len] = '\0';
-	return atoi(strrchr(target, '/') + 1);
+	snprintf(word, size, "%s", strrchr(target, '/') + 1);
+	return 0;
+}
+
+int pci_group(const struct pci_function *pci)
+{
+	char number[16];
+
+	return pci_link(pci, "iommu_group", number, sizeof(number)) ? -1 : atoi(number);
 }
 
 int pci_command(const struct pci_function *pci, int set, int clear)

@@ -38,6 +38,12 @@ int pci_find(struct pci_function *pci, unsigned int vendor,
 int pci_find_grouped(struct pci_function *pci, unsigned int vendor,
 		     unsigned int device, unsigned int nth);
 
+/*
+ * The last word of where a link of the function's folder leads; -1 if there is
+ * no such link
+ */
+int pci_link(const struct pci_function *pci, const char *link, char *word, size_t size);
+
 /* Number of the IOMMU group, -1 if the function has none */
 int pci_group(const struct pci_function *pci);
 
