@@ -14,6 +14,7 @@
 #include "batch.h"
 #include "hist.h"
 #include "owner.h"
+#include "pages.h"
 #include "pgtable.h"
 #include "reclaim-parts.h"
 #include "sweep.h"
@@ -915,6 +916,26 @@ static void callers_give_way(void)
 	expect_an_offer_each("one that frees its own", 5);
 }
 
+/* A map of 48 tables, in one call: once for each 16, and at its end */
+static void mappers_help_now_and_then(void)
+{
+	static struct owner o, other;
+	size_t mapped = 0;
+
+	make(&o);
+	make(&other);
+	map_spans(&other, 98);
+	io_pgtable_deferred_free(other.ops);
+	set("batch", "1");
+	set("limit", "10");
+	begin_to_count();
+	if (o.ops->map_pages(o.ops, 0, SZ_1G, SZ_4K, 48 * SPANS, IOMMU_READ, GFP_KERNEL,
+			     &mapped))
+		shim_panic("a map of 48 tables fails");
+	expect("helps of a map of 48 tables", shim_stat("helps") - helps_before, 3 + 1);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /* The library goes while a page table has asked for chunks to be had at hand. */
 static void an_unload_waits_for_chunks(void)
 {
@@ -1397,6 +1418,86 @@ static void two_chunks_are_one_too_many(void)
 	}
 }
 
+/* A mapper that may not block takes a spare where there is one, of either kind. */
+static void small_page_tables_have_spares(void)
+{
+	static const gfp_t accounts[IOPD_SPARES] = { 0, __GFP_ACCOUNT };
+	static struct owner o;
+	size_t mapped = 0;
+	long pages;
+	unsigned int kind, i;
+
+	for (kind = 0; kind < IOPD_SPARES; kind++) {
+		make(&o);
+		for (i = 0; !has_spares(&iopd_from_ops(o.ops)->tree); i++)
+			if (o.ops->map_pages(o.ops, (u64)i * SPAN, SZ_1G, SZ_4K, 1, IOMMU_READ,
+					     GFP_KERNEL | accounts[kind], &mapped))
+				shim_panic("map %u fails", i);
+		pages = shim_stat("pages");
+		if (o.ops->map_pages(o.ops, (u64)i * SPAN, SZ_1G, SZ_4K, 1, IOMMU_READ,
+				     GFP_ATOMIC | accounts[kind], &mapped))
+			shim_panic("a map that may not block fails");
+		expect("pages after a map that takes a spare", shim_stat("pages"), pages);
+		io_pgtable_deferred_free(o.ops);
+		shim_run_all();
+	}
+}
+
+/*
+ * Of eight chunks a table each is freed, then all of one of them: that one is
+ * waited for no more, and the seven others are.
+ */
+static void eight_chunks_are_waited_for(void)
+{
+	static struct owner o;
+	struct iopd_tree *tree;
+	unsigned int first, i;
+
+	set("sweep_ms", "0");
+	make(&o);
+	tree = &iopd_from_ops(o.ops)->tree;
+	for (first = 0; !has_spares(tree); first++)
+		map_page(&o, (u64)first * SPAN, SZ_4K);
+	/* The table before this one was the first of a chunk. */
+	first--;
+	for (i = 1; i < (IOPD_PARTIALS + 1) * 16; i++)
+		map_page(&o, (u64)(first + i) * SPAN, SZ_4K);
+	for (i = 0; i < IOPD_PARTIALS; i++)
+		unmap_tables(&o, first + 16 * i, 1);
+	flush_all(&o);
+	run_what_can_run();
+	expect("held of eight chunks", shim_stat("held"), IOPD_PARTIALS);
+	unmap_tables(&o, first + 1, 15);
+	flush_all(&o);
+	run_what_can_run();
+	expect("held of seven chunks", shim_stat("held"), IOPD_PARTIALS - 1);
+	io_pgtable_deferred_free(o.ops);
+}
+
+/* --- what is damaged ------------------------------------------------------ */
+
+/*
+ * A table of the middle says that there is one more below it than there is, and
+ * so is one too many for the root: both are told, and all is freed.
+ */
+static void a_count_that_is_wrong_is_told(void)
+{
+	static struct owner o;
+	u64 *root, *middle;
+
+	make(&o);
+	map_spans(&o, 5);
+	root = iopd_from_ops(o.ops)->root;
+	middle = phys_to_virt(root[0] & GENMASK_ULL(47, 12));
+	iopd_page_add_below(virt_to_page(middle), 1);
+	io_pgtable_deferred_free(o.ops);
+	shim_warnings_expected = 2;
+	shim_run_all();
+	expect("warnings that did not come", shim_warnings_expected, 0);
+	shim_warnings_expected = 0;
+	expect("pages", shim_pages, 0);
+}
+
 /* --- workers -------------------------------------------------------------- */
 
 /* As many tasks as have one can be lent priority. */
@@ -1587,6 +1688,22 @@ static void an_unload_leaves_nothing(void)
 	expect("a load", shim_module_init(), 0);
 }
 
+/* A table or a page that is not accounted for is told at the unload. */
+static void an_unload_looks_at_its_counts(void)
+{
+	static long *const counts[] = { &iopd_reclaim_live, &iopd_page_count };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		*counts[i] += 1;
+		shim_warnings_expected = 1;
+		shim_module_exit();
+		expect("warnings that did not come", shim_warnings_expected, 0);
+		*counts[i] -= 1;
+		expect("a load", shim_module_init(), 0);
+	}
+}
+
 /*
  * A mapper that may not block has asked for a chunk, and the interrupt for that
  * is on its way when the library goes.
@@ -1661,6 +1778,7 @@ static const struct owner_test tests[] = {
 	{ "events are told", events_are_told },
 	{ "helpers give way", helpers_give_way },
 	{ "callers give way", callers_give_way },
+	{ "mappers help now and then", mappers_help_now_and_then },
 	{ "an unload gives way", an_unload_gives_way },
 	{ "an unload waits for chunks", an_unload_waits_for_chunks },
 	{ "a look for dirty leaves gives way", a_look_for_dirty_leaves_gives_way },
@@ -1679,6 +1797,9 @@ static const struct owner_test tests[] = {
 	{ "a flush begins with a barrier", a_flush_begins_with_a_barrier },
 	{ "drains wait for the tasklet", drains_wait_for_the_tasklet },
 	{ "two chunks are one too many", two_chunks_are_one_too_many },
+	{ "small page tables have spares", small_page_tables_have_spares },
+	{ "eight chunks are waited for", eight_chunks_are_waited_for },
+	{ "a count that is wrong is told", a_count_that_is_wrong_is_told },
 	{ "there are so many hands", there_are_so_many_hands },
 	{ "as many workers as said", as_many_workers_as_said },
 	{ "fewer workers", fewer_workers },
@@ -1686,6 +1807,7 @@ static const struct owner_test tests[] = {
 	{ "a refused page table leaves nothing", a_refused_page_table_leaves_nothing },
 	{ "a load may fail", a_load_may_fail },
 	{ "an unload leaves nothing", an_unload_leaves_nothing },
+	{ "an unload looks at its counts", an_unload_looks_at_its_counts },
 	{ "an unload waits for interrupts", an_unload_waits_for_interrupts },
 };
 

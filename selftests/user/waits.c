@@ -153,6 +153,24 @@ static void a_killed_drain_frees_nothing(void)
 	expect("freed", shim_stat("freed"), freed);
 }
 
+/* A tree that comes after it is for others, though there is nothing to do. */
+static void help_with_what_is_older(struct owner *with)
+{
+	unsigned long ticket = iopd_reclaim_ticket();
+
+	close_spans(with, 30);
+	returned = iopd_reclaim_help(ticket);
+}
+
+static void a_drain_leaves_alone_what_comes_later(void)
+{
+	static struct owner in_hand, later;
+
+	close_spans(&in_hand, 100);
+	during_a_batch(help_with_what_is_older, &later, NORMAL);
+	expect("a batch of what comes later", returned, -ENOENT);
+}
+
 /* --- what rests, and is swept --------------------------------------------- */
 
 static void (*usual_hook)(bool locked);
@@ -618,6 +636,7 @@ static const struct owner_test tests[] = {
 	{ "a drain lends to the worker", a_drain_lends_to_the_worker },
 	{ "a normal drain waits", a_normal_drain_waits },
 	{ "a drain frees what waits first", a_drain_frees_what_waits_first },
+	{ "a drain leaves alone what comes later", a_drain_leaves_alone_what_comes_later },
 	{ "a killed drain frees nothing", a_killed_drain_frees_nothing },
 	{ "drains have what is swept trimmed", drains_have_what_is_swept_trimmed },
 	{ "there may be no hand", there_may_be_no_hand },
