@@ -25,6 +25,9 @@ MOST = "12"
 LATE = "12-6.16"
 LATE_TESTS = "formats drivers fuzz random scenes pages nth".split()
 
+# What "make show" calls the flags that the library alone is compiled with
+EXTRA = {MOST: "coverage", LATE: "coverage", "guards": "guards-library"}
+
 # The tests, those first that take the least: which build, seconds of a CPU, and the
 # command in it
 TESTS = [
@@ -33,6 +36,11 @@ TESTS = [
     ("12", 1, "policy"),
     ("12", 1, "waits"),
     ("12", 1, "overlap"),
+    ("guards", 1, "policy"),
+    ("guards", 1, "waits"),
+    ("guards", 1, "pages"),
+    ("guards", 1, "scenes --seed={seed}"),
+    ("guards", 1, "random --ops=100000 --seed={seed}"),
     ("12", 1, "epochs --rounds=4 --seed={seed}"),
     ("12", 1, "fuzz -runs=0 {corpus}"),
     ("12", 1, "random --ops=12000 --seed={seed}"),
@@ -148,8 +156,7 @@ class Library(Target):
             new = os.path.join(self.folder, "changed", build + "-" + own + "-" +
                                os.path.basename(old))
             os.makedirs(os.path.dirname(new), exist_ok=True)
-            extra = self.flags["coverage"] if own == "library" and \
-                build in (MOST, LATE) else []
+            extra = self.flags[EXTRA[build]] if own == "library" and build in EXTRA else []
             if not run([*self.flags[build], "-w", *extra, "-c", path, "-o", new],
                        self.log):
                 return None

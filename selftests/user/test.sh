@@ -123,6 +123,20 @@ on_each()
 	done
 }
 
+# with_guards: accesses to memory in all of them, and which locks are held
+# shellcheck disable=SC2317
+with_guards()
+{
+	local program
+
+	for program in policy drivers waits pages "scenes --seed=$seed" "epochs --seed=$seed" \
+		"nth --seed=$seed" "random --seed=$seed --ops=$ops" \
+		"meet --seed=$seed --every=15"; do
+		# shellcheck disable=SC2086	# words
+		"$out"/guards/$program || return
+	done
+}
+
 install_tools_alone
 make --no-print-directory -j2 -C "$here" OUTPUT="$out" KINDS="$MOST $LARGER $LATE" >&2 || {
 	echo "user: the tests do not compile: see above" >&2
@@ -133,7 +147,7 @@ rm -f "$out"/test-*
 # shellcheck disable=SC2046
 trap 'kill $(jobs -p) 2> /dev/null; exit 130' INT TERM
 echo "TAP version 13"
-echo "1..38"
+echo "1..39"
 echo "# USER_SEED=$seed has the same decisions made again"
 on_each "$MOST $LARGER $LATE" "descriptors, geometry and registers are as in the Arm ARM" \
 	formats
@@ -163,6 +177,8 @@ on_each "$MOST" "two callers meet after some accesses" \
 	meet --every=$((ops < 1000000 ? 8 : 1))
 on_each "$LARGER" "two callers meet after some accesses" \
 	meet --every=31
+run "locks are held where they have to be" \
+	with_guards
 run "threads have no race" \
 	with_seeds 2 "$out/threads-thread/threads" --rounds=$((ops / 600))
 run "threads find nothing that has been freed" \

@@ -145,9 +145,12 @@ static void iopd_end(struct iopd *iopd)
 /* From here on there is no driver and no domain to call. */
 static void iopd_forget_driver(struct iopd *iopd)
 {
-	WARN_ONCE(iopd->limbo.brackets,
+	/* Without the lock: the driver makes none any more. */
+	unsigned int brackets = READ_ONCE(iopd->limbo.brackets);
+
+	WARN_ONCE(brackets,
 		  "%s: %u flushes of a page table have begun and not ended, what they took is lost\n",
-		  dev_name(iopd->tree.dev), iopd->limbo.brackets);
+		  dev_name(iopd->tree.dev), brackets);
 	iopd->iop.cookie = NULL;
 	iopd->iop.cfg.tlb = NULL;
 }

@@ -122,9 +122,19 @@ static inline void shim_mb(void)
 	shim_step();
 }
 
+/* Is the lock held that guards it? See guards.c */
+#ifdef SHIM_GUARDS
+void shim_guard_write(const volatile void *address, size_t size);
+#else
+static inline void shim_guard_write(const volatile void *address, size_t size)
+{
+}
+#endif
+
 #define WRITE_ONCE(x, value)						\
 do {									\
 	shim_step();							\
+	shim_guard_write(&(x), sizeof(x));				\
 	__atomic_store_n(&(x), value, SHIM_STORE);			\
 	shim_stored(&(x), sizeof(x));					\
 } while (0)
