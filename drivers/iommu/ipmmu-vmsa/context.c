@@ -71,7 +71,6 @@ static void ipmmu_context_load(struct ipmmu_root *root,
 	ctx->state = IPMMU_BUSY;
 	ipmmu_context_set(root, ctx, ipmmu_encode_imctr(root->va64), ctx->caches);
 	ctx->domain = domain;
-	ctx->broken = false;
 	ctx->muted = false;
 	ctx->faults = 0;
 	/*
