@@ -32,17 +32,18 @@
  * @end: the byte after its last
  * @owner: the word of the lock that says which CPU holds it
  * @what: its name
+ * @writes: may be read without
  */
 struct guard {
 	const char *start;
 	const char *end;
 	const void *const *owner;
 	const char *what;
+	bool writes;
 };
 
 static struct guard guards[GUARDS];
 static unsigned int nr_guards;
-static bool loaded;
 
 /* How many guards there are in each line of memory, by part of its address */
 #define LINES		65536
@@ -66,7 +67,7 @@ static void guard_add(const void *start, const void *end,
 {
 	if (nr_guards == GUARDS)
 		shim_panic("more than %d guards", GUARDS);
-	guards[nr_guards] = (struct guard) { start, end, owner, what };
+	guards[nr_guards] = (struct guard) { start, end, owner, what, false };
 	count_lines(&guards[nr_guards++], 1);
 }
 
@@ -84,15 +85,20 @@ static void guards_drop(const char *start, const char *end)
 	}
 }
 
+static void guards_drop_all(void)
+{
+	guards_drop(NULL, (const char *)ULONG_MAX);
+}
+
 static void look(const char *at, size_t size, bool writes)
 {
 	const struct guard *guard;
 
-	if (likely(!*line_of((unsigned long)at)) || !loaded)
+	if (likely(!*line_of((unsigned long)at)))
 		return;
 	for (guard = guards; guard < guards + nr_guards; guard++)
 		if (at < guard->end && at + size > guard->start &&
-		    *guard->owner != shim_cpu)
+		    *guard->owner != shim_cpu && (writes || !guard->writes))
 			shim_panic("%s, at byte %td, is %s without its lock", guard->what,
 				   at - guard->start, writes ? "written" : "read");
 }
@@ -192,23 +198,27 @@ void __wrap_shim_lock_init(raw_spinlock_t *lock, const char *name)
 
 int __wrap_shim_module_init(void)
 {
-	int ret = __real_shim_module_init();
+	int ret;
 
-	if (ret)
+	/* The one that is guarded from the first moment to the last */
+	GUARD(&iopd_reclaimer, wq, wq, &shim_param_mutex, "the workqueue");
+	guards[nr_guards - 1].writes = true;
+	ret = __real_shim_module_init();
+	if (ret) {
+		guards_drop_all();
 		return ret;
+	}
 	if (!refill)
 		shim_panic("refill.c has no lock any more");
 	guard_reclaimer();
 	GUARD(refill, trees, orphans, &refill->lock, "what is to be refilled");
-	loaded = true;
 	return 0;
 }
 
 void __wrap_shim_module_exit(void)
 {
 	__real_shim_module_exit();
-	loaded = false;
-	guards_drop(NULL, (const char *)ULONG_MAX);
+	guards_drop_all();
 }
 
 struct io_pgtable_ops *__wrap_io_pgtable_deferred_alloc(enum io_pgtable_fmt fmt,

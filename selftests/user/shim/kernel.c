@@ -156,11 +156,17 @@ static int param_index(const char *name)
 	shim_panic("no parameter %s", name);
 }
 
+/* Held while a parameter is set */
+DEFINE_MUTEX(shim_param_mutex);
+
 int shim_param_set(const char *name, const char *value)
 {
-	int i = param_index(name);
+	int i = param_index(name), ret;
 
-	return params[i].ops->set(value, &params[i].param);
+	kernel_param_lock(NULL);
+	ret = params[i].ops->set(value, &params[i].param);
+	kernel_param_unlock(NULL);
+	return ret;
 }
 
 long shim_param_get(const char *name)

@@ -8,6 +8,7 @@
 #define SHIM_MODULE_H
 
 #include <linux/kernel.h>
+#include <linux/mutex.h>
 
 #define THIS_MODULE		((struct module *)0)
 #ifndef KBUILD_MODNAME
@@ -44,8 +45,10 @@ void __module_get(struct module *module);
 void module_put(struct module *module);
 bool try_module_get(struct module *module);
 
-#define kernel_param_lock(module)	might_sleep()
-#define kernel_param_unlock(module)	might_sleep()
+extern struct mutex shim_param_mutex;
+
+#define kernel_param_lock(module)	mutex_lock(&shim_param_mutex)
+#define kernel_param_unlock(module)	mutex_unlock(&shim_param_mutex)
 
 struct kernel_param {
 	const char *name;
