@@ -22,7 +22,7 @@ BOOTS = {
     "admit.c": "vfio noncoherent promised",
     "context.c": "dma/dma,faults dma/failures,shutdown power suspend hammer",
     "debugfs.c": "observe suspend exhausted",
-    "device.c": "dma/dma,faults observe exhausted bad-utlb vfio suspend",
+    "device.c": "dma/dma,faults observe exhausted bad-utlb vfio suspend missing",
     "domain.c": "dma/dma,faults dma/late,failures teardown vfio suspend",
     "dump.c": "observe suspend",
     "encode.c": "dma/dma,faults h3 v4h",
