@@ -57,6 +57,7 @@ static void ipmmu_fault_find_master(struct ipmmu_root *root,
 {
 	struct ipmmu_master *master;
 
+	ipmmu_assert_locked(root);
 	list_for_each_entry(master, &root->masters, node) {
 		if (ipmmu_utlb_context(master) != ctx)
 			continue;
@@ -71,6 +72,7 @@ static void ipmmu_fault_find_master(struct ipmmu_root *root,
 static bool ipmmu_fault_count(struct ipmmu_root *root,
 			      struct ipmmu_context *ctx)
 {
+	ipmmu_assert_locked(root);
 	if (ctx == root->blocking)
 		WRITE_ONCE(root->blocked_faults, root->blocked_faults + 1);
 	if (!ctx->faults || time_after(jiffies, ctx->window + FAULTS_WINDOW)) {
@@ -201,6 +203,7 @@ static bool ipmmu_context_unmute(struct ipmmu_root *root,
 {
 	u64 address;
 
+	ipmmu_assert_locked(root);
 	if (!ctx->muted)
 		return false;
 	ctx->muted = false;

@@ -159,6 +159,7 @@ static void ipmmu_context_format(struct ipmmu_root *root,
  */
 void ipmmu_hw_program(struct ipmmu_root *root, struct ipmmu_context *ctx)
 {
+	ipmmu_assert_locked(root);
 	if (root->reachable)
 		ipmmu_context_format(root, ctx, ctx->cfg);
 }
@@ -199,6 +200,7 @@ void ipmmu_hw_route(struct ipmmu_root *root, struct ipmmu_context *ctx)
 	unsigned int i, count = 0;
 	void __iomem *control = NULL;
 
+	ipmmu_assert_locked(root);
 	for_each_set_bit(i, &caches, IPMMU_CACHES_MAX)
 		ctx->control_caches[count++] = root->caches[i]->base +
 					       ctx->offset + IMCTR;
@@ -429,13 +431,14 @@ int ipmmu_hw_flush(struct ipmmu_root *root, struct ipmmu_context *const *where)
 
 /**
  * ipmmu_hw_utlb() - point a micro-TLB somewhere
- * @mmu: the cache it is in, which may be touched
+ * @mmu: the cache it is in, which may be touched; the root's lock is held
  * @utlb: its number
  * @ctx: a context that is on, or NULL to let everything through
  */
 void ipmmu_hw_utlb(struct ipmmu *mmu, unsigned int utlb,
 		   const struct ipmmu_context *ctx)
 {
+	ipmmu_assert_locked(mmu->root);
 	if (ctx)
 		ipmmu_write(mmu, ipmmu_imuasid_offset(mmu->soc, utlb), 0);
 	ipmmu_write(mmu, ipmmu_imuctr_offset(mmu->soc, utlb),

@@ -25,6 +25,7 @@
 #include <linux/iommu.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -257,6 +258,17 @@ struct ipmmu_domain {
 static inline struct ipmmu_domain *ipmmu_domain_of(struct iommu_domain *io)
 {
 	return container_of(io, struct ipmmu_domain, io);
+}
+
+/*
+ * Not for flushes, which are many. Where lockdep is off this is whether any CPU
+ * has the lock, and tells of a caller that forgets it all the same.
+ */
+static inline void ipmmu_assert_locked(struct ipmmu_root *root)
+{
+	lockdep_assert_held(&root->lock);
+	WARN_ON_ONCE(IS_ENABLED(CONFIG_SMP) &&
+		     !raw_spin_is_locked(&root->lock));
 }
 
 static inline unsigned int ipmmu_root_ias(const struct ipmmu_root *root)

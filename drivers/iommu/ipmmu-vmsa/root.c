@@ -125,15 +125,14 @@ struct ipmmu_root *ipmmu_root_create(struct ipmmu *mmu, bool va64)
 	INIT_DELAYED_WORK(&root->wait, ipmmu_caches_wait_work);
 	root->mmu = mmu;
 	root->va64 = va64;
-	root->reachable = true;
 	root->count = mmu->soc->contexts;
 	for (id = 0; id < root->count; id++) {
 		root->contexts[id].id = id;
 		root->contexts[id].offset = ipmmu_context_offset(mmu->soc, id);
-		ipmmu_hw_route(root, &root->contexts[id]);
 	}
 	/* Number 0 belongs to another owner on every SoC that has several. */
 	root->contexts[0].state = IPMMU_RESERVED;
+	ipmmu_root_set_reachable(root, true);
 	return root;
 }
 

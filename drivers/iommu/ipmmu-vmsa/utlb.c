@@ -64,6 +64,7 @@ static void ipmmu_utlb_enter(struct ipmmu *mmu, unsigned int n)
 {
 	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
 
+	ipmmu_assert_locked(mmu->root);
 	utlb->foreign = false;
 	utlb->found = false;
 	if (!utlb->masters++ && !utlb->context)
@@ -79,6 +80,7 @@ static bool ipmmu_utlb_is_ours(const struct ipmmu_utlb *utlb)
 /* Under the root's lock. */
 static void ipmmu_utlb_drop(struct ipmmu_master *master, unsigned int count)
 {
+	ipmmu_assert_locked(master->mmu->root);
 	while (count--)
 		master->mmu->utlbs[master->utlb[count]].masters--;
 }
@@ -265,6 +267,7 @@ static void ipmmu_utlb_inspect(struct ipmmu *mmu, unsigned int n)
 	struct ipmmu_utlb *utlb = &mmu->utlbs[n];
 	int leads;
 
+	ipmmu_assert_locked(mmu->root);
 	if (ipmmu_utlb_is_ours(utlb) || utlb->foreign)
 		return;
 	leads = ipmmu_hw_utlb_leads(mmu, n);
