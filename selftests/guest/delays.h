@@ -25,14 +25,19 @@
 #define DELAYS_PERIOD_NS	997000
 #define DELAYS_PRIORITY		80
 
+#define DELAYS_TRACING		"/sys/kernel/tracing/"
+#define DELAYS_MARK		"delays: late "
+
 /* Shared with the test. @started: 1 when they run, -1 when they cannot */
 struct delays {
 	atomic_bool sampling;
+	atomic_bool marking;
 	atomic_ullong worst_ns;
 	atomic_int started;
 };
 
 static struct delays *delays;
+static int delays_marker = -1;
 
 static inline void delays_note(u64 late)
 {
@@ -41,6 +46,16 @@ static inline void delays_note(u64 late)
 	while (late > worst &&
 	       !atomic_compare_exchange_weak(&delays->worst_ns, &worst, late))
 		;
+}
+
+/* For the kernel's tracer, behind what it has of this wake-up */
+static inline void delays_tell(u64 late)
+{
+	char text[48];
+	int len = snprintf(text, sizeof(text), DELAYS_MARK "%llu\n", late);
+
+	if (write(delays_marker, text, len) != len)
+		atomic_store(&delays->marking, false);
 }
 
 static inline void *delays_task(void *unused)
@@ -57,6 +72,8 @@ static inline void *delays_task(void *unused)
 		now = host_ns();
 		if (atomic_load(&delays->sampling))
 			delays_note(now - wanted);
+		if (atomic_load(&delays->sampling) && atomic_load(&delays->marking))
+			delays_tell(now - wanted);
 		/* What was slept through is not counted a second time */
 		if (now > wanted + DELAYS_PERIOD_NS)
 			wanted = now;
@@ -106,6 +123,7 @@ static inline int delays_start(void)
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (delays == MAP_FAILED)
 		return -1;
+	delays_marker = open(DELAYS_TRACING "trace_marker", O_WRONLY | O_CLOEXEC);
 	fflush(stdout);
 	pid = fork();
 	if (!pid)
@@ -125,6 +143,24 @@ static inline u64 delays_end(void)
 {
 	atomic_store(&delays->sampling, false);
 	return atomic_load(&delays->worst_ns);
+}
+
+/* What the test itself does meanwhile is not what is measured */
+static inline void delays_pause(void)
+{
+	atomic_store(&delays->sampling, false);
+}
+
+static inline void delays_resume(void)
+{
+	atomic_store(&delays->sampling, true);
+}
+
+/* Every delay goes to the kernel's tracer, too. False where there is none */
+static inline bool delays_mark(bool on)
+{
+	atomic_store(&delays->marking, on && delays_marker >= 0);
+	return !on || delays_marker >= 0;
 }
 
 #endif /* GUEST_DELAYS_H */

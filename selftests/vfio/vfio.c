@@ -139,7 +139,7 @@ void vfio_close(struct vfio *v)
 	v->container = -1;
 }
 
-const char *vfio_open(struct vfio *v, const struct pci_function *pci)
+const char *vfio_open_any(struct vfio *v, const struct pci_function *pci)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
 
@@ -163,13 +163,18 @@ const char *vfio_open(struct vfio *v, const struct pci_function *pci)
 		return "VFIO_SET_IOMMU";
 	vfio_ranges(v);
 	v->device = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, pci->name);
-	if (v->device < 0)
-		return "VFIO_GROUP_GET_DEVICE_FD";
+	return v->device < 0 ? "VFIO_GROUP_GET_DEVICE_FD" : NULL;
+}
+
+const char *vfio_open(struct vfio *v, const struct pci_function *pci)
+{
+	const char *failed = vfio_open_any(v, pci);
+
+	if (failed)
+		return failed;
 	if (vfio_bus_master(v))
 		return "setting bus master";
-	if (vfio_map_bar(v))
-		return "mapping BAR0";
-	return NULL;
+	return vfio_map_bar(v) ? "mapping BAR0" : NULL;
 }
 
 int vfio_map(const struct vfio *v, const void *memory, u64 iova,

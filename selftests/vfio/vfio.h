@@ -49,6 +49,8 @@ void vfio_close(struct vfio *v);
 
 /* NULL, or what failed; errno says why. vfio_close() is right after either */
 const char *vfio_open(struct vfio *v, const struct pci_function *pci);
+/* The same for a device that is no DMA engine of ours, and does nothing here */
+const char *vfio_open_any(struct vfio *v, const struct pci_function *pci);
 
 int vfio_map(const struct vfio *v, const void *memory, u64 iova,
 	     u64 size, bool write);
