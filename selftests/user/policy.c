@@ -710,6 +710,39 @@ static void a_mapper_keeps_its_table(void)
 	}
 }
 
+/*
+ * The last table of the middle is empty. A sweep cuts it off and a mapper makes
+ * a table below it, one in the middle of the other, both ways.
+ */
+static void a_table_is_made_below_one_that_goes(void)
+{
+	static void (*const calls[])(struct owner *o) = { map_the_first, run_all };
+	static struct owner o;
+	unsigned int outer;
+	bool came;
+	long after;
+
+	for (outer = 0; outer < 2; outer++) {
+		came = true;
+		for (after = 0; came; after++) {
+			make(&o);
+			map_spans(&o, 2);
+			unmap_tables(&o, 0, 2);
+			flush_all(&o);
+			sweep_up_to_the_cuts(&o);
+			came = meet(&o, calls[outer], calls[!outer], after);
+			if (!came)
+				calls[!outer](&o);
+			flush_all(&o);
+			shim_run_all();
+			expect("where a page leads to", o.ops->iova_to_phys(o.ops, 0), SZ_1G);
+			expect("tables", shim_stat("live"), 3);
+			io_pgtable_deferred_free(o.ops);
+			shim_run_all();
+		}
+	}
+}
+
 static void free_flushed(struct owner *o)
 {
 	io_pgtable_deferred_free_flushed(o->ops);
@@ -1773,6 +1806,7 @@ static const struct owner_test tests[] = {
 	{ "limbo may be just full", limbo_may_be_just_full },
 	{ "sweeps count what they cut off", sweeps_count_what_they_cut_off },
 	{ "a mapper keeps its table", a_mapper_keeps_its_table },
+	{ "a table is made below one that goes", a_table_is_made_below_one_that_goes },
 	{ "sweeps end with the page table", sweeps_end_with_the_page_table },
 	{ "limbo has bounds", limbo_has_bounds },
 	{ "events are told", events_are_told },
