@@ -57,6 +57,24 @@ static void the_zone_is_as_large_as_can_be(void)
 
 /* --- batches -------------------------------------------------------------- */
 
+/* The last page that the walker reaches, and the first that it does not */
+static void tables_are_reached_to_the_last(void)
+{
+	static struct owner o;
+	struct iopd *iopd;
+	phys_addr_t reach;
+
+	make(&o);
+	iopd = iopd_from_ops(o.ops);
+	reach = iopd->tree.reach;
+	iopd->tree.reach = virt_to_phys(iopd->root) + PAGE_SIZE - 1;
+	expect("the last table", iopd_table_publishable(&iopd->tree, iopd->root), 0);
+	iopd->tree.reach -= PAGE_SIZE;
+	expect("a table behind it", iopd_table_publishable(&iopd->tree, iopd->root), -EFAULT);
+	iopd->tree.reach = reach;
+	io_pgtable_deferred_free(o.ops);
+}
+
 /* All batches but the last are as long as the parameter says. */
 static void batches_are_so_long(const char *said, long length)
 {
@@ -1322,6 +1340,7 @@ static void trims_give_way(void)
 static void rests_have_their_time(void)
 {
 	static struct owner first, late;
+	char text[256];
 	long held;
 
 	set("sweep_ms", "0");
@@ -1335,6 +1354,8 @@ static void rests_have_their_time(void)
 	expect_work_after(HZ);
 	run_what_can_run();
 	expect("held after the next", shim_stat("held"), 0);
+	expect("characters of a list of no trees",
+	       shim_debugfs_read("trees_list", text, sizeof(text)), 0);
 	io_pgtable_deferred_free(first.ops);
 	io_pgtable_deferred_free(late.ops);
 }
@@ -1793,6 +1814,7 @@ static const struct owner_test tests[] = {
 	/* First, for it looks at what there is without a word */
 	{ "the limit depends on the memory", the_limit_depends_on_the_memory },
 	{ "the zone is as large as can be", the_zone_is_as_large_as_can_be },
+	{ "tables are reached to the last", tables_are_reached_to_the_last },
 	{ "batches are as long as the parameter says", batches_are_as_long_as_said },
 	{ "batches give way", batches_give_way },
 	{ "batches read so much", batches_read_so_much },
