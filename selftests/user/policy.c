@@ -1507,6 +1507,25 @@ static void small_page_tables_have_spares(void)
 	}
 }
 
+/* With 32 tables below the root, and not before */
+static void a_chunk_is_asked_for_in_time(void)
+{
+	static struct owner o;
+	unsigned int i;
+
+	make(&o);
+	for (i = 0; i < 32; i++) {
+		while (shim_run_work())
+			;
+		expect("pages", shim_stat("pages"), i ? 2 + i : 1);
+		map_with(&o, i, GFP_ATOMIC);
+	}
+	while (shim_run_work())
+		;
+	expect("pages, with a chunk", shim_stat("pages"), 2 + i + 16);
+	io_pgtable_deferred_free(o.ops);
+}
+
 /*
  * Of eight chunks a table each is freed, then all of one of them: that one is
  * waited for no more, and the seven others are.
@@ -1864,6 +1883,7 @@ static const struct owner_test tests[] = {
 	{ "drains wait for the tasklet", drains_wait_for_the_tasklet },
 	{ "two chunks are one too many", two_chunks_are_one_too_many },
 	{ "small page tables have spares", small_page_tables_have_spares },
+	{ "a chunk is asked for in time", a_chunk_is_asked_for_in_time },
 	{ "eight chunks are waited for", eight_chunks_are_waited_for },
 	{ "a count that is wrong is told", a_count_that_is_wrong_is_told },
 	{ "there are so many hands", there_are_so_many_hands },

@@ -26,6 +26,7 @@
  * @came: it has come
  * @lent_to: what it was to wait for, with its priority lent to the holder
  * @waited: it was to wait, and lent nothing
+ * @waits: how often it has waited on a queue
  */
 static struct task {
 	void (*call)(struct owner *with);
@@ -36,6 +37,7 @@ static struct task {
 	bool came;
 	const void *lent_to;
 	bool waited;
+	unsigned int waits;
 } task;
 
 static long returned;
@@ -51,6 +53,7 @@ static void run_task(void)
 	cpu.gives_up = true;
 	task.call(task.with);
 	task.lent_to = cpu.lent_to;
+	task.waits = cpu.waits;
 	task.waited = cpu.killed && !cpu.lent_to && !task.killed;
 	shim_cpu_leave(&cpu);
 }
@@ -93,6 +96,9 @@ static void expect_lent(const void *wanted, bool waits)
 			   iopd_reclaimer.hands : -1l,
 			   wanted ? (struct rt_mutex *)wanted - iopd_reclaimer.hands : -1l);
 	expect("the task waits", task.waited, waits);
+	/* The batch is done when it has the mutex: there is nothing to wait for. */
+	if (wanted)
+		expect("waits on a queue", task.waits, 0);
 }
 
 /* --- drains --------------------------------------------------------------- */
@@ -515,6 +521,36 @@ static void a_trim_leaves_nothing_behind(void)
 	io_pgtable_deferred_free(o.ops);
 }
 
+static void hand_over_and_drain(struct owner *with)
+{
+	flush_all(with);
+	while (shim_run_rcu())
+		;
+	drain(with);
+}
+
+/* What comes in while a tree is trimmed is in the hand of the task that does. */
+static void a_drain_lends_to_the_one_that_trims(void)
+{
+	static struct owner o;
+
+	set("sweep_ms", "0");
+	make(&o);
+	map_spans(&o, 64);
+	unmap_tables(&o, 1, 50);
+	flush_all(&o);
+	while (shim_run_rcu() || (shim_stat("pending") && shim_run_work()))
+		;
+	unmap_tables(&o, 55, 4);
+	task = (struct task) { .call = hand_over_and_drain, .with = &o, .prio = REAL_TIME };
+	shim_shrink(1);
+	expect("a drain in the middle of a trim", task.came, true);
+	task.call = NULL;
+	expect_lent(hand_of_the_worker(), false);
+	shim_run_all();
+	io_pgtable_deferred_free(o.ops);
+}
+
 /* --- tasks that are woken ------------------------------------------------- */
 
 /*
@@ -651,6 +687,7 @@ static const struct owner_test tests[] = {
 	{ "a mapper that fails has freed all", a_mapper_that_fails_has_freed_all },
 	{ "a killed mapper frees nothing", a_killed_mapper_frees_nothing },
 	{ "a trim leaves nothing behind", a_trim_leaves_nothing_behind },
+	{ "a drain lends to the one that trims", a_drain_lends_to_the_one_that_trims },
 	{ "a grace period wakes", a_grace_period_wakes },
 	{ "a sweep wakes", a_sweep_wakes },
 	{ "a drain begins what is due", a_drain_begins_what_is_due },

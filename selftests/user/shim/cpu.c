@@ -466,6 +466,7 @@ static __thread unsigned int wakes_seen;
 
 void shim_wait_begin(wait_queue_head_t *head)
 {
+	shim_cpu->waits++;
 	__atomic_fetch_add(&head->sleepers, 1, __ATOMIC_SEQ_CST);
 	wakes_seen = __atomic_load_n(&head->wakes, __ATOMIC_SEQ_CST);
 }

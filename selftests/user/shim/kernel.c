@@ -231,6 +231,8 @@ struct dentry *debugfs_create_file(const char *name, unsigned int mode,
 {
 	if (nr_files == FILES)
 		shim_panic("more than %u files", FILES);
+	if (fops && mode != 0444 && mode != 0200)
+		shim_panic("%s is for all to read, or for root to write, not 0%o", name, mode);
 	files[nr_files] = (struct dentry) { name, data, fops };
 	return &files[nr_files++];
 }

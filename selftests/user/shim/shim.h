@@ -46,6 +46,7 @@ extern bool shim_verbose;
  * @atomic: may not sleep for a reason of its own
  * @killed: its task has a fatal signal pending
  * @gives_up: and gets one where it would wait for ever
+ * @waits: how often it has waited on a queue
  * @lent_to: the mutex whose holder it has lent its priority, and never got
  * @task: that task
  */
@@ -60,6 +61,7 @@ struct shim_cpu {
 	bool atomic;
 	bool killed;
 	bool gives_up;
+	unsigned int waits;
 	const void *lent_to;
 	struct task_struct task;
 };
